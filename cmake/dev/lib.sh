@@ -1,0 +1,34 @@
+# Shared by the commands of ./dev.
+
+jobs=$(nproc)
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo "$@"
+  else die "\"$1\" needs root, and there is no sudo: run ./dev deps as root once"
+  fi
+}
+
+# c_sources: every C file of ours that exists, tracked or new.
+c_sources() {
+  git ls-files --cached --others --exclude-standard -- '*.c' '*.h' |
+    while read -r file; do [ -f "$file" ] && printf '%s\n' "$file"; done || true
+}
+
+# cmake_build PRESET: configures when needed, then builds; says what is wrong only when something is.
+cmake_build() {
+  local preset=$1 log=build/log/build-$1.log
+  mkdir -p build/log
+  if ! { { [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"; } &&
+         cmake --build --preset "$preset" -j "$jobs"; } >"$log" 2>&1; then
+    grep -nE -A 3 'error:|Error|FAILED' "$log" | head -n 60 || tail -n 40 "$log"
+    return 1
+  fi
+}
+
+need_preset() {
+  case $1 in
+    release | debug | asan | tsan | fuzz) ;;
+    *) echo "dev: no preset \"$1\" (release, debug, asan, tsan, fuzz)" >&2; exit 2 ;;
+  esac
+}
