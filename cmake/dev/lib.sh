@@ -9,11 +9,8 @@ as_root() {
   fi
 }
 
-# c_sources: every C file of ours that exists, tracked or new.
-c_sources() {
-  git ls-files --cached --others --exclude-standard -- '*.c' '*.h' |
-    while read -r file; do [ -f "$file" ] && printf '%s\n' "$file"; done || true
-}
+# c_sources: every C file of ours.
+c_sources() { find runtime proto daemon ctl tests cmake -name '*.[ch]' -type f; }
 
 # cmake_build PRESET: configures when needed, then builds; says what is wrong only when something is.
 cmake_build() {
