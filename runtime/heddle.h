@@ -1,0 +1,449 @@
+/* heddle: asyncio's model on every core.
+ *
+ * This header is the whole public interface of libheddle. All types are opaque; what a function does, who owns
+ * what, on which thread it may be called, its units and its errors stand above each.
+ *
+ * The words. A *task* is what the runtime schedules: a function that may wait. A *fiber* is a task's stack; a task
+ * that has not run yet has none. A *loop* is one libev loop with a run queue of its own, driven by a *worker* thread.
+ * A *runtime* is a set of loops and a pool of threads for calls that block: one loop makes it *single*, one per core
+ * *multi*. A task may go on on another worker after each await, unless it is pinned.
+ *
+ * Where to call. "Task" below means: inside a task only; elsewhere the function returns HD_EPERM. "Any thread" means
+ * what it says, tasks included. Functions that wait ("await" below) suspend the task, never the thread.
+ *
+ * Errors. A function that can fail returns a negative code: HD_E..., or the negative of another errno value that the
+ * kernel gave; hd_strerror() tells both. A function that makes something returns NULL and sets errno.
+ *
+ * Cancellation is a level, not an edge. From hd_cancel() on, every await in the cancelled task returns HD_ECANCELED
+ * at once, until it ends or enters a shielded section (hd_shield_begin). Do not ignore the result of an await.
+ *
+ * Times are nanoseconds of CLOCK_MONOTONIC (hd_now); a deadline is a point in time, HD_NEVER for none.
+ *
+ * Thread-local variables. A task may resume on another thread, so an address of a thread-local that was taken before
+ * an await is wrong after it. `errno` is safe here (see the end of this file), unless you keep &errno; your own
+ * thread-locals are safe in pinned tasks only.
+ */
+#ifndef HEDDLE_H
+#define HEDDLE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HD_API __attribute__((visibility("default")))
+#define HD_CHECKED __attribute__((warn_unused_result))
+#define HD_PRINTF(text, first) __attribute__((format(printf, text, first)))
+
+#define HD_NEVER UINT64_MAX
+#define HD_US(n) ((uint64_t)(n)*1000u)
+#define HD_MS(n) ((uint64_t)(n)*1000000u)
+#define HD_SECONDS(n) ((uint64_t)(n)*1000000000u)
+
+/* ---- errors -------------------------------------------------------------------------------------------------- */
+
+#define HD_ERRORS(X)                                                                                                   \
+    X(HD_ECANCELED, ECANCELED, "the task was cancelled")                                                               \
+    X(HD_ETIMEDOUT, ETIMEDOUT, "the deadline passed")                                                                  \
+    X(HD_EPERM, EPERM, "this can only be called inside a task")                                                        \
+    X(HD_EINVAL, EINVAL, "an argument is not valid")                                                                   \
+    X(HD_ENOMEM, ENOMEM, "there is no memory (or no address space for a stack) left")                                  \
+    X(HD_EAGAIN, EAGAIN, "not now: it would have to wait")                                                             \
+    X(HD_EDEADLK, EDEADLK, "it would wait for itself")                                                                 \
+    X(HD_ECLOSED, EPIPE, "the other side is closed")                                                                   \
+    X(HD_ESHUTDOWN, ESHUTDOWN, "the runtime is shutting down")                                                         \
+    X(HD_EALREADY, EALREADY, "it has already ended")                                                                   \
+    X(HD_EBADF, EBADF, "the descriptor is not open, or was closed meanwhile")                                          \
+    X(HD_ENOTSUP, ENOTSUP, "that descriptor cannot be waited for (regular files go to the blocking pool)")
+
+enum hd_error {
+#define HD_ERROR_ENUM(name, number, text) name = -(number),
+    HD_ERRORS(HD_ERROR_ENUM)
+#undef HD_ERROR_ENUM
+};
+
+/* The text for a negative code. Any thread. The string is constant, or (codes not listed above) valid until the
+ * thread's next call. */
+HD_API const char *hd_strerror(int64_t code);
+
+/* ---- time ---------------------------------------------------------------------------------------------------- */
+
+/* Now, in nanoseconds of CLOCK_MONOTONIC. Any thread. */
+HD_API uint64_t hd_now(void);
+
+/* The point in time `ns` from now, saturating at HD_NEVER. Any thread. */
+HD_API uint64_t hd_after(uint64_t ns);
+
+/* ---- runtimes ------------------------------------------------------------------------------------------------ */
+
+typedef struct hd_runtime hd_runtime;
+typedef struct hd_task hd_task;
+typedef struct hd_scope hd_scope;
+
+/* What a task runs. A result >= 0 is a value, a negative one an error code (see hd_fail). */
+typedef int64_t (*hd_fn)(void *arg);
+
+/* Classes of calls that block; each has its own limit of threads, so that one cannot starve another. */
+typedef enum hd_pool_class {
+    HD_POOL_USER,    /* whatever you like */
+    HD_POOL_FS,      /* files */
+    HD_POOL_DNS,     /* look-ups of names */
+    HD_POOL_STORE,   /* databases */
+    HD_POOL_PROCESS, /* starting processes */
+    HD_POOL_CLASSES
+} hd_pool_class;
+
+typedef struct hd_runtime_options {
+    const char *name;       /* prefix of the threads' names, at most 8 bytes; NULL: "heddle" */
+    unsigned loops;         /* 0: hd_cores() */
+    size_t stack_bytes;     /* of a fiber, without its guard page; 0: 64 KiB */
+    bool unguarded_stacks;  /* go on without guard pages where the kernel grants no more of them */
+    unsigned pool_threads[HD_POOL_CLASSES]; /* the most threads of a class; 0: the default of that class */
+    unsigned pool_queue;    /* how many calls of a class may queue before callers wait; 0: 1024 */
+} hd_runtime_options;
+
+/* How many cores this process may use: what affinity and the cgroup's cpu.max allow, at least 1. Any thread. */
+HD_API unsigned hd_cores(void);
+
+/* Runs `fn(arg)` as the root task of a new runtime, and returns its result. Tasks that are still there when it
+ * returns are cancelled and awaited, as by asyncio.run. `options` may be NULL. Not inside a task (HD_EDEADLK: spawn
+ * and await there). Negative codes: of `fn`; HD_ENOMEM. */
+HD_API int64_t hd_run(const hd_runtime_options *options, hd_fn fn, void *arg);
+
+/* Makes a runtime and starts its workers. `options` may be NULL. Any thread that is not one of its tasks. NULL with
+ * errno: ENOMEM, EAGAIN (no thread), EINVAL. The caller destroys it. */
+HD_API hd_runtime *hd_runtime_create(const hd_runtime_options *options);
+
+/* Refuses new root tasks (those spawned from outside), waits until all tasks have ended, and at the deadline cancels
+ * what is left and waits for that. Returns 0, or HD_ETIMEDOUT if it had to cancel. Not inside a task of `runtime`
+ * (HD_EDEADLK); blocks the calling thread. */
+HD_API int hd_runtime_drain(hd_runtime *runtime, uint64_t deadline_ns);
+
+/* Drains with a deadline of now, stops the threads, and frees. NULL is fine. Threads as for hd_runtime_drain. */
+HD_API void hd_runtime_destroy(hd_runtime *runtime);
+
+/* The runtime of the calling task, or NULL outside of tasks. Any thread. */
+HD_API hd_runtime *hd_runtime_current(void);
+
+/* The number of loops. Any thread. */
+HD_API unsigned hd_runtime_loops(const hd_runtime *runtime);
+
+/* ---- tasks --------------------------------------------------------------------------------------------------- */
+
+typedef struct hd_spawn_options {
+    const char *name;    /* shown by inspection; must outlive the task (a literal); NULL: "task" */
+    hd_runtime *runtime; /* NULL: the caller's. Another one makes a root task there */
+    hd_scope *scope;     /* NULL: the caller's innermost scope; it must be open */
+    uint64_t start_ns;   /* do not start before; a task that has not started has no stack; 0: at once */
+    size_t stack_bytes;  /* 0: the runtime's */
+    uint64_t tag;        /* shown by inspection; 0: the caller's */
+    bool pinned;         /* stays on one worker for its whole life */
+    bool detached;       /* the caller wants no handle: the return value only says that it worked */
+} hd_spawn_options;
+
+/* Makes a task that runs `fn(arg)`. It starts when the caller awaits, at the earliest, and after those spawned
+ * before it on this worker. It belongs to the caller's innermost scope. Returns a handle that the caller releases (or
+ * joins). hd_spawn and hd_spawn_at: task; hd_spawn_with: any thread if options->runtime is given. NULL with errno:
+ * ENOMEM, ESHUTDOWN, EPERM. */
+HD_API HD_CHECKED hd_task *hd_spawn(hd_fn fn, void *arg);
+HD_API HD_CHECKED hd_task *hd_spawn_at(uint64_t start_ns, hd_fn fn, void *arg);
+HD_API HD_CHECKED hd_task *hd_spawn_with(const hd_spawn_options *options, hd_fn fn, void *arg);
+
+/* One more handle, one less. A task goes on without handles. Any thread. hd_release(NULL) is fine. */
+HD_API hd_task *hd_retain(hd_task *task);
+HD_API void hd_release(hd_task *task);
+
+/* Awaits the end of a task and returns its result. If the caller is cancelled meanwhile, so is `task`, and once that
+ * has ended HD_ECANCELED is returned. HD_EDEADLK: it is the caller itself. Task. */
+HD_API HD_CHECKED int64_t hd_await(hd_task *task);
+
+/* As hd_await; when the deadline passes first, `task` is cancelled, and once it has ended the result is
+ * HD_ETIMEDOUT. Task. */
+HD_API HD_CHECKED int64_t hd_await_until(hd_task *task, uint64_t deadline_ns);
+
+/* hd_await, then hd_release. Task. */
+HD_API HD_CHECKED int64_t hd_join(hd_task *task);
+
+/* Awaits all of `tasks`; returns 0, or the code of the first that fails, at once, while the others go on. If the caller
+ * is cancelled, all of them are, and are awaited. `results`, if not NULL, gets each result in the order of `tasks`
+ * (HD_EAGAIN: still running). Task. */
+HD_API HD_CHECKED int64_t hd_gather(hd_task *const tasks[], size_t count, int64_t results[]);
+
+typedef enum hd_wait_mode { HD_WAIT_ALL, HD_WAIT_FIRST_DONE, HD_WAIT_FIRST_FAILED } hd_wait_mode;
+
+/* Waits for tasks without cancelling anything, ever. Returns the index of the first that is done (or has failed), or
+ * `count` if all are done (and the mode asked for that, or none failed); HD_ETIMEDOUT, HD_ECANCELED, HD_EINVAL (count
+ * is 0 and the mode is not HD_WAIT_ALL). Task. */
+HD_API HD_CHECKED int64_t hd_wait(hd_task *const tasks[], size_t count, hd_wait_mode mode, uint64_t deadline_ns);
+
+/* Has it ended? Its result (HD_EAGAIN if not), and its error message ("" if none; valid while the handle is held and
+ * only after the end). Any thread. */
+HD_API bool hd_task_done(const hd_task *task);
+HD_API int64_t hd_task_result(const hd_task *task);
+HD_API const char *hd_task_error(const hd_task *task);
+
+/* Fails the calling task with a message: `return hd_fail(HD_EINVAL, "port %d is taken", port);`. Returns `code`. The
+ * text is cut at 511 bytes. Task; elsewhere it only returns `code`. */
+HD_API int64_t hd_fail(int64_t code, const char *format, ...) HD_PRINTF(2, 3);
+
+/* Lets the other tasks of this worker run first. 0, or HD_ECANCELED. Task. */
+HD_API int hd_yield(void);
+
+/* Sleeps. 0, or HD_ECANCELED. Task. */
+HD_API HD_CHECKED int hd_sleep(uint64_t ns);
+HD_API HD_CHECKED int hd_sleep_until(uint64_t deadline_ns);
+
+/* Asks a task to end: from now on each of its awaits returns HD_ECANCELED. A task that never ran still runs, and meets
+ * the cancellation at its first await. 0, or HD_EALREADY if it has ended. Any thread. */
+HD_API int hd_cancel(hd_task *task);
+
+/* Is the calling task cancelled (shielded or not)? Any thread; false outside of tasks. */
+HD_API bool hd_cancelled(void);
+
+/* Between the two, awaits of the calling task work although it is cancelled: for clean-up. They nest. Task. */
+HD_API void hd_shield_begin(void);
+HD_API void hd_shield_end(void);
+
+/* The calling task, borrowed; NULL outside. Any thread. */
+HD_API hd_task *hd_self(void);
+
+/* ---- scopes -------------------------------------------------------------------------------------------------- */
+
+typedef int64_t (*hd_scope_fn)(hd_scope *scope, void *arg);
+
+/* Runs `body` in the calling task with a scope of its own: what it spawns (and what those spawn) belongs to it, and
+ * hd_scope_run returns only when all of it has ended. The first failure in a task or in the body cancels the others;
+ * so does the deadline. Returns the body's result, or the first failure, HD_ETIMEDOUT, HD_ECANCELED. Task. */
+HD_API HD_CHECKED int64_t hd_scope_run(uint64_t deadline_ns, hd_scope_fn body, void *arg);
+
+/* Spawns into a scope. Returns a handle that the scope owns: it is valid until the scope ends, and must not be released.
+ * Any task within the scope. NULL with errno as hd_spawn. */
+HD_API hd_task *hd_scope_spawn(hd_scope *scope, hd_fn fn, void *arg);
+
+/* Cancels every task of the scope, and the awaits of its body. Any thread, while the scope is open. */
+HD_API void hd_scope_cancel(hd_scope *scope);
+
+/* ---- calls that block ---------------------------------------------------------------------------------------- */
+
+/* Runs `fn(arg)` on a thread of the pool and awaits it. It returns only when the call has ended, also when cancelled:
+ * `arg` may lie on the caller's stack. While the class's queue is full the caller waits for room, and may be cancelled
+ * then (HD_ECANCELED: `fn` was not called). `fn` must not await. Task. */
+HD_API HD_CHECKED int64_t hd_blocking(hd_pool_class pool_class, hd_fn fn, void *arg);
+
+/* As hd_blocking, but a cancelled caller does not wait for the end (HD_ECANCELED). `arg` is the pool's from the call
+ * on: `dispose(arg)` is called once, after `fn`, or without it if it never ran; on a pool thread or the caller's. */
+HD_API HD_CHECKED int64_t hd_blocking_abandon(hd_pool_class pool_class, hd_fn fn, void *arg, void (*dispose)(void *));
+
+/* ---- descriptors --------------------------------------------------------------------------------------------- */
+/* Descriptors must be non-blocking, and must be closed with hd_close. Regular files: HD_ENOTSUP. */
+
+enum { HD_READABLE = 1, HD_WRITABLE = 2 };
+
+/* Awaits that `fd` may be ready for HD_READABLE or HD_WRITABLE (one of them); call it after EAGAIN. One task a
+ * direction (HD_EAGAIN: another one waits). 0, HD_ETIMEDOUT, HD_ECANCELED, HD_EBADF, HD_ENOTSUP. Task. */
+HD_API HD_CHECKED int hd_fd_wait(int fd, int direction, uint64_t deadline_ns);
+
+/* read(2), write(2), accept4(2), connect(2) that await instead of returning EAGAIN. Results as the call's own, errors
+ * as negative codes. hd_write may be partial; hd_write_all is not (it returns `bytes` or an error). hd_accept makes
+ * the new descriptor non-blocking and close-on-exec. Task. */
+HD_API HD_CHECKED ssize_t hd_read(int fd, void *buffer, size_t bytes);
+HD_API HD_CHECKED ssize_t hd_write(int fd, const void *buffer, size_t bytes);
+HD_API HD_CHECKED ssize_t hd_write_all(int fd, const void *buffer, size_t bytes);
+HD_API HD_CHECKED int hd_accept(int fd, struct sockaddr *address, socklen_t *length);
+HD_API HD_CHECKED int hd_connect(int fd, const struct sockaddr *address, socklen_t length);
+
+/* A listening TCP socket, and a connected one: numeric addresses ("127.0.0.1", "::1"). The descriptor is the caller's,
+ * to hd_close. hd_tcp_listen: any thread; port 0 takes a free one (see hd_tcp_port). hd_tcp_connect: task. */
+HD_API HD_CHECKED int hd_tcp_listen(const char *address, uint16_t port, int backlog);
+HD_API HD_CHECKED int hd_tcp_connect(const char *address, uint16_t port);
+HD_API HD_CHECKED int hd_tcp_port(int fd);
+
+/* Closes a descriptor; tasks that wait for it get HD_EBADF. Any thread. 0 or a negative code. */
+HD_API int hd_close(int fd);
+
+/* ---- child processes ----------------------------------------------------------------------------------------- */
+
+typedef struct hd_process hd_process;
+
+typedef struct hd_process_options {
+    const char *const *argv; /* argv[0] is looked up in PATH, unless it has a slash */
+    const char *const *envp; /* NULL: the caller's */
+    const char *cwd;         /* NULL: the caller's */
+    int stdin_fd;            /* each: a descriptor that the child gets a copy of, or -1 for /dev/null */
+    int stdout_fd;
+    int stderr_fd;
+} hd_process_options;
+
+typedef struct hd_exit {
+    int code;            /* exit status, if signal is 0 */
+    int signal;          /* the signal that ended it, or 0 */
+    struct rusage usage; /* of the child itself */
+} hd_exit;
+
+/* Starts a process, leader of a session and group of its own, on a pool thread (starting stalls its caller). Signals
+ * are at their defaults and unblocked in the child; no other descriptors are inherited if they are close-on-exec, as
+ * heddle's all are. The caller keeps the descriptors. On failure NULL with errno: ENOENT, EACCES, ENOMEM, ECANCELED...
+ * Task. */
+HD_API HD_CHECKED hd_process *hd_process_spawn(const hd_process_options *options);
+
+/* Awaits its end and reaps it. 0, HD_ECANCELED, HD_ETIMEDOUT. A second call gives the same answer. Task. */
+HD_API HD_CHECKED int hd_process_wait(hd_process *process, uint64_t deadline_ns, hd_exit *status);
+
+/* Sends a signal to the process, or to its whole group. Never reaches a process that was reaped (a group may still
+ * have others in it: then those get it). 0, HD_EALREADY, or a negative errno. Any thread. */
+HD_API int hd_process_signal(hd_process *process, int signal, bool whole_group);
+
+HD_API pid_t hd_process_pid(const hd_process *process);
+
+/* Frees. A process that was not awaited to its end is killed with its group, and reaped. Task; NULL is fine. */
+HD_API void hd_process_destroy(hd_process *process);
+
+/* ---- between tasks ------------------------------------------------------------------------------------------- */
+/* Waiters are served first come, first served. All of these work between tasks of different runtimes. Creating: NULL
+ * with errno ENOMEM. Destroying: nobody may wait; NULL is fine. */
+
+typedef struct hd_mutex hd_mutex;
+HD_API hd_mutex *hd_mutex_create(void);
+HD_API void hd_mutex_destroy(hd_mutex *mutex);
+HD_API HD_CHECKED int hd_mutex_lock(hd_mutex *mutex);    /* 0, HD_ECANCELED, HD_EDEADLK. Task */
+HD_API HD_CHECKED int hd_mutex_trylock(hd_mutex *mutex); /* 0, HD_EAGAIN. Task */
+HD_API int hd_mutex_unlock(hd_mutex *mutex);             /* 0, HD_EPERM: the caller does not hold it. Task */
+
+typedef struct hd_semaphore hd_semaphore;
+HD_API hd_semaphore *hd_semaphore_create(uint64_t count);
+HD_API void hd_semaphore_destroy(hd_semaphore *semaphore);
+HD_API HD_CHECKED int hd_semaphore_acquire(hd_semaphore *semaphore, uint64_t deadline_ns); /* Task */
+HD_API HD_CHECKED int hd_semaphore_try(hd_semaphore *semaphore);                           /* Any thread */
+HD_API void hd_semaphore_release(hd_semaphore *semaphore);                                 /* Any thread */
+
+typedef struct hd_event hd_event;
+HD_API hd_event *hd_event_create(void);
+HD_API void hd_event_destroy(hd_event *event);
+HD_API HD_CHECKED int hd_event_wait(hd_event *event, uint64_t deadline_ns); /* until it is set. Task */
+HD_API void hd_event_set(hd_event *event);                                  /* wakes all. Any thread */
+HD_API void hd_event_clear(hd_event *event);                                /* Any thread */
+HD_API bool hd_event_is_set(hd_event *event);                               /* Any thread */
+
+/* A channel carries copies of items of a fixed size. Capacity 0: sender and receiver meet. After hd_channel_close
+ * sends fail with HD_ECLOSED, receives empty it and then fail so. The try_ functions never wait (HD_EAGAIN). */
+typedef struct hd_channel hd_channel;
+HD_API hd_channel *hd_channel_create(size_t capacity, size_t item_bytes);
+HD_API void hd_channel_destroy(hd_channel *channel);
+HD_API HD_CHECKED int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns); /* Task */
+HD_API HD_CHECKED int hd_channel_receive(hd_channel *channel, void *item, uint64_t deadline_ns);    /* Task */
+HD_API HD_CHECKED int hd_channel_try_send(hd_channel *channel, const void *item);                   /* Any thread */
+HD_API HD_CHECKED int hd_channel_try_receive(hd_channel *channel, void *item);                      /* Any thread */
+HD_API void hd_channel_close(hd_channel *channel);                                                  /* Any thread */
+
+/* ---- signals ------------------------------------------------------------------------------------------------- */
+
+typedef struct hd_signal hd_signal;
+
+/* Receives signals in a task, by one signalfd. The signals must be blocked in every thread: call hd_signal_block in
+ * main before any thread is made (workers and pool threads inherit that; children of hd_process_spawn do not). */
+HD_API int hd_signal_block(const int *signals, size_t count);
+HD_API HD_CHECKED hd_signal *hd_signal_open(const int *signals, size_t count);
+HD_API HD_CHECKED int hd_signal_next(hd_signal *source, uint64_t deadline_ns); /* a signal's number, or an error. Task */
+HD_API void hd_signal_close(hd_signal *source);
+
+/* ---- values of a task ---------------------------------------------------------------------------------------- */
+
+typedef uint32_t hd_key;
+
+/* A key under which each task can keep a pointer. `destructor` (or NULL) is called on each value that is not NULL as its
+ * task ends. At most 32 keys a process, never given back. Any thread. 0 or HD_ENOMEM. */
+HD_API int hd_key_create(hd_key *key, void (*destructor)(void *));
+HD_API int hd_local_set(hd_key key, void *value); /* 0, HD_EPERM, HD_EINVAL, HD_ENOMEM. Task */
+HD_API void *hd_local_get(hd_key key);            /* NULL: none, or not in a task */
+
+/* ---- looking in ---------------------------------------------------------------------------------------------- */
+
+typedef enum hd_task_state { HD_TASK_DELAYED, HD_TASK_RUNNABLE, HD_TASK_RUNNING, HD_TASK_WAITING, HD_TASK_DONE } hd_task_state;
+
+/* What a task waits for. */
+typedef enum hd_wait_kind {
+    HD_WAITS_TIMER,
+    HD_WAITS_DESCRIPTOR,
+    HD_WAITS_TASK,
+    HD_WAITS_LOCK, /* mutex, semaphore, event */
+    HD_WAITS_CHANNEL,
+    HD_WAITS_POOL,
+    HD_WAITS_CHILD,
+    HD_WAITS_KINDS
+} hd_wait_kind;
+
+HD_API const char *hd_task_state_name(hd_task_state state);
+HD_API const char *hd_wait_kind_name(hd_wait_kind kind);
+
+typedef struct hd_task_info {
+    uint64_t id; /* never reused within the process */
+    uint64_t tag;
+    const char *name;
+    hd_task_state state;
+    bool cancelled;
+    bool pinned;
+    hd_wait_kind waits_for; /* if waiting */
+    uint64_t waits_detail;  /* descriptor, task id, deadline in ns or pid, as waits_for says; else 0 */
+    int worker;             /* where it runs or last ran; -1: nowhere yet */
+    uint64_t age_ns;        /* since it was spawned; the times below sum to it */
+    uint64_t runnable_ns;   /* waiting for a core */
+    uint64_t running_ns;
+    uint64_t waiting_ns[HD_WAITS_KINDS]; /* a delayed start counts as timer */
+} hd_task_info;
+
+/* Calls `visit` for each task that is there, in no order, each with a consistent picture of that task; stops when it
+ * returns false. `visit` must not call heddle functions that wait or spawn. Any thread. */
+HD_API void hd_runtime_tasks(hd_runtime *runtime, bool (*visit)(const hd_task_info *info, void *arg), void *arg);
+
+/* The same for one task. Any thread. */
+HD_API void hd_task_inspect(const hd_task *task, hd_task_info *info);
+
+typedef struct hd_loop_stats {
+    uint64_t tasks_spawned;
+    uint64_t tasks_ended;
+    uint64_t switches;     /* times a task was resumed */
+    uint64_t yields;
+    uint64_t steals;       /* times this worker stole */
+    uint64_t tasks_stolen; /* tasks it got that way */
+    uint64_t overflows;    /* times its ring was full */
+    uint64_t from_injector;
+    uint64_t parks;
+    uint64_t spins, spin_hits;
+    uint64_t wakes_sent; /* parked workers it woke */
+    uint64_t timers_fired;
+    uint64_t fd_events;
+    uint64_t busy_ns; /* in tasks */
+    uint64_t idle_ns; /* parked */
+    uint64_t queued;  /* tasks in its run queue now */
+    bool parked;
+} hd_loop_stats;
+
+typedef struct hd_pool_stats {
+    uint64_t calls_ended;
+    uint64_t busy_ns;
+    uint32_t threads, threads_max, idle, queued;
+} hd_pool_stats;
+
+/* Counters since the start. `loop` < hd_runtime_loops(). Any thread; each value is read for itself. */
+HD_API void hd_runtime_loop_stats(hd_runtime *runtime, unsigned loop, hd_loop_stats *stats);
+HD_API void hd_runtime_pool_stats(hd_runtime *runtime, hd_pool_class pool_class, hd_pool_stats *stats);
+HD_API const char *hd_pool_class_name(hd_pool_class pool_class);
+
+/* ---- errno --------------------------------------------------------------------------------------------------- */
+/* glibc declares errno's address constant for a thread, so compilers keep it across an await, after which it is another
+ * thread's. This accessor's result is opaque to them. An await keeps the value of errno. */
+HD_API int *hd_errno(void);
+#undef errno
+#define errno (*hd_errno())
+
+#ifdef __cplusplus
+}
+#endif
+#endif

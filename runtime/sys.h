@@ -1,0 +1,30 @@
+/* The seam to the system: clock, memory, and the calls that can fail. Everything in the runtime goes through here, so
+ * that a test can turn time itself and make the Nth call fail.
+ *
+ * In production the seam costs a load and a branch that is never taken. Tests set `hd_sys_fail_after`. */
+#ifndef HD_SYS_H
+#define HD_SYS_H
+
+#include "base.h"
+
+/* Memory. Freed with hd_sys_free. hd_sys_alloc gives uninitialised, hd_sys_zalloc zeroed memory; NULL when none. */
+void *hd_sys_alloc(size_t bytes);
+void *hd_sys_zalloc(size_t bytes);
+void *hd_sys_zalloc_aligned(size_t alignment, size_t bytes);
+void hd_sys_free(void *memory);
+
+/* Address space without backing (MAP_NORESERVE); NULL when refused. */
+void *hd_sys_reserve(size_t bytes);
+void hd_sys_unreserve(void *memory, size_t bytes);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t hd_sys_now(void);
+
+/* For tests: the n-th call from now (1 = the next) of a failing kind fails as if the system were out of it; 0: never.
+ * Process-wide. */
+void hd_sys_fail_after(int64_t n);
+
+/* Is it this call's turn to fail? For other calls that tests fail (epoll_ctl, pidfd_open, pthread_create...). */
+bool hd_sys_fails(void);
+
+#endif
