@@ -37,6 +37,7 @@ dev_test() {
     [ "$preset" != release ] || step "install" install_step
     step "end to end $preset" e2e_step "$preset"
   done
+  step "thread-locals" thread_local_step
   echo "$passed passed, $failed failed"
   [ "$failed" = 0 ]
 }
@@ -118,6 +119,19 @@ run_tap() {
     return 0
   fi
   show_failure "$what" "$output"
+}
+
+# Where compilers may cache the address of a thread-local across a switch, they do it best with everything in view.
+thread_local_step() {
+  local preset name=runtime/test_thread_local
+  [ -f "tests/unit/$name.c" ] || { step_note="none yet"; return 0; }
+  for preset in lto-gcc lto-clang; do
+    if cmake_build "$preset" runtime_test_thread_local >"$log/build-$preset-errors.log" 2>&1; then
+      run_tap "$preset $name" "$log/$preset-test_thread_local.log" "build/$preset/tests/unit/$name"
+    else
+      bad "the $preset build" "$log/build-$preset-errors.log"
+    fi
+  done
 }
 
 examples_step() {
