@@ -26,6 +26,8 @@ dev_test() {
   mkdir -p "$log"
   dev_deps
   sanitizer_options
+  # Whatever ends the run early, the last line says that not all is well.
+  trap 'echo "$passed passed, $((failed + 1)) failed"' EXIT
   step "format" format_step
   step "layers" layers_step
   local preset
@@ -38,6 +40,7 @@ dev_test() {
     step "end to end $preset" e2e_step "$preset"
   done
   step "thread-locals" thread_local_step
+  trap - EXIT
   echo "$passed passed, $failed failed"
   [ "$failed" = 0 ]
 }
