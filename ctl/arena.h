@@ -1,0 +1,29 @@
+/* Memory that is given out piece by piece and taken back all at once: what options and batch lines are read into.
+ *
+ * There is no way to give back a single piece, so nothing in it needs an owner. Running out of memory ends the program
+ * with a message: the tool has nothing better to do then. */
+#ifndef CTL_ARENA_H
+#define CTL_ARENA_H
+
+#include <stddef.h>
+
+typedef struct arena_block arena_block;
+
+typedef struct arena {
+    arena_block *newest;
+    size_t used; /* bytes given out of `newest` */
+} arena;         /* {0} is an empty one */
+
+/* Zeroed, aligned for any type; valid until arena_clear. Never NULL. */
+void *arena_alloc(arena *arena, size_t bytes);
+char *arena_copy(arena *arena, const char *text, size_t bytes); /* with a NUL behind it */
+char *arena_printf(arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Takes everything back, and keeps one block for what comes next. */
+void arena_clear(arena *arena);
+void arena_fini(arena *arena);
+
+/* Ends the program if `memory` is NULL: for the few allocations outside arenas. */
+void *must(void *memory);
+
+#endif

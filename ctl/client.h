@@ -1,0 +1,61 @@
+/* The connection to the service; the only place that knows nng.
+ *
+ * One REQ socket with a context per request, so several may be under way. Requests are sent once (nng's own resending is
+ * off): when the connection breaks, whoever waits knows at once, by the pipe's notification. nng's callbacks run on its own
+ * threads and do nothing but write to an eventfd; everything else happens on the thread that calls these functions, which
+ * waits in poll() for that eventfd, a time limit, and, where asked for, signals. */
+#ifndef CTL_CLIENT_H
+#define CTL_CLIENT_H
+
+#include "wire.h"
+
+typedef struct client client;
+typedef struct client_call client_call;
+
+typedef enum client_result {
+    CLIENT_OK = 0,
+    CLIENT_REFUSED,     /* it answered, with an error: see the reply's code */
+    CLIENT_UNREACHABLE, /* nothing answers there */
+    CLIENT_GONE,        /* the connection broke while we waited */
+    CLIENT_SILENT,      /* the time limit is over */
+    CLIENT_SIGNAL,      /* a signal came (client_catch_signals); the call is still under way */
+    CLIENT_GARBLED,     /* the answer cannot be read */
+    CLIENT_TOO_LARGE,   /* the request would be */
+    CLIENT_BAD_URL,
+    CLIENT_NO_MEMORY,
+} client_result;
+
+#define CLIENT_PATIENCE_NS UINT64_C(10000000000) /* for answers that need not wait for anything */
+#define CLIENT_FOREVER_NS  UINT64_MAX
+
+/* --url, else $HEDDLE_URL, else the user's own service if its socket exists, else the system's. `url` may be NULL.
+ * Writes into `buffer` where it has to. */
+const char *client_url(const char *url, char *buffer, size_t bytes);
+
+/* Connects. On failure *client is NULL and `error` says what and how to go on. */
+client_result client_open(const char *url, client **client, char *error, size_t error_bytes);
+void client_close(client *client); /* NULL is fine */
+
+/* Sends a request and waits for the answer. CLIENT_OK and CLIENT_REFUSED give a reply, which the caller frees with
+ * wire_reply_free; otherwise it is NULL. */
+client_result client_ask(client *client, const wire_request *request, uint64_t patience_ns,
+                         wire_reply **reply);
+
+/* The same in two steps, so that several can be under way. client_finish waits and then frees the call, except after
+ * CLIENT_SIGNAL and CLIENT_SILENT: then it may be called again. */
+client_result client_begin(client *client, const wire_request *request, client_call **call);
+client_result client_finish(client_call *call, uint64_t patience_ns, wire_reply **reply);
+void client_abandon(client_call *call); /* NULL is fine */
+
+/* From now on SIGINT, SIGTERM and SIGHUP do not end the program, but the wait for an answer. Call before client_open, so that
+ * nng's threads have them blocked, too. */
+void client_catch_signals(void);
+
+/* The signal that was caught and not yet asked for; 0: none. Does not wait. */
+int client_signal(void);
+
+/* A sentence on what went wrong, and the exit code for it. `reply` may be NULL; the text may be the reply's. */
+const char *client_problem(client *client, client_result result, const wire_reply *reply);
+int client_exit_code(client_result result, const wire_reply *reply);
+
+#endif
