@@ -90,7 +90,8 @@ fetch_nng_source() {
   options=(-q -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$work/parts"
     -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root
     -o Acquire::Languages=none)
-  apt-get "${options[@]}" update
+  # (A source of somebody else that has no source packages must not stop us.)
+  apt-get "${options[@]}" update || true
   (cd "$work" && apt-get "${options[@]}" source nng)
   mv "$work"/nng-*/ "$work/nng"
 }
