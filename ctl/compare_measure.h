@@ -1,7 +1,7 @@
 /* The arithmetic of `compare`, without service or terminal: from what was read back after a run to the figures that are
  * shown. All times are nanoseconds. */
-#ifndef HEDDLE_COMPARE_MEASURE_H
-#define HEDDLE_COMPARE_MEASURE_H
+#ifndef CTL_COMPARE_MEASURE_H
+#define CTL_COMPARE_MEASURE_H
 
 #include "wire.h"
 

@@ -4,8 +4,8 @@
  * waiting requests, none of which holds more than its connection and a queue entry. Connections are kept alive.
  *
  * Start and stop from one thread; the rest may be asked from any. */
-#ifndef HEDDLE_LATE_SERVER_H
-#define HEDDLE_LATE_SERVER_H
+#ifndef CTL_LATE_SERVER_H
+#define CTL_LATE_SERVER_H
 
 #include <stddef.h>
 #include <stdint.h>
