@@ -7,21 +7,21 @@
 
 #include <stddef.h>
 
-typedef struct arena_block arena_block;
+struct arena_block;
 
-typedef struct arena {
-    arena_block *newest;
+struct arena {
+    struct arena_block *newest;
     size_t used; /* bytes given out of `newest` */
-} arena;         /* {0} is an empty one */
+};               /* {0} is an empty one */
 
 /* Zeroed, aligned for any type; valid until arena_clear. Never NULL. */
-void *arena_alloc(arena *arena, size_t bytes);
-char *arena_copy(arena *arena, const char *text, size_t bytes); /* with a NUL behind it */
-char *arena_printf(arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void *arena_alloc(struct arena *arena, size_t bytes);
+char *arena_copy(struct arena *arena, const char *text, size_t bytes); /* with a NUL behind it */
+char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Takes everything back, and keeps one block for what comes next. */
-void arena_clear(arena *arena);
-void arena_fini(arena *arena);
+void arena_clear(struct arena *arena);
+void arena_fini(struct arena *arena);
 
 /* Ends the program if `memory` is NULL: for the few allocations outside arenas. */
 void *must(void *memory);

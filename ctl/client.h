@@ -9,8 +9,8 @@
 
 #include "wire.h"
 
-typedef struct client client;
-typedef struct client_call client_call;
+struct client;
+struct client_call;
 
 typedef enum client_result {
     CLIENT_OK = 0,
@@ -33,19 +33,19 @@ typedef enum client_result {
 const char *client_url(const char *url, char *buffer, size_t bytes);
 
 /* Connects. On failure *client is NULL and `error` says what and how to go on. */
-client_result client_open(const char *url, client **client, char *error, size_t error_bytes);
-void client_close(client *client); /* NULL is fine */
+client_result client_open(const char *url, struct client **client, char *error, size_t error_bytes);
+void client_close(struct client *client); /* NULL is fine */
 
 /* Sends a request and waits for the answer. CLIENT_OK and CLIENT_REFUSED give a reply, which the caller frees with
  * wire_reply_free; otherwise it is NULL. */
-client_result client_ask(client *client, const wire_request *request, uint64_t patience_ns,
+client_result client_ask(struct client *client, const wire_request *request, uint64_t patience_ns,
                          wire_reply **reply);
 
 /* The same in two steps, so that several can be under way. client_finish waits and then frees the call, except after
  * CLIENT_SIGNAL and CLIENT_SILENT: then it may be called again. */
-client_result client_begin(client *client, const wire_request *request, client_call **call);
-client_result client_finish(client_call *call, uint64_t patience_ns, wire_reply **reply);
-void client_abandon(client_call *call); /* NULL is fine */
+client_result client_begin(struct client *client, const wire_request *request, struct client_call **call);
+client_result client_finish(struct client_call *call, uint64_t patience_ns, wire_reply **reply);
+void client_abandon(struct client_call *call); /* NULL is fine */
 
 /* From now on SIGINT, SIGTERM and SIGHUP do not end the program, but the wait for an answer. Call before client_open, so that
  * nng's threads have them blocked, too. */
@@ -55,7 +55,7 @@ void client_catch_signals(void);
 int client_signal(void);
 
 /* A sentence on what went wrong, and the exit code for it. `reply` may be NULL; the text may be the reply's. */
-const char *client_problem(client *client, client_result result, const wire_reply *reply);
+const char *client_problem(struct client *client, client_result result, const wire_reply *reply);
 int client_exit_code(client_result result, const wire_reply *reply);
 
 #endif

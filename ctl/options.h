@@ -2,7 +2,7 @@
  * (getopt_long), the text of --help, the shells' completions, and the keys of a batch's JSON lines.
  *
  *     struct top_values { wire_selector select; uint64_t every_ns; bool once; };
- *     static const option top_options[] = {
+ *     static const struct option_row top_options[] = {
  *         {"every", 'n', &option_duration, offsetof(struct top_values, every_ns), "look again after so long"},
  *         {"once", 0, &option_flag, offsetof(struct top_values, once), "look once and end"},
  *         {0}};
@@ -20,28 +20,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef struct option option;
+struct option_row;
 
 /* Where values are read to, and what was wrong with one. */
-typedef struct reading {
-    arena *memory;     /* for lists and copies */
-    char problem[512]; /* `timeout: "3x" is not a duration (try 3s, 250ms)` */
-} reading;
+struct reading {
+    struct arena *memory; /* for lists and copies */
+    char problem[512];    /* `timeout: "3x" is not a duration (try 3s, 250ms)` */
+};
 
 /* Sets the problem; returns false, for `return reading_fails(...)`. */
-bool reading_fails(reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool reading_fails(struct reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 typedef struct option_type {
     const char
         *placeholder; /* "DURATION"; NULL: a flag, whose text is always "" or, in JSON, "true" and "false" */
     bool repeated;    /* may stand several times, and be an array in JSON */
-    /* Reads `text`, which outlives `field`. False with a problem that names option->name and the value. */
-    bool (*parse)(const option *option, const char *text, void *field, reading *reading);
+    /* Reads `text`, which outlives the field. False with a problem that names option->name and the value. */
+    bool (*parse)(const struct option_row *option, const char *text, void *field, struct reading *reading);
     const char *(*word)(
         unsigned index); /* for completion: the values there are, NULL behind the last; or NULL */
 } option_type;
 
-struct option {
+struct option_row {
     const char *name; /* the long option, without dashes, and the JSON key */
     char letter;      /* the short one; 0: none */
     const option_type *type;
@@ -60,7 +60,7 @@ extern const option_type option_count;    /* uint32_t */
 extern const option_type option_integer;  /* int32_t */
 
 /* For enumerations: a type's `parse` may end in this. `of` gives 0 for an unknown word; the field is an int-sized enum. */
-bool option_parse_word(const option *option, const char *text, int *field, reading *reading,
+bool option_parse_word(const struct option_row *option, const char *text, int *field, struct reading *reading,
                        int (*of)(const char *), const char *(*word)(unsigned));
 
 typedef enum option_owner {
@@ -70,14 +70,14 @@ typedef enum option_owner {
 } option_owner;
 
 typedef struct option_set {
-    const char *title;     /* over its part of the help */
-    const option *options; /* the last one has no name */
-    size_t offset;         /* of what it fills in, within the verb's values */
+    const char *title;                /* over its part of the help */
+    const struct option_row *options; /* the last one has no name */
+    size_t offset;                    /* of what it fills in, within the verb's values */
     option_owner owner;
 } option_set;
 
 typedef struct option_given {
-    const option *option;
+    const struct option_row *option;
     const char *text;
     struct option_given *next;
 } option_given;
@@ -95,15 +95,16 @@ typedef struct option_target {
 
 /* Reads argv[1...]; argv[0] is a name. Puts the operands behind argv[*first] (the array is permuted). False with a
  * problem for an unknown option, a missing or wrong value. */
-bool options_parse(const option_target *target, int argc, char **argv, int *first, reading *reading);
+bool options_parse(const option_target *target, int argc, char **argv, int *first, struct reading *reading);
 
 /* The option of that name in the sets, or NULL. */
-const option *options_find(const option_set *sets, const char *name);
+const struct option_row *options_find(const option_set *sets, const char *name);
 
 /* For an unknown name: `; did you mean "timeout"?` or "", in the arena. */
-const char *options_suggestion(const option_set *sets, const char *name, arena *memory);
+const char *options_suggestion(const option_set *sets, const char *name, struct arena *memory);
 
-/* Reads one more member into a list in the arena. */
-void option_list_add(option_list *list, const option *option, const char *text, arena *memory);
+/* Appends to a list; the member lies in the arena, the text stays where it is. */
+void option_list_add(option_list *list, const struct option_row *option, const char *text,
+                     struct arena *memory);
 
 #endif

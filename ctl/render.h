@@ -41,7 +41,7 @@ json_t *render_outcome(const wire_outcome *outcome); /* {"id", "state", "exit_co
 
 /* ---- tables ---- */
 
-typedef struct table table;
+struct table;
 
 enum { TABLE_RIGHT = 1, TABLE_CUT = 2 /* may be cut to fit the terminal */ };
 
@@ -51,12 +51,12 @@ typedef struct table_column {
 } table_column;
 
 /* The last column has no title. Cells are added from left to right, and a row ends with its last column. */
-table *table_create(const table_column *columns);
-void table_text(table *table, const char *text); /* copied */
-void table_printf(table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void table_colour(table *table, const char *colour); /* of the cell added last; NULL: none */
+struct table *table_create(const table_column *columns);
+void table_text(struct table *table, const char *text); /* copied */
+void table_printf(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void table_colour(struct table *table, const char *colour); /* of the cell added last; NULL: none */
 /* Prints it with its heading and frees it. */
-void table_print(table *table);
+void table_print(struct table *table);
 
 /* ---- values for people; each returns `buffer` ---- */
 

@@ -6,18 +6,18 @@
 #include "wire.h"
 
 /* --all --group --label --name --state --kind; fill in a wire_selector. */
-extern const option select_options[];
+extern const struct option_row select_options[];
 
 /* The same without --all, for verbs that show everything when nothing is said (ls, events). */
-extern const option select_filter_options[];
+extern const struct option_row select_filter_options[];
 
 /* Adds the operands' ids and ranges. False with a problem. */
-bool select_ids(wire_selector *select, char *const *operands, int count, reading *reading);
+bool select_ids(wire_selector *select, char *const *operands, int count, struct reading *reading);
 
 /* Does it say which jobs at all? */
 bool select_is_empty(const wire_selector *select);
 
 /* One id, for verbs that take just one (`show`, `logs`). */
-bool select_one(uint64_t *id, char *const *operands, int count, reading *reading);
+bool select_one(uint64_t *id, char *const *operands, int count, struct reading *reading);
 
 #endif
