@@ -308,7 +308,7 @@ typedef struct wire_task_info {
     const char *name;
     const char *state;     /* "delayed", "runnable", "running", "waiting" */
     const char *waits_for; /* "timer", ...; "" */
-    uint64_t waits_detail;
+    uint64_t waits_detail; /* descriptor, task id, pid; of a timer the nanoseconds that are left; else 0 */
     int32_t worker;
     bool cancelled;
     uint64_t age_ns;
