@@ -40,16 +40,27 @@ enum {
     HD_STATE_CANCEL = 8,
 };
 
-/* How a task's life divides; index HD_WAITS_KINDS + 0 is runnable, + 1 running. */
+/* How a task's life divides: the kinds of waiting, and these. */
 enum { HD_PHASE_RUNNABLE = HD_WAITS_KINDS, HD_PHASE_RUNNING, HD_PHASES };
 
 struct hd_task {
     /* any thread */
     _Atomic uint32_t state;
     _Atomic uint32_t references;
-    hd_task *next; /* in the injector or an inbox */
+
+    /* whoever owns the task for the moment: its worker, or who has just woken it; read by inspection [Q1] */
+    _Atomic uint32_t sequence; /* odd while the others change */
+    _Atomic uint8_t phase;     /* HD_WAITS_... or HD_PHASE_... */
+    _Atomic uint64_t since_ns; /* in this phase */
+    _Atomic(hd_fiber *) fiber; /* NULL before the start and after the end */
+    _Atomic(hd_worker *) home; /* where it runs or last ran; for a pinned one constant */
+    hd_task *next;             /* in the injector or an inbox */
 
     /* constant after the spawn */
+    uint8_t stack_class;
+    bool pinned;
+    bool delayed; /* was spawned with a start time */
+    uint32_t shard; /* of the registry */
     hd_fn fn;
     void *arg;
     hd_runtime *runtime;
@@ -58,28 +69,22 @@ struct hd_task {
     uint64_t tag;
     uint64_t spawned_ns;
     hd_scope *scope; /* it belongs to this one; NULL: a root task */
-    uint32_t stack_bytes;
-    uint16_t shard; /* of the registry */
-    bool pinned;
-    bool delayed; /* was spawned with a start time */
 
     hd_list registry_link; /* the shard's lock */
     hd_list scope_link;    /* the scope's lock */
-    hd_timer timer;        /* start, sleep or deadline: its own heap's lock */
+    hd_timer timer;        /* start, sleep or deadline: its heap's lock */
 
-    /* the task itself, and its worker while it is switched out */
-    hd_fiber *fiber; /* NULL before the start and after the end */
+    /* the task itself */
     hd_scope *inner; /* the innermost open scope */
     void **locals;   /* see local.c */
-    hd_worker *home; /* where it runs or last ran */
+    char *error;     /* NULL: none; constant once it is done */
     uint8_t shields;
-    uint8_t ignored_cancels; /* awaits since a cancellation that did not wait */
+    uint8_t ignored_cancels; /* awaits since the cancellation */
 
     /* `lock` */
     hd_lock lock;
     hd_list awaiters; /* of hd_waiter (wait.h), until it is done */
     int64_t result;
-    char *error; /* NULL: none */
 };
 
 /* The calling task, or NULL. Reads a thread-local afresh each time. */
@@ -99,8 +104,11 @@ bool hd_task_interrupted(const hd_task *self);
  * a loop which ignores it cannot freeze its worker), else 0. */
 int hd_task_checkpoint(void);
 
-/* Arms the calling task's own timer: it is woken at the deadline. Not for HD_NEVER. */
-void hd_task_timer_start(hd_task *self, uint64_t deadline_ns);
+/* Arms the calling task's own timer: it is woken at the deadline. Not for HD_NEVER. 0 or HD_ENOMEM. */
+int hd_task_timer_start(hd_task *self, uint64_t deadline_ns);
+
+/* Is it still to fire? */
+bool hd_task_timer_armed(hd_task *self);
 
 /* Disarms it. After this returns the timer wakes nobody. */
 void hd_task_timer_stop(hd_task *self);
@@ -111,5 +119,23 @@ static inline void hd_task_retain(hd_task *task) {
     atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
 }
 void hd_task_release(hd_task *task);
+
+/* ---- between task.c and the scheduler (worker.c) ---- */
+
+/* The task goes over to another phase of its life at `now_ns`. Only who owns it for the moment. */
+void hd_task_account(hd_task *task, uint8_t phase, uint64_t now_ns);
+
+/* RUNNABLE → RUNNING. */
+void hd_task_begin_running(hd_task *task);
+
+/* RUNNING → IDLE, or, if it was woken meanwhile, → RUNNABLE: false, and the caller queues it. After true the task is no
+ * longer the caller's to touch. */
+bool hd_task_try_idle(hd_task *task);
+
+/* RUNNING → RUNNABLE, for a yield. */
+void hd_task_begin_waiting_for_core(hd_task *task);
+
+/* Drops what only a task that has not ended needs, on the worker that ran it: its fiber is no longer its own. */
+void hd_task_ended(hd_task *task);
 
 #endif
