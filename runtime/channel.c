@@ -1,0 +1,161 @@
+/* A channel: a bounded queue of copied items between tasks.
+ *
+ * At any time at most one of these is true: receivers wait (and the buffer is empty), senders wait (and it is full).
+ * Whoever comes serves the first of the other side directly: a sender copies into the waiting receiver's item, a
+ * receiver out of the waiting sender's, or moves that into the place it has just made. So items keep the order in
+ * which their senders came, and capacity 0 needs no case of its own.
+ *
+ * The copies are made under the lock. Items are meant to be small; large things travel as pointers. */
+#include "sys.h"
+#include "wait.h"
+
+#include <string.h>
+
+struct hd_channel {
+    hd_lock lock; /* of the rest */
+    bool closed;  /* then nobody waits */
+    hd_list senders, receivers;
+    size_t capacity, item_bytes; /* constant */
+    size_t first, count;
+    char items[];
+};
+
+/* What a waiter's `data` points to. */
+typedef struct turn {
+    const void *from; /* a sender's item */
+    void *to;         /* a receiver's */
+    bool closed;      /* it was granted by the closing, not by the other side */
+} turn;
+
+hd_channel *hd_channel_create(size_t capacity, size_t item_bytes) {
+    size_t bytes;
+    hd_channel *channel = NULL;
+    if (!__builtin_mul_overflow(capacity, item_bytes, &bytes) &&
+        !__builtin_add_overflow(bytes, sizeof *channel, &bytes))
+        channel = hd_sys_zalloc(bytes);
+    if (!channel) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    hd_lock_init(&channel->lock);
+    hd_list_init(&channel->senders);
+    hd_list_init(&channel->receivers);
+    channel->capacity = capacity;
+    channel->item_bytes = item_bytes;
+    return channel;
+}
+
+void hd_channel_destroy(hd_channel *channel) {
+    hd_assert(!channel || (hd_list_empty(&channel->senders) && hd_list_empty(&channel->receivers)));
+    hd_sys_free(channel);
+}
+
+static void item_copy(const hd_channel *channel, void *to, const void *from) {
+    if (channel->item_bytes)
+        memcpy(to, from, channel->item_bytes);
+}
+
+static void buffer_push(hd_channel *channel, const void *item) {
+    size_t left = channel->capacity - channel->first;
+    size_t at = channel->count < left ? channel->first + channel->count : channel->count - left;
+    item_copy(channel, channel->items + at * channel->item_bytes, item);
+    channel->count++;
+}
+
+static void buffer_pop(hd_channel *channel, void *item) {
+    item_copy(channel, item, channel->items + channel->first * channel->item_bytes);
+    channel->first = channel->first + 1 < channel->capacity ? channel->first + 1 : 0;
+    channel->count--;
+}
+
+/* 0, HD_ECLOSED, or HD_EAGAIN: it would have to wait. Under the lock. */
+static int send_now(hd_channel *channel, const void *item) {
+    hd_waiter *receiver = hd_waiter_first(&channel->receivers);
+    if (channel->closed)
+        return HD_ECLOSED;
+    if (receiver) {
+        item_copy(channel, ((turn *)receiver->data)->to, item);
+        hd_waiter_grant(receiver);
+    } else if (channel->count < channel->capacity) {
+        buffer_push(channel, item);
+    } else {
+        return HD_EAGAIN;
+    }
+    return 0;
+}
+
+static int receive_now(hd_channel *channel, void *item) {
+    hd_waiter *sender = hd_waiter_first(&channel->senders);
+    if (channel->count == 0 && !sender)
+        return channel->closed ? HD_ECLOSED : HD_EAGAIN;
+    if (channel->count > 0)
+        buffer_pop(channel, item);
+    else
+        item_copy(channel, item, ((turn *)sender->data)->from);
+    if (sender) {
+        if (channel->capacity > 0)
+            buffer_push(channel, ((turn *)sender->data)->from);
+        hd_waiter_grant(sender);
+    }
+    return 0;
+}
+
+/* Enters with the lock, leaves without. */
+static int wait_turn(hd_channel *channel, hd_list *line, turn *mine, uint64_t deadline_ns) {
+    hd_waiter waiter = {.data = mine};
+    int code = hd_wait_in_line(&channel->lock, line, &waiter, HD_WAITS_CHANNEL, 0, deadline_ns);
+    return code ? code : mine->closed ? HD_ECLOSED : 0;
+}
+
+int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns) {
+    int code = hd_task_checkpoint();
+    if (code)
+        return code;
+    hd_lock_acquire(&channel->lock);
+    code = send_now(channel, item);
+    if (code == HD_EAGAIN)
+        return wait_turn(channel, &channel->senders, &(turn){.from = item}, deadline_ns);
+    hd_lock_release(&channel->lock);
+    return code;
+}
+
+int hd_channel_receive(hd_channel *channel, void *item, uint64_t deadline_ns) {
+    int code = hd_task_checkpoint();
+    if (code)
+        return code;
+    hd_lock_acquire(&channel->lock);
+    code = receive_now(channel, item);
+    if (code == HD_EAGAIN)
+        return wait_turn(channel, &channel->receivers, &(turn){.to = item}, deadline_ns);
+    hd_lock_release(&channel->lock);
+    return code;
+}
+
+int hd_channel_try_send(hd_channel *channel, const void *item) {
+    hd_lock_acquire(&channel->lock);
+    int code = send_now(channel, item);
+    hd_lock_release(&channel->lock);
+    return code;
+}
+
+int hd_channel_try_receive(hd_channel *channel, void *item) {
+    hd_lock_acquire(&channel->lock);
+    int code = receive_now(channel, item);
+    hd_lock_release(&channel->lock);
+    return code;
+}
+
+static void dismiss(hd_list *line) {
+    for (hd_waiter *waiter; (waiter = hd_waiter_first(line));) {
+        ((turn *)waiter->data)->closed = true;
+        hd_waiter_grant(waiter);
+    }
+}
+
+void hd_channel_close(hd_channel *channel) {
+    hd_lock_acquire(&channel->lock);
+    channel->closed = true;
+    dismiss(&channel->senders);
+    dismiss(&channel->receivers);
+    hd_lock_release(&channel->lock);
+}
