@@ -16,6 +16,7 @@ typedef enum client_result {
     CLIENT_OK = 0,
     CLIENT_REFUSED,     /* it answered, with an error: see the reply's code */
     CLIENT_UNREACHABLE, /* nothing answers there */
+    CLIENT_DENIED,      /* its socket may not be opened */
     CLIENT_GONE,        /* the connection broke while we waited */
     CLIENT_SILENT,      /* the time limit is over */
     CLIENT_SIGNAL,      /* a signal came (client_catch_signals); the call is still under way */
@@ -55,7 +56,7 @@ void client_catch_signals(void);
 int client_signal(void);
 
 /* A sentence on what went wrong, and the exit code for it. `reply` may be NULL; the text may be the reply's. */
-const char *client_problem(struct client *client, client_result result, const wire_reply *reply);
+const char *client_problem(client_result result, const wire_reply *reply);
 int client_exit_code(client_result result, const wire_reply *reply);
 
 #endif

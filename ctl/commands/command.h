@@ -25,25 +25,10 @@
 #define CTL_COMMAND_H
 
 #include "client.h"
+#include "exit.h"
 #include "options.h"
 #include "render.h"
 #include "select.h"
-
-typedef enum exit_code {
-    EXIT_OK = 0,
-    EXIT_FAILED = 1, /* a job failed, or something here did */
-    EXIT_USAGE = 2,
-    EXIT_UNREACHABLE = 3, /* no service, or it went away */
-    EXIT_NO_JOB = 4,
-    EXIT_DENIED = 5,
-    EXIT_FULL = 6, /* a limit is reached, or the service is draining */
-    EXIT_WRONG_STATE = 8,
-    EXIT_TIMED_OUT = 124, /* `wait --timeout`; `run`: the job's own timeout */
-    EXIT_HEDDLE = 125,    /* `run`: heddle itself failed */
-    EXIT_NOT_EXECUTABLE = 126,
-    EXIT_NOT_FOUND = 127,
-    EXIT_SIGNAL = 128, /* plus its number */
-} exit_code;
 
 struct command;
 

@@ -1,0 +1,322 @@
+/* See client.h. A call goes through its aio twice: first the request is sent, then the answer is received; both steps end
+ * in call_advance on a thread of nng's. `done` is set there and read by the caller: the release in call_end makes the
+ * result and the message visible to the acquire in is_done.
+ *
+ * That the service went away is known twice over: nng ends the calls under way with NNG_ECONNRESET (there is no resending),
+ * and the pipe's notification sets `gone`, for calls that were begun afterwards. */
+#include "client.h"
+
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/req.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LAST_WORDS_MS =
+        200 /* an answer that came just before the connection broke may still be on its way to us */
+};
+
+struct client {
+    nng_socket socket;
+    int wake_fd; /* eventfd: something changed */
+    atomic_bool gone;
+};
+
+struct client_call {
+    struct client *client;
+    nng_ctx context;
+    nng_aio *aio;
+    bool sent; /* of the callbacks, which come one after the other */
+    nng_msg *answer;
+    int result;
+    atomic_bool done;
+};
+
+static int signal_fd = -1;
+
+/* ---- on nng's threads ---- */
+
+static void wake(struct client *client) {
+    uint64_t one = 1;
+    ssize_t ignored = write(client->wake_fd, &one, sizeof one); /* fails only when it is set to the brim */
+    (void)ignored;
+}
+
+static void call_end(struct client_call *call, int result) {
+    struct client *client = call->client;
+    call->result = result;
+    if (result == 0)
+        call->answer = nng_aio_get_msg(call->aio);
+    atomic_store_explicit(&call->done, true, memory_order_release); /* see the top of the file */
+    wake(client);
+}
+
+static void call_advance(void *arg) {
+    struct client_call *call = arg;
+    int result = nng_aio_result(call->aio);
+    if (result != 0 || call->sent) {
+        if (result != 0 && !call->sent)
+            nng_msg_free(nng_aio_get_msg(call->aio));
+        call_end(call, result);
+        return;
+    }
+    call->sent = true;
+    nng_ctx_recv(call->context, call->aio);
+}
+
+static void pipe_gone(nng_pipe pipe, nng_pipe_ev event, void *arg) {
+    (void)pipe, (void)event;
+    struct client *client = arg;
+    atomic_store_explicit(&client->gone, true,
+                          memory_order_relaxed); /* a flag by itself; the eventfd orders it */
+    wake(client);
+}
+
+/* ---- connecting ---- */
+
+const char *client_url(const char *url, char *buffer, size_t bytes) {
+    if (url != NULL)
+        return url;
+    const char *from_environment = getenv("HEDDLE_URL");
+    if (from_environment != NULL && *from_environment != '\0')
+        return from_environment;
+    const char *directory = getenv("XDG_RUNTIME_DIR");
+    if (directory != NULL && *directory != '\0') {
+        int length = snprintf(buffer, bytes, "ipc://%s/heddle/heddle.sock", directory);
+        if (length > 0 && (size_t)length < bytes && access(buffer + strlen("ipc://"), F_OK) == 0)
+            return buffer;
+    }
+    return "ipc:///run/heddle/heddle.sock";
+}
+
+/* What nng's dial said, as ours. */
+static client_result unreachable(const char *url, int code, char *error, size_t bytes) {
+    switch (code) {
+    case NNG_EADDRINVAL:
+    case NNG_EINVAL:
+    case NNG_ENOTSUP:
+        snprintf(error, bytes, "url: \"%s\" is not an address (try ipc:///run/heddle/heddle.sock)", url);
+        return CLIENT_BAD_URL;
+    case NNG_EPERM:
+        snprintf(error, bytes,
+                 "%s may not be opened: its owner and group may (run as root, or join the group)", url);
+        return CLIENT_DENIED;
+    case NNG_ENOMEM: snprintf(error, bytes, "out of memory"); return CLIENT_NO_MEMORY;
+    default:
+        snprintf(
+            error, bytes,
+            "no service answers at %s: is heddled running? (systemctl status heddled, or --url / HEDDLE_URL)",
+            url);
+        return CLIENT_UNREACHABLE;
+    }
+}
+
+static int connect_socket(struct client *client, const char *url) {
+    int code;
+    if ((code = nng_socket_set_ms(client->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE)) != 0 ||
+        (code = nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, WIRE_MESSAGE_MAX)) != 0 ||
+        (code = nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, pipe_gone, client)) != 0)
+        return code;
+    return nng_dial(client->socket, url, NULL, 0);
+}
+
+client_result client_open(const char *url, struct client **result, char *error, size_t error_bytes) {
+    *result = NULL;
+    struct client *client = calloc(1, sizeof *client);
+    if (client == NULL)
+        return unreachable(url, NNG_ENOMEM, error, error_bytes);
+    client->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int code = client->wake_fd < 0 ? NNG_ENOMEM : nng_req0_open(&client->socket);
+    if (code != 0) {
+        if (client->wake_fd >= 0)
+            close(client->wake_fd);
+        free(client);
+        return unreachable(url, code, error, error_bytes);
+    }
+    code = connect_socket(client, url);
+    if (code != 0) {
+        client_close(client);
+        return unreachable(url, code, error, error_bytes);
+    }
+    *result = client;
+    return CLIENT_OK;
+}
+
+void client_close(struct client *client) {
+    if (client == NULL)
+        return;
+    nng_close(client->socket);
+    close(client->wake_fd);
+    free(client);
+}
+
+/* ---- signals ---- */
+
+void client_catch_signals(void) {
+    if (signal_fd >= 0)
+        return;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signal_fd >= 0)
+        pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int client_signal(void) {
+    struct signalfd_siginfo info;
+    if (signal_fd < 0 || read(signal_fd, &info, sizeof info) != sizeof info)
+        return 0;
+    return (int)info.ssi_signo;
+}
+
+/* ---- calls ---- */
+
+void client_abandon(struct client_call *call) {
+    if (call == NULL)
+        return;
+    nng_aio_stop(call->aio); /* from here on call_advance does not run */
+    nng_ctx_close(call->context);
+    nng_aio_free(call->aio);
+    if (call->answer != NULL)
+        nng_msg_free(call->answer);
+    free(call);
+}
+
+/* The request as a message; NULL without memory, or, with *length above the limit, when it is too large. */
+static nng_msg *encode(const wire_request *request, size_t *length) {
+    nng_msg *message = NULL;
+    uint8_t *bytes = wire_request_encode(request, length);
+    if (bytes != NULL && *length <= WIRE_MESSAGE_MAX && nng_msg_alloc(&message, 0) == 0 &&
+        nng_msg_append(message, bytes, *length) != 0) {
+        nng_msg_free(message);
+        message = NULL;
+    }
+    free(bytes);
+    return message;
+}
+
+client_result client_begin(struct client *client, const wire_request *request, struct client_call **result) {
+    *result = NULL;
+    size_t length = 0;
+    nng_msg *message = encode(request, &length);
+    if (message == NULL)
+        return length > WIRE_MESSAGE_MAX ? CLIENT_TOO_LARGE : CLIENT_NO_MEMORY;
+    struct client_call *call = calloc(1, sizeof *call);
+    if (call == NULL || nng_aio_alloc(&call->aio, call_advance, call) != 0) {
+        free(call);
+        nng_msg_free(message);
+        return CLIENT_NO_MEMORY;
+    }
+    call->client = client;
+    if (nng_ctx_open(&call->context, client->socket) != 0) {
+        nng_aio_free(call->aio);
+        free(call);
+        nng_msg_free(message);
+        return CLIENT_NO_MEMORY;
+    }
+    nng_aio_set_timeout(call->aio, NNG_DURATION_INFINITE);
+    nng_aio_set_msg(call->aio, message);
+    nng_ctx_send(call->context, call->aio);
+    *result = call;
+    return CLIENT_OK;
+}
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static bool is_done(struct client_call *call) {
+    return atomic_load_explicit(&call->done, memory_order_acquire); /* pairs with the release in call_end */
+}
+
+/* One wait in poll. False when the time is over. `signalled` when a signal is there. */
+static bool wait_once(struct client *client, uint64_t deadline_ns, bool *signalled) {
+    struct pollfd fds[] = {{.fd = client->wake_fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
+    struct timespec left, *timeout = NULL;
+    if (deadline_ns != UINT64_MAX) {
+        uint64_t now = now_ns();
+        if (now >= deadline_ns)
+            return false;
+        left = (struct timespec){(time_t)((deadline_ns - now) / UINT64_C(1000000000)),
+                                 (long)((deadline_ns - now) % UINT64_C(1000000000))};
+        timeout = &left;
+    }
+    int ready = ppoll(fds, 2, timeout, NULL);
+    if (ready > 0 && fds[0].revents != 0) {
+        uint64_t count;
+        ssize_t ignored = read(client->wake_fd, &count, sizeof count);
+        (void)ignored;
+    }
+    *signalled = ready > 0 && fds[1].revents != 0;
+    return true;
+}
+
+/* Waits until the call is done; CLIENT_OK, or why not. */
+static client_result await(struct client_call *call, uint64_t patience_ns) {
+    struct client *client = call->client;
+    uint64_t now = now_ns();
+    uint64_t deadline_ns = patience_ns > UINT64_MAX - now ? UINT64_MAX : now + patience_ns;
+    bool signalled = false, leaving = false;
+    while (!is_done(call)) {
+        if (!leaving && atomic_load_explicit(&client->gone, memory_order_relaxed)) {
+            leaving = true;
+            deadline_ns = now_ns() + LAST_WORDS_MS * UINT64_C(1000000);
+        }
+        if (signalled)
+            return CLIENT_SIGNAL;
+        if (!wait_once(client, deadline_ns, &signalled))
+            return leaving ? CLIENT_GONE : CLIENT_SILENT;
+    }
+    return CLIENT_OK;
+}
+
+static client_result read_answer(struct client_call *call, wire_reply **reply) {
+    if (call->result == NNG_ENOMEM)
+        return CLIENT_NO_MEMORY;
+    if (call->result != 0)
+        return CLIENT_GONE;
+    char error[256];
+    *reply = wire_reply_decode(nng_msg_body(call->answer), nng_msg_len(call->answer), error, sizeof error);
+    if (*reply == NULL)
+        return CLIENT_GARBLED;
+    return (*reply)->code == WIRE_OK ? CLIENT_OK : CLIENT_REFUSED;
+}
+
+client_result client_finish(struct client_call *call, uint64_t patience_ns, wire_reply **reply) {
+    *reply = NULL;
+    client_result result = await(call, patience_ns);
+    if (result == CLIENT_SIGNAL || result == CLIENT_SILENT)
+        return result;
+    if (result == CLIENT_OK)
+        result = read_answer(call, reply);
+    client_abandon(call);
+    return result;
+}
+
+client_result client_ask(struct client *client, const wire_request *request, uint64_t patience_ns,
+                         wire_reply **reply) {
+    struct client_call *call;
+    *reply = NULL;
+    client_result result = client_begin(client, request, &call);
+    if (result != CLIENT_OK)
+        return result;
+    result = client_finish(call, patience_ns, reply);
+    if (result == CLIENT_SIGNAL || result == CLIENT_SILENT)
+        client_abandon(call);
+    return result;
+}
