@@ -1,5 +1,8 @@
 """Whose jobs are whose. Needs root, to be others for a while."""
 
+import os
+import stat
+
 from harness import check, test, test_as_root
 
 NOBODY, OTHER = 65534, 65533
@@ -44,7 +47,6 @@ def a_user_sees_and_cancels_only_what_is_theirs(t):
 
 @test_as_root
 def the_services_own_user_sees_all(t):
-    import os
     folder = t.subdir("own")
     os.chown(folder, NOBODY, NOBODY)
     s = t.service(config="socket_mode = 0666\n", directory=folder, user=NOBODY)
@@ -70,17 +72,15 @@ def drain_is_for_root_and_the_services_user(t):
 
 @test_as_root
 def a_users_jobs_are_limited(t):
-    s = t.service(config="socket_mode = 0666\nuser_jobs_max = 3\n")
+    s = t.service(config="socket_mode = 0666\njobs_per_user_max = 3\n")
     s.ctl("batch", "-q", input='{"kind":"sleep","duration":"1h"}\n' * 3, user=NOBODY)
     result = s.ctl("submit", "sleep", "1h", user=NOBODY, code=6)
-    check("user_jobs_max" in result.err and "3" in result.err, f"{result}")
+    check("jobs_per_user_max" in result.err and "3" in result.err, f"{result}")
     s.ctl("submit", "sleep", "1h", user=OTHER)
     s.ctl("cancel", "--all")
 
 
 @test
 def a_private_socket_can_be_asked_for(t):
-    import os
-    import stat
     s = t.service(config="socket_mode = 0600\n")
     check(stat.S_IMODE(os.lstat(s.socket_path).st_mode) == 0o600, oct(os.lstat(s.socket_path).st_mode))

@@ -64,7 +64,7 @@ def a_batch_names_dependencies_on_earlier_jobs(t):
 
 @test
 def a_large_batch_is_accepted_listed_and_cancelled_whole(t):
-    s = t.service()
+    s = t.service(config="history = 200000\n")
     count = t.setup.scaled(100_000, 5_000)
     path = t.path("jobs")
     with open(path, "w") as file:

@@ -1,9 +1,8 @@
 """What a job can be asked for: dependencies, groups, priority, delay, timeout, retries, surroundings, cancelling."""
 
-import os
 import time
 
-from harness import Fifo, check, test
+from harness import check, test
 
 
 # ---- dependencies ----
@@ -160,10 +159,7 @@ def a_delayed_job_does_not_start_before_its_time(t):
     check(info["state"] == "scheduled" and info["why"], f"it says until when: {info}")
     info = s.outcome(job)
     check(info["state"] == "succeeded", f"{info}")
-    started = [event for event in s.jsonl("events") if event["id"] == job and event["to"] == "running"]
-    check(len(started) == 1, f"{started}")
-    took = s.json("show", str(job))
-    check(time.time_ns() - before >= 700_000_000, f"{took}")
+    check(time.time_ns() - before >= 700_000_000, f"not before its time: {info}")
 
 
 @test

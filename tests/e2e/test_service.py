@@ -6,11 +6,7 @@ import signal
 import socket
 import stat
 
-from harness import check, test
-
-
-def ended(message):
-    return lambda messages: message in messages
+from harness import Notifications, check, test
 
 
 # ---- its socket ----
@@ -315,7 +311,6 @@ def threads_are_named_after_what_they_do(t):
 def the_default_socket_is_found_by_service_and_tool_alike(t):
     runtime = t.subdir("run")
     env = t.env(XDG_RUNTIME_DIR=runtime, XDG_STATE_HOME=t.subdir("state"), HOME=t.dir, NOTIFY_SOCKET=t.path("notify"))
-    from harness import Notifications
     notifications = Notifications(t.path("notify"))
     t.cleanups.append(notifications.close)
     service = t.spawn(t.setup.program("heddled"), env=env)

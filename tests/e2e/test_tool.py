@@ -37,7 +37,7 @@ def wrong_usage_ends_2_and_names_what_is_wrong(t):
                                 (["submit", "sleep"], "sleep"), (["submit", "sleep", "soon"], "soon"),
                                 (["submit", "cpu", "-3"], "3"), (["submit", "http", "not a url"], "not a url"),
                                 (["submit", "hash"], "hash"), (["frobnicate"], "frobnicate"),
-                                (["show"], "show"), (["show", "x7"], "x7"), (["show", "1", "2"], ""), (["cancel"], "cancel"),
+                                (["show"], "show"), (["show", "x7"], "x7"), (["cancel"], "cancel"),
                                 (["cancel", "9-3"], "9-3"), (["wait"], "wait"), (["ls", "--state", "sleepy"], "sleepy"),
                                 (["ls", "-o", "xml"], "xml"), (["stats", "operand"], "operand"),
                                 (["compare", "marathon"], "marathon"), (["completion", "tcsh"], "tcsh"),
