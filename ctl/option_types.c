@@ -36,7 +36,7 @@ static bool parse_texts(const struct option_row *option, const char *text, void 
     if (count >= WIRE_LIST_MAX)
         return reading_fails(reading, "%s: more than %d of them", option->name, WIRE_LIST_MAX);
     if (count == 0 || (count >= 4 && (count & (count - 1)) == 0)) {
-        const char **items = arena_alloc(reading->memory, (count == 0 ? 4 : count * 2) * sizeof *items);
+        const char **items = scratch_alloc(reading->memory, (count == 0 ? 4 : count * 2) * sizeof *items);
         if (count > 0)
             memcpy(items, list->items, count * sizeof *items);
         list->items = items;
@@ -104,6 +104,6 @@ bool option_parse_word(const struct option_row *option, const char *text, int *f
     }
     const char *list = "";
     for (unsigned i = 0; word(i) != NULL; i++)
-        list = arena_printf(reading->memory, "%s%s%s", list, i == 0 ? "" : ", ", word(i));
+        list = scratch_printf(reading->memory, "%s%s%s", list, i == 0 ? "" : ", ", word(i));
     return reading_fails(reading, "%s: \"%s\" is none of %s", option->name, text, list);
 }

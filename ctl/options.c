@@ -43,12 +43,12 @@ static size_t count_options(const option_set *sets) {
     return count;
 }
 
-static void flatten(const option_target *target, struct arena *memory, struct flat *flat) {
+static void flatten(const option_target *target, struct scratch *memory, struct flat *flat) {
     size_t count = count_options(target->sets);
     flat->count = 0;
-    flat->rows = arena_alloc(memory, (count + 1) * sizeof *flat->rows);
-    flat->longs = arena_alloc(memory, (count + 1) * sizeof *flat->longs);
-    flat->shorts = arena_alloc(memory, 3 + 2 * count);
+    flat->rows = scratch_alloc(memory, (count + 1) * sizeof *flat->rows);
+    flat->longs = scratch_alloc(memory, (count + 1) * sizeof *flat->longs);
+    flat->shorts = scratch_alloc(memory, 3 + 2 * count);
     char *letter = flat->shorts;
     if (target->until_operand)
         *letter++ = '+';
@@ -87,15 +87,15 @@ const struct option_row *options_find(const option_set *sets, const char *name) 
     return NULL;
 }
 
-const char *options_suggestion(const option_set *sets, const char *name, struct arena *memory) {
-    const char **names = arena_alloc(memory, (count_options(sets) + 1) * sizeof *names);
+const char *options_suggestion(const option_set *sets, const char *name, struct scratch *memory) {
+    const char **names = scratch_alloc(memory, (count_options(sets) + 1) * sizeof *names);
     size_t count = 0;
     for (; sets->options != NULL; sets++) {
         for (const struct option_row *o = sets->options; o->name != NULL; o++)
             names[count++] = o->name;
     }
     const char *nearest = value_nearest(name, names);
-    return nearest == NULL ? "" : arena_printf(memory, "; did you mean \"%s\"?", nearest);
+    return nearest == NULL ? "" : scratch_printf(memory, "; did you mean \"%s\"?", nearest);
 }
 
 /* ---- parsing ---- */
@@ -115,7 +115,7 @@ static bool take(const option_target *target, const flat_row *row, const char *t
 static bool unknown_long(const option_target *target, const char *word, struct reading *reading) {
     const char *name = word + strspn(word, "-");
     size_t length = strcspn(name, "=");
-    name = arena_copy(reading->memory, name, length);
+    name = scratch_copy(reading->memory, name, length);
     size_t alike = 0;
     for (const option_set *set = target->sets; set->options != NULL; set++) {
         for (const struct option_row *o = set->options; o->name != NULL; o++)
@@ -157,8 +157,8 @@ bool options_parse(const option_target *target, int argc, char **argv, int *firs
 }
 
 void option_list_add(option_list *list, const struct option_row *option, const char *text,
-                     struct arena *memory) {
-    option_given *given = arena_alloc(memory, sizeof *given);
+                     struct scratch *memory) {
+    option_given *given = scratch_alloc(memory, sizeof *given);
     *given = (option_given){option, text, NULL};
     if (list->last == NULL)
         list->first = given;

@@ -15,7 +15,7 @@
 #ifndef CTL_OPTIONS_H
 #define CTL_OPTIONS_H
 
-#include "arena.h"
+#include "scratch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,8 +24,8 @@ struct option_row;
 
 /* Where values are read to, and what was wrong with one. */
 struct reading {
-    struct arena *memory; /* for lists and copies */
-    char problem[512];    /* `timeout: "3x" is not a duration (try 3s, 250ms)` */
+    struct scratch *memory; /* for lists and copies */
+    char problem[512];      /* `timeout: "3x" is not a duration (try 3s, 250ms)` */
 };
 
 /* Sets the problem; returns false, for `return reading_fails(...)`. */
@@ -52,7 +52,7 @@ struct option_row {
 extern const option_type option_flag;     /* bool */
 extern const option_type option_text;     /* const char * */
 extern const option_type option_file;     /* const char *; shells complete file names */
-extern const option_type option_texts;    /* wire_strings, in the arena */
+extern const option_type option_texts;    /* wire_strings, in the scratch memory */
 extern const option_type option_duration; /* uint64_t, nanoseconds */
 extern const option_type option_size;     /* uint64_t, bytes */
 extern const option_type option_number;   /* uint64_t */
@@ -100,11 +100,11 @@ bool options_parse(const option_target *target, int argc, char **argv, int *firs
 /* The option of that name in the sets, or NULL. */
 const struct option_row *options_find(const option_set *sets, const char *name);
 
-/* For an unknown name: `; did you mean "timeout"?` or "", in the arena. */
-const char *options_suggestion(const option_set *sets, const char *name, struct arena *memory);
+/* For an unknown name: `; did you mean "timeout"?` or "", in the scratch memory. */
+const char *options_suggestion(const option_set *sets, const char *name, struct scratch *memory);
 
-/* Appends to a list; the member lies in the arena, the text stays where it is. */
+/* Appends to a list; the member lies in the scratch memory, the text stays where it is. */
 void option_list_add(option_list *list, const struct option_row *option, const char *text,
-                     struct arena *memory);
+                     struct scratch *memory);
 
 #endif

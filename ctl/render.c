@@ -1,6 +1,6 @@
 /* JSON, colours and messages; tables are in table.c, values for people in human.c. */
 #include "render.h"
-#include "arena.h"
+#include "scratch.h"
 #include "exit.h"
 #include "text.h"
 

@@ -1,7 +1,7 @@
 /* Tables by libsmartcols. On a terminal, columns that may be cut are cut to fit; elsewhere nothing is. Control characters
  * and malformed bytes in cells are escaped here, with the same rules as in messages, before libsmartcols sees them. */
 #include "render.h"
-#include "arena.h"
+#include "scratch.h"
 #include "text.h"
 
 #include <libsmartcols.h>

@@ -20,7 +20,7 @@
  *         .examples = "heddlectl show 12\nheddlectl show 12 -o json\n",
  *         .sets = show_sets, .values_bytes = sizeof(struct show_values), .run = show_run};
  *
- * and a line in the table of commands.c. stdout is flushed and checked by the caller. */
+ * and a line in the table of command.c. stdout is flushed and checked by the caller. */
 #ifndef CTL_COMMAND_H
 #define CTL_COMMAND_H
 
@@ -38,12 +38,12 @@ struct cli {
     const char *url;      /* --url; NULL: not given */
     render_format format; /* -o */
     bool quiet;           /* -q */
-    bool help;
+    bool help, version;
     void *values;    /* the verb's own struct, zeroed and then filled in from its options */
     char **operands; /* what is no option */
     int operand_count;
     struct client *client; /* NULL before cli_connect */
-    struct arena memory;
+    struct scratch memory;
     struct reading reading; /* into `memory` */
     char service[256];      /* the URL in use */
 };
@@ -67,6 +67,7 @@ extern const struct option_row cli_options[];        /* --url --help */
 extern const struct option_row cli_local_options[];  /* --help: for verbs that ask no service */
 extern const struct option_row cli_format_options[]; /* -o --format */
 extern const struct option_row cli_quiet_options[];  /* -q --quiet */
+extern const struct option_row cli_global_options[]; /* those that may stand before the verb */
 #define CLI_OPTIONS \
     { "Common options", cli_options, 0, OPTIONS_OF_CLI }
 #define CLI_OPTIONS_LOCAL \
