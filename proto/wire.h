@@ -5,7 +5,9 @@
  * times the size of the bytes it came from, and go with wire_free. What was decoded is valid: strings are UTF-8 without
  * NUL and never NULL (an absent one is ""), enums are known, counts and lengths are within the limits below, numbers
  * within theirs. argv, environment values and paths may hold any bytes but NUL (systems have such file names).
- * For encoding, NULL strings stand for "".
+ * Names, groups and labels have no control characters. The lists of a reply are bounded by its size only.
+ * For encoding, NULL strings stand for "". A request is encoded as it is; in a reply, text that is not UTF-8 is mended
+ * ('?') and cut at WIRE_STRING_MAX, so that it always decodes.
  *
  * Not synchronised; each message belongs to one thread at a time. */
 #ifndef HEDDLE_WIRE_H
@@ -25,7 +27,12 @@ enum {
     WIRE_STRING_MAX = 128 << 10,    /* bytes of one argument, variable, path or URL */
     WIRE_LIST_MAX = 65536,          /* members of a list, unless said otherwise */
     WIRE_KEY_BYTES = 16,            /* of a submission's key */
+    WIRE_RETRIES_MAX = 1000000,     /* of a job */
+    WIRE_REDIRECTS_MAX = 1000,      /* of an http job */
 };
+
+/* 100 years: the longest duration in a request, so that now and a duration never overflow. */
+static const uint64_t WIRE_DURATION_MAX_NS = UINT64_C(3155760000) * 1000000000;
 
 /* ---- words ----------------------------------------------------------------------------------------------------- */
 
@@ -421,11 +428,12 @@ typedef struct wire_reply {
 uint8_t *wire_request_encode(const wire_request *request, size_t *length);
 uint8_t *wire_reply_encode(const wire_reply *reply, size_t *length);
 
-/* The encoded size of one job within a submission, to cut batches into pieces. */
+/* The encoded size of one job within a submission, to cut batches into pieces; SIZE_MAX when there is no memory. */
 size_t wire_job_size(const wire_job *job);
 
 /* Decode and validate. On failure NULL, `*code` (WIRE_INVALID, WIRE_UNSUPPORTED or WIRE_INTERNAL for no memory) and a
- * message of at most `error_bytes` that names the field, its value, and what would be right. */
+ * message of at most `error_bytes` that names the field, its value, and what would be right; of several jobs, it
+ * begins with "job N: ", from 1. A reply with an error decodes whatever version it has, and has no body. */
 wire_request *wire_request_decode(const uint8_t *data, size_t length, wire_code *code, char *error, size_t error_bytes);
 wire_reply *wire_reply_decode(const uint8_t *data, size_t length, char *error, size_t error_bytes);
 
