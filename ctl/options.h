@@ -25,6 +25,7 @@ struct option_row;
 /* Where values are read to, and what was wrong with one. */
 struct reading {
     struct scratch *memory; /* for lists and copies */
+    bool stdin_taken;       /* it may not be read as a value */
     char problem[512];      /* `timeout: "3x" is not a duration (try 3s, 250ms)` */
 };
 
@@ -32,13 +33,12 @@ struct reading {
 bool reading_fails(struct reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 typedef struct option_type {
-    const char
-        *placeholder; /* "DURATION"; NULL: a flag, whose text is always "" or, in JSON, "true" and "false" */
-    bool repeated;    /* may stand several times, and be an array in JSON */
+    /* "DURATION"; NULL: a flag, whose text is "" or, from JSON, "true" or "false". */
+    const char *placeholder;
+    bool repeated; /* may stand several times, and be an array in JSON */
     /* Reads `text`, which outlives the field. False with a problem that names option->name and the value. */
     bool (*parse)(const struct option_row *option, const char *text, void *field, struct reading *reading);
-    const char *(*word)(
-        unsigned index); /* for completion: the values there are, NULL behind the last; or NULL */
+    const char *(*word)(unsigned index); /* for completion: the values, NULL behind the last; may be NULL */
 } option_type;
 
 struct option_row {
