@@ -2,6 +2,7 @@
 #include "bar.h"
 
 #include <langinfo.h>
+#include <locale.h>
 #include <string.h>
 
 enum { STEPS = 8 }; /* of a cell, in block characters */
@@ -12,7 +13,12 @@ static const char *const lying_ascii[] = {" ", "#"};
 static const char *const standing_ascii[] = {" ", ".", ":", "-", "=", "+", "*", "%", "#"};
 
 bool bar_unicode(void) {
-    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    locale_t users = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+    if (users == (locale_t)0)
+        return false;
+    bool unicode = strcmp(nl_langinfo_l(CODESET, users), "UTF-8") == 0;
+    freelocale(users);
+    return unicode;
 }
 
 /* `share` of `steps`, rounded; at least one if there is anything at all. */

@@ -9,7 +9,7 @@
 
 enum { BAR_CELL_BYTES = 3 /* that a cell takes at most; a terminating NUL comes on top */ };
 
-/* Can the locale's character set show block characters? */
+/* Can the character set of the user's locale (of the environment, whatever this program has set) show block characters? */
 bool bar_unicode(void);
 
 /* A bar of `width` cells, of which `share` (0 to 1) is filled and the rest blank: "██████▌   ", "######    ". What is more

@@ -129,5 +129,8 @@ static int by_wall(const void *a, const void *b) {
 
 compare_run *compare_median(compare_run *runs, size_t count) {
     qsort(runs, count, sizeof *runs, by_wall);
-    return &runs[(count - 1) / 2];
+    compare_run *median = &runs[(count - 1) / 2];
+    median->wall_min_ns = runs[0].wall_ns;
+    median->wall_max_ns = runs[count - 1].wall_ns;
+    return median;
 }

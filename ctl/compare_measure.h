@@ -20,6 +20,7 @@ typedef struct compare_run {
     size_t span_count;
     uint64_t
         wall_ns; /* by the client's clock: from before the first submission to the answer that all have ended */
+    uint64_t wall_min_ns, wall_max_ns;       /* of the repetitions of which this is the median */
     uint64_t service_wall_ns;                /* by the service's: from the first submission to the last end */
     uint64_t latency_p50_ns, latency_p99_ns; /* from a job's start to its end */
     uint64_t lag_p50_ns, lag_p99_ns;         /* from its submission to its start */
@@ -45,7 +46,8 @@ int compare_run_counters(compare_run *run, const wire_runtime_stats *before, con
  * parts cover `whole_ns`. */
 void compare_timeline(const compare_run *run, uint64_t whole_ns, double *running, size_t bins);
 
-/* The run whose wall time is the median (the lower one of an even number). Sorts the runs by wall time. */
+/* The run whose wall time is the median (the lower one of an even number), which then knows the extremes, too. Sorts the
+ * runs by wall time. */
 compare_run *compare_median(compare_run *runs, size_t count);
 
 #endif

@@ -25,7 +25,7 @@ static void add_details(json_t *object, const wire_job_info *job) {
     json_object_set_new(object, "cwd", render_text(job->cwd));
     json_object_set_new(object, "output", render_text(job->output));
     json_object_set_new(object, "timeout_ns", job->timeout_ns ? render_number(job->timeout_ns) : json_null());
-    json_object_set_new(object, "phases_ns", view_phases(job->phases_ns));
+    json_object_set_new(object, "phases", view_phases(job->phases_ns));
 }
 
 json_t *view_job(const wire_job_info *job, bool complete) {
@@ -55,8 +55,11 @@ json_t *view_job(const wire_job_info *job, bool complete) {
 
 json_t *view_phases(const uint64_t phases_ns[WIRE_PHASES]) {
     json_t *object = json_object();
-    for (unsigned phase = 0; phase < WIRE_PHASES; phase++)
-        json_object_set_new(object, wire_phase_name(phase), render_number(phases_ns[phase]));
+    for (unsigned phase = 0; phase < WIRE_PHASES; phase++) {
+        char key[40];
+        snprintf(key, sizeof key, "%s_ns", wire_phase_name(phase));
+        json_object_set_new(object, key, render_number(phases_ns[phase]));
+    }
     return object;
 }
 

@@ -9,7 +9,7 @@
 /* All that `ls` tells; with `complete` also what only `show` knows. */
 json_t *view_job(const wire_job_info *job, bool complete);
 
-/* {"runnable": ns, "running": ns, ...} */
+/* {"runnable_ns": 812, "running_ns": ...} */
 json_t *view_phases(const uint64_t phases_ns[WIRE_PHASES]);
 
 /* Why it is not running, or how it ended: "exit 3", "signal 9: ...", the error's text; "" if there is nothing to say. Its

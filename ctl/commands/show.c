@@ -189,7 +189,7 @@ const struct command command_show = {
         "waiting for a timer, a descriptor, a child process, ...\n\n"
         "With -o json one ID gives an object, several a list.",
     .examples = "heddlectl show 12\n"
-                "heddlectl show 12 -o json | jq .phases_ns\n"
+                "heddlectl show 12 -o json | jq .phases\n"
                 "heddlectl show 12 13 14\n",
     .sets = show_sets,
     .run = show_run};

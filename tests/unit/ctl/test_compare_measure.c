@@ -117,7 +117,10 @@ static void the_timeline_shows_how_many_ran(void **state) {
 static void the_median_is_one_whole_run(void **state) {
     (void)state;
     compare_run runs[] = {{.wall_ns = 30, .jobs = 3}, {.wall_ns = 10, .jobs = 1}, {.wall_ns = 20, .jobs = 2}};
-    assert_int_equal(compare_median(runs, 3)->jobs, 2);
+    compare_run *median = compare_median(runs, 3);
+    assert_int_equal(median->jobs, 2);
+    assert_int_equal(median->wall_min_ns, 10);
+    assert_int_equal(median->wall_max_ns, 30);
     assert_int_equal(compare_median(runs, 2)->jobs, 1);
     assert_int_equal(compare_median(runs, 1)->jobs, 1);
 }
