@@ -10,30 +10,31 @@
 #include <stdatomic.h>
 
 #define HD_CACHE_LINE 64
-#define HD_NOINLINE __attribute__((noinline))
-#define HD_UNUSED __attribute__((unused))
+#define HD_NOINLINE   __attribute__((noinline))
+#define HD_UNUSED     __attribute__((unused))
 
 #define hd_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-#define hd_assert(condition) (__builtin_expect(!(condition), 0) ? hd_bug(#condition, __FILE__, __LINE__) : (void)0)
+#define hd_assert(condition) \
+    (__builtin_expect(!(condition), 0) ? hd_bug(#condition, __FILE__, __LINE__) : (void)0)
 
 /* Says what broke on stderr and aborts. */
 _Noreturn void hd_bug(const char *what, const char *file, int line);
 
 /* Sanitizers that this translation unit is built for. */
 #if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define HD_TSAN 1
-#endif
-#if __has_feature(address_sanitizer)
-#define HD_ASAN 1
-#endif
+#    if __has_feature(thread_sanitizer)
+#        define HD_TSAN 1
+#    endif
+#    if __has_feature(address_sanitizer)
+#        define HD_ASAN 1
+#    endif
 #endif
 #if defined(__SANITIZE_THREAD__)
-#define HD_TSAN 1
+#    define HD_TSAN 1
 #endif
 #if defined(__SANITIZE_ADDRESS__)
-#define HD_ASAN 1
+#    define HD_ASAN 1
 #endif
 
 /* Tells the core that this is a spinning loop. */

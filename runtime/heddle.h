@@ -38,29 +38,29 @@
 extern "C" {
 #endif
 
-#define HD_API __attribute__((visibility("default")))
-#define HD_CHECKED __attribute__((warn_unused_result))
+#define HD_API                 __attribute__((visibility("default")))
+#define HD_CHECKED             __attribute__((warn_unused_result))
 #define HD_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
-#define HD_NEVER UINT64_MAX
-#define HD_US(n) ((uint64_t)(n)*1000u)
-#define HD_MS(n) ((uint64_t)(n)*1000000u)
+#define HD_NEVER      UINT64_MAX
+#define HD_US(n)      ((uint64_t)(n)*1000u)
+#define HD_MS(n)      ((uint64_t)(n)*1000000u)
 #define HD_SECONDS(n) ((uint64_t)(n)*1000000000u)
 
 /* ---- errors -------------------------------------------------------------------------------------------------- */
 
-#define HD_ERRORS(X)                                                                                                   \
-    X(HD_ECANCELED, ECANCELED, "the task was cancelled")                                                               \
-    X(HD_ETIMEDOUT, ETIMEDOUT, "the deadline passed")                                                                  \
-    X(HD_EPERM, EPERM, "this can only be called inside a task")                                                        \
-    X(HD_EINVAL, EINVAL, "an argument is not valid")                                                                   \
-    X(HD_ENOMEM, ENOMEM, "there is no memory (or no address space for a stack) left")                                  \
-    X(HD_EAGAIN, EAGAIN, "not now: it would have to wait")                                                             \
-    X(HD_EDEADLK, EDEADLK, "it would wait for itself")                                                                 \
-    X(HD_ECLOSED, EPIPE, "the other side is closed")                                                                   \
-    X(HD_ESHUTDOWN, ESHUTDOWN, "the runtime is shutting down")                                                         \
-    X(HD_EALREADY, EALREADY, "it has already ended")                                                                   \
-    X(HD_EBADF, EBADF, "the descriptor is not open, or was closed meanwhile")                                          \
+#define HD_ERRORS(X)                                                                  \
+    X(HD_ECANCELED, ECANCELED, "the task was cancelled")                              \
+    X(HD_ETIMEDOUT, ETIMEDOUT, "the deadline passed")                                 \
+    X(HD_EPERM, EPERM, "this can only be called inside a task")                       \
+    X(HD_EINVAL, EINVAL, "an argument is not valid")                                  \
+    X(HD_ENOMEM, ENOMEM, "there is no memory (or no address space for a stack) left") \
+    X(HD_EAGAIN, EAGAIN, "not now: it would have to wait")                            \
+    X(HD_EDEADLK, EDEADLK, "it would wait for itself")                                \
+    X(HD_ECLOSED, EPIPE, "the other side is closed")                                  \
+    X(HD_ESHUTDOWN, ESHUTDOWN, "the runtime is shutting down")                        \
+    X(HD_EALREADY, EALREADY, "it has already ended")                                  \
+    X(HD_EBADF, EBADF, "the descriptor is not open, or was closed meanwhile")         \
     X(HD_ENOTSUP, ENOTSUP, "that descriptor cannot be waited for (regular files go to the blocking pool)")
 
 enum hd_error {
@@ -101,12 +101,12 @@ typedef enum hd_pool_class {
 } hd_pool_class;
 
 typedef struct hd_runtime_options {
-    const char *name;       /* prefix of the threads' names, at most 8 bytes; NULL: "heddle" */
-    unsigned loops;         /* 0: hd_cores() */
-    size_t stack_bytes;     /* of a fiber, without its guard page; 0: 64 KiB */
-    bool unguarded_stacks;  /* go on without guard pages where the kernel grants no more of them */
+    const char *name;      /* prefix of the threads' names, at most 8 bytes; NULL: "heddle" */
+    unsigned loops;        /* 0: hd_cores() */
+    size_t stack_bytes;    /* of a fiber, without its guard page; 0: 64 KiB */
+    bool unguarded_stacks; /* go on without guard pages where the kernel grants no more of them */
     unsigned pool_threads[HD_POOL_CLASSES]; /* the most threads of a class; 0: the default of that class */
-    unsigned pool_queue;    /* how many calls of a class may queue before callers wait; 0: 1024 */
+    unsigned pool_queue; /* how many calls of a class may queue before callers wait; 0: 1024 */
 } hd_runtime_options;
 
 /* How many cores this process may use: what affinity and the cgroup's cpu.max allow, at least 1. Any thread. */
@@ -148,8 +148,8 @@ typedef struct hd_spawn_options {
     bool detached;       /* the caller wants no handle: the return value only says that it worked */
 } hd_spawn_options;
 
-/* Makes a task that runs `fn(arg)`. It starts when the caller awaits, at the earliest, and after those spawned
- * before it on this worker. It belongs to the caller's innermost scope. Returns a handle that the caller releases (or
+/* Makes a task that runs `fn(arg)`. On one loop it starts when the caller awaits, at the earliest, and after those spawned
+ * before it; with several loops another one may take it at once. It belongs to the caller's innermost scope. Returns a handle that the caller releases (or
  * joins). hd_spawn and hd_spawn_at: task; hd_spawn_with: any thread if options->runtime is given. NULL with errno:
  * ENOMEM, ESHUTDOWN, EPERM. */
 HD_API HD_CHECKED hd_task *hd_spawn(hd_fn fn, void *arg);
@@ -160,12 +160,13 @@ HD_API HD_CHECKED hd_task *hd_spawn_with(const hd_spawn_options *options, hd_fn 
 HD_API hd_task *hd_retain(hd_task *task);
 HD_API void hd_release(hd_task *task);
 
-/* Awaits the end of a task and returns its result. If the caller is cancelled meanwhile, so is `task`, and once that
- * has ended HD_ECANCELED is returned. HD_EDEADLK: it is the caller itself. Task. */
+/* Awaits the end of a task and returns its result: whatever it returns (but HD_EPERM, HD_EINVAL and HD_EDEADLK, where
+ * `task` is the caller), `task` has ended. If the caller is cancelled, so is `task`, and the result is HD_ECANCELED.
+ * Task. */
 HD_API HD_CHECKED int64_t hd_await(hd_task *task);
 
-/* As hd_await; when the deadline passes first, `task` is cancelled, and once it has ended the result is
- * HD_ETIMEDOUT. Task. */
+/* As hd_await; when the deadline passes first, `task` is cancelled, and once it has ended the result is HD_ETIMEDOUT
+ * (or its own, if it made no use of the cancellation). Task. */
 HD_API HD_CHECKED int64_t hd_await_until(hd_task *task, uint64_t deadline_ns);
 
 /* hd_await, then hd_release. Task. */
@@ -181,7 +182,8 @@ typedef enum hd_wait_mode { HD_WAIT_ALL, HD_WAIT_FIRST_DONE, HD_WAIT_FIRST_FAILE
 /* Waits for tasks without cancelling anything, ever. Returns the index of the first that is done (or has failed), or
  * `count` if all are done (and the mode asked for that, or none failed); HD_ETIMEDOUT, HD_ECANCELED, HD_EINVAL (count
  * is 0 and the mode is not HD_WAIT_ALL). Task. */
-HD_API HD_CHECKED int64_t hd_wait(hd_task *const tasks[], size_t count, hd_wait_mode mode, uint64_t deadline_ns);
+HD_API HD_CHECKED int64_t hd_wait(hd_task *const tasks[], size_t count, hd_wait_mode mode,
+                                  uint64_t deadline_ns);
 
 /* Has it ended? Its result (HD_EAGAIN if not), and its error message ("" if none; valid while the handle is held and
  * only after the end). Any thread. */
@@ -239,7 +241,8 @@ HD_API HD_CHECKED int64_t hd_blocking(hd_pool_class pool_class, hd_fn fn, void *
 
 /* As hd_blocking, but a cancelled caller does not wait for the end (HD_ECANCELED). `arg` is the pool's from the call
  * on: `dispose(arg)` is called once, after `fn`, or without it if it never ran; on a pool thread or the caller's. */
-HD_API HD_CHECKED int64_t hd_blocking_abandon(hd_pool_class pool_class, hd_fn fn, void *arg, void (*dispose)(void *));
+HD_API HD_CHECKED int64_t hd_blocking_abandon(hd_pool_class pool_class, hd_fn fn, void *arg,
+                                              void (*dispose)(void *));
 
 /* ---- descriptors --------------------------------------------------------------------------------------------- */
 /* Descriptors must be non-blocking, and must be closed with hd_close. Regular files: HD_ENOTSUP. */
@@ -338,9 +341,9 @@ HD_API hd_channel *hd_channel_create(size_t capacity, size_t item_bytes);
 HD_API void hd_channel_destroy(hd_channel *channel);
 HD_API HD_CHECKED int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns); /* Task */
 HD_API HD_CHECKED int hd_channel_receive(hd_channel *channel, void *item, uint64_t deadline_ns);    /* Task */
-HD_API HD_CHECKED int hd_channel_try_send(hd_channel *channel, const void *item);                   /* Any thread */
-HD_API HD_CHECKED int hd_channel_try_receive(hd_channel *channel, void *item);                      /* Any thread */
-HD_API void hd_channel_close(hd_channel *channel);                                                  /* Any thread */
+HD_API HD_CHECKED int hd_channel_try_send(hd_channel *channel, const void *item); /* Any thread */
+HD_API HD_CHECKED int hd_channel_try_receive(hd_channel *channel, void *item);    /* Any thread */
+HD_API void hd_channel_close(hd_channel *channel);                                /* Any thread */
 
 /* ---- signals ------------------------------------------------------------------------------------------------- */
 
@@ -350,7 +353,8 @@ typedef struct hd_signal hd_signal;
  * main before any thread is made (workers and pool threads inherit that; children of hd_process_spawn do not). */
 HD_API int hd_signal_block(const int *signals, size_t count);
 HD_API HD_CHECKED hd_signal *hd_signal_open(const int *signals, size_t count);
-HD_API HD_CHECKED int hd_signal_next(hd_signal *source, uint64_t deadline_ns); /* a signal's number, or an error. Task */
+HD_API HD_CHECKED int hd_signal_next(hd_signal *source,
+                                     uint64_t deadline_ns); /* a signal's number, or an error. Task */
 HD_API void hd_signal_close(hd_signal *source);
 
 /* ---- values of a task ---------------------------------------------------------------------------------------- */
@@ -365,7 +369,13 @@ HD_API void *hd_local_get(hd_key key);            /* NULL: none, or not in a tas
 
 /* ---- looking in ---------------------------------------------------------------------------------------------- */
 
-typedef enum hd_task_state { HD_TASK_DELAYED, HD_TASK_RUNNABLE, HD_TASK_RUNNING, HD_TASK_WAITING, HD_TASK_DONE } hd_task_state;
+typedef enum hd_task_state {
+    HD_TASK_DELAYED,
+    HD_TASK_RUNNABLE,
+    HD_TASK_RUNNING,
+    HD_TASK_WAITING,
+    HD_TASK_DONE
+} hd_task_state;
 
 /* What a task waits for. */
 typedef enum hd_wait_kind {
@@ -392,7 +402,7 @@ typedef struct hd_task_info {
     hd_wait_kind waits_for; /* if waiting */
     uint64_t waits_detail;  /* descriptor, task id, deadline in ns or pid, as waits_for says; else 0 */
     int worker;             /* where it runs or last ran; -1: nowhere yet */
-    uint64_t age_ns;        /* since it was spawned; the times below sum to it */
+    uint64_t age_ns;        /* since it was spawned; the times below sum to it, until it has ended */
     uint64_t runnable_ns;   /* waiting for a core */
     uint64_t running_ns;
     uint64_t waiting_ns[HD_WAITS_KINDS]; /* a delayed start counts as timer */
@@ -400,7 +410,8 @@ typedef struct hd_task_info {
 
 /* Calls `visit` for each task that is there, in no order, each with a consistent picture of that task; stops when it
  * returns false. `visit` must not call heddle functions that wait or spawn. Any thread. */
-HD_API void hd_runtime_tasks(hd_runtime *runtime, bool (*visit)(const hd_task_info *info, void *arg), void *arg);
+HD_API void hd_runtime_tasks(hd_runtime *runtime, bool (*visit)(const hd_task_info *info, void *arg),
+                             void *arg);
 
 /* The same for one task. Any thread. */
 HD_API void hd_task_inspect(const hd_task *task, hd_task_info *info);
@@ -408,7 +419,7 @@ HD_API void hd_task_inspect(const hd_task *task, hd_task_info *info);
 typedef struct hd_loop_stats {
     uint64_t tasks_spawned;
     uint64_t tasks_ended;
-    uint64_t switches;     /* times a task was resumed */
+    uint64_t switches; /* times a task was resumed */
     uint64_t yields;
     uint64_t steals;       /* times this worker stole */
     uint64_t tasks_stolen; /* tasks it got that way */

@@ -22,7 +22,8 @@ static inline void hd_lock_init(hd_lock *lock) {
 static inline void hd_lock_acquire(hd_lock *lock) {
     uint32_t free = 0;
     /* acquire: what the last holder wrote is seen [L1] */
-    if (!atomic_compare_exchange_strong_explicit(&lock->state, &free, 1, memory_order_acquire, memory_order_relaxed))
+    if (!atomic_compare_exchange_strong_explicit(&lock->state, &free, 1, memory_order_acquire,
+                                                 memory_order_relaxed))
         hd_lock_contended(lock);
 }
 

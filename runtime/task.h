@@ -12,7 +12,8 @@
  *                              wake    └──────┘
  *
  * and beside it two bits: WAKE (woken while not IDLE: the next park returns at once) and CANCEL (a level, never
- * cleared). DELAYED is IDLE with its start timer armed and no fiber.
+ * cleared). DELAYED is IDLE with its start timer armed and no fiber; while it is being
+ * spawned it counts as RUNNING, so that nobody queues it yet.
  *
  * Waking is a hint, never a message: a park may return for no reason, so whoever waits looks again at what it waits for
  * (under the lock of that thing). This is what makes the rest simple: timers, cancellation and grants may all wake
@@ -59,7 +60,8 @@ struct hd_task {
     /* constant after the spawn */
     uint8_t stack_class;
     bool pinned;
-    bool delayed; /* was spawned with a start time */
+    bool delayed;   /* was spawned with a start time */
+    bool kept;      /* its scope holds a reference to the end */
     uint32_t shard; /* of the registry */
     hd_fn fn;
     void *arg;
@@ -80,6 +82,7 @@ struct hd_task {
     char *error;     /* NULL: none; constant once it is done */
     uint8_t shields;
     uint8_t ignored_cancels; /* awaits since the cancellation */
+    uint8_t unwaited;        /* calls for descriptors in a row that did not have to wait (io.c) */
 
     /* `lock` */
     hd_lock lock;
@@ -120,7 +123,16 @@ static inline void hd_task_retain(hd_task *task) {
 }
 void hd_task_release(hd_task *task);
 
-/* ---- between task.c and the scheduler (worker.c) ---- */
+/* ---- what the scheduler provides (worker.c) ---- */
+
+/* Queues a task that has become RUNNABLE, and sees to it that somebody runs it. Any thread. */
+void hd_worker_queue_woken(hd_task *task);
+void hd_worker_queue_spawned(hd_task *task);
+
+/* Starts a timer on a worker of the runtime: the calling one, or (from outside) some other. 0 or HD_ENOMEM. */
+int hd_worker_start_timer(hd_runtime *runtime, hd_timer *timer, uint64_t deadline_ns);
+
+/* ---- what it needs ---- */
 
 /* The task goes over to another phase of its life at `now_ns`. Only who owns it for the moment. */
 void hd_task_account(hd_task *task, uint8_t phase, uint64_t now_ns);
@@ -134,6 +146,12 @@ bool hd_task_try_idle(hd_task *task);
 
 /* RUNNING → RUNNABLE, for a yield. */
 void hd_task_begin_waiting_for_core(hd_task *task);
+
+/* RUNNING → DONE, with the result; tells those who await it. */
+void hd_task_finish(hd_task *task, int64_t result);
+
+/* Grants all who await the task, which is done. Under its lock. */
+void hd_task_grant_awaiters(hd_task *task);
 
 /* Drops what only a task that has not ended needs, on the worker that ran it: its fiber is no longer its own. */
 void hd_task_ended(hd_task *task);

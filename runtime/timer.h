@@ -8,8 +8,8 @@
  * | start, stop, expire   | any thread | under the heap's lock                |
  * | hd_timers_earliest_ns | any thread | one relaxed load; a hint             |
  *
- * Expiring calls `fire` under the lock, so a timer that was stopped never fires afterwards, and may be freed. `fire` must
- * not touch the heap. Lock order: a heap's lock is taken before run queues' locks, never after. */
+ * Expiring calls the timer's `fire` under the lock, so a timer that was stopped never fires afterwards, and may be freed.
+ * `fire` must not touch the heap. Lock order: a heap's lock is taken before run queues' locks, never after. */
 #ifndef HD_TIMER_H
 #define HD_TIMER_H
 
@@ -18,6 +18,7 @@
 typedef struct hd_timers hd_timers;
 
 typedef struct hd_timer {
+    void (*fire)(struct hd_timer *timer); /* constant while it is armed */
     uint64_t deadline_ns;
     uint64_t sequence;         /* ties go by this */
     _Atomic(hd_timers *) heap; /* the heap it is in, or NULL */
@@ -35,17 +36,20 @@ struct hd_timers {
 void hd_timers_init(hd_timers *heap);
 void hd_timers_fini(hd_timers *heap);
 
-/* Starts a timer that is in no heap. 1: it is the earliest now; 0: it is not; HD_ENOMEM. */
+/* Starts a timer that is in no heap, and whose `fire` is set. 1: it is the earliest now; 0: it is not; HD_ENOMEM. */
 int hd_timers_start(hd_timers *heap, hd_timer *timer, uint64_t deadline_ns);
 
 /* Takes a timer out of the heap it is in, if any. True if it was armed. */
 bool hd_timer_stop(hd_timer *timer);
 
-/* Calls `fire` for each timer that is due at `now_ns`, at most `limit`, in order. Returns how many. */
-uint32_t hd_timers_expire(hd_timers *heap, uint64_t now_ns, uint32_t limit, void (*fire)(hd_timer *timer));
+/* Is it still to fire? Under the heap's lock if it may be: never true while, or after, it fires. */
+bool hd_timer_armed(hd_timer *timer);
+
+/* Fires the timers that are due at `now_ns`, at most `limit`, in order. Returns how many. */
+uint32_t hd_timers_expire(hd_timers *heap, uint64_t now_ns, uint32_t limit);
 
 static inline uint64_t hd_timers_earliest_ns(hd_timers *heap) {
-    /* relaxed: a hint; who parks looks again under the parking protocol [P1] */
+    /* relaxed: a hint; who makes it earlier wakes the parked owner of the heap [P1] */
     return atomic_load_explicit(&heap->earliest_ns, memory_order_relaxed);
 }
 

@@ -34,8 +34,8 @@ int hd_wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kin
                     uint64_t deadline_ns);
 
 /* The same, deaf to cancellation: for what must be seen to its end. */
-int hd_wait_in_line_shielded(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kind kind, uint64_t detail,
-                             uint64_t deadline_ns);
+int hd_wait_in_line_shielded(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kind kind,
+                             uint64_t detail, uint64_t deadline_ns);
 
 /* The first in line, or NULL. Under the lock. */
 hd_waiter *hd_waiter_first(hd_list *line);

@@ -1,0 +1,24 @@
+/* A worker's libev loop. Only its owner touches it; the one exception is hd_loop_kick.
+ *
+ * The worker runs tasks outside of it and parks inside. It holds three watchers: a timer for the earliest deadline of the
+ * worker's heap, the descriptor set's epoll, and an async watcher through which others end a park. libev's default loop is
+ * never made (it would take SIGCHLD). The back end is fixed to epoll. */
+#ifndef HD_LOOP_H
+#define HD_LOOP_H
+
+#include "poller.h"
+
+typedef struct hd_loop hd_loop;
+
+/* `poller` is drained when it is ready during a park. NULL: no memory or no descriptors. */
+hd_loop *hd_loop_create(hd_poller *poller);
+void hd_loop_destroy(hd_loop *loop);
+
+/* Waits until the deadline, a kick, or descriptors that are ready (these wake their tasks). Returns how many tasks the
+ * descriptors woke. */
+unsigned hd_loop_park(hd_loop *loop, uint64_t deadline_ns);
+
+/* Ends the owner's park, or the next one at once. Any thread. */
+void hd_loop_kick(hd_loop *loop);
+
+#endif

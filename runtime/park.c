@@ -1,0 +1,134 @@
+/* How a task gives up its worker: parking, yielding, sleeping; and what every await asks first. */
+#include "scope.h"
+#include "sys.h"
+#include "worker.h"
+
+enum { IGNORED_CANCELS_BEFORE_YIELD = 16 };
+
+hd_task *hd_self(void) {
+    return hd_task_self();
+}
+
+bool hd_task_interrupted(const hd_task *self) {
+    if (self->shields)
+        return false;
+    /* acquire, both: what the canceller did before is seen [S2] */
+    if (atomic_load_explicit(&self->state, memory_order_acquire) & HD_STATE_CANCEL)
+        return true;
+    for (const hd_scope *scope = self->inner; scope && scope->owner == self; scope = scope->outer)
+        if (atomic_load_explicit(&scope->cancelled, memory_order_acquire)) /* [S2] */
+            return true;
+    return false;
+}
+
+bool hd_cancelled(void) {
+    hd_task *self = hd_task_self();
+    if (!self)
+        return false;
+    uint8_t shields = self->shields;
+    self->shields = 0;
+    bool cancelled = hd_task_interrupted(self);
+    self->shields = shields;
+    return cancelled;
+}
+
+void hd_task_park(hd_wait_kind kind, uint64_t detail) {
+    hd_task *self = hd_task_self();
+    if (atomic_load_explicit(&self->state, memory_order_relaxed) & HD_STATE_WAKE) {
+        /* acquire: what the waker did before is seen [S1] */
+        atomic_fetch_and_explicit(&self->state, ~(uint32_t)HD_STATE_WAKE, memory_order_acquire);
+        return;
+    }
+    hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
+    int kept = errno;
+    fiber->wait_kind = kind;
+    atomic_store_explicit(&fiber->wait_detail, detail,
+                          memory_order_relaxed); /* read under the sequence [Q1] */
+    hd_fiber_leave(fiber, HD_FIBER_PARKED);
+    errno = kept;
+}
+
+static void leave_yielding(hd_task *self) {
+    int kept = errno;
+    hd_fiber_leave(atomic_load_explicit(&self->fiber, memory_order_relaxed),
+                   HD_FIBER_YIELDED); /* relaxed: its own */
+    errno = kept;
+}
+
+int hd_task_checkpoint(void) {
+    hd_task *self = hd_task_self();
+    if (!self)
+        return HD_EPERM;
+    if (!hd_task_interrupted(self))
+        return 0;
+    if (++self->ignored_cancels >= IGNORED_CANCELS_BEFORE_YIELD) {
+        self->ignored_cancels = 0;
+        leave_yielding(self);
+    }
+    return HD_ECANCELED;
+}
+
+int hd_yield(void) {
+    hd_task *self = hd_task_self();
+    if (!self)
+        return HD_EPERM;
+    leave_yielding(self);
+    return hd_task_interrupted(self) ? HD_ECANCELED : 0;
+}
+
+void hd_shield_begin(void) {
+    hd_task *self = hd_task_self();
+    if (self) {
+        hd_assert(self->shields < UINT8_MAX);
+        self->shields++;
+    }
+}
+
+void hd_shield_end(void) {
+    hd_task *self = hd_task_self();
+    if (self) {
+        hd_assert(self->shields > 0);
+        self->shields--;
+    }
+}
+
+/* ---- the task's own timer ------------------------------------------------------------------------------------------ */
+
+/* Under the heap's lock, so the task is still there: it cannot go on before it has stopped its timer. */
+static void timer_fires(hd_timer *timer) {
+    hd_task_wake(hd_container_of(timer, hd_task, timer));
+}
+
+int hd_task_timer_start(hd_task *self, uint64_t deadline_ns) {
+    self->timer.fire = timer_fires;
+    return hd_worker_start_timer(self->runtime, &self->timer, deadline_ns);
+}
+
+bool hd_task_timer_armed(hd_task *self) {
+    return hd_timer_armed(&self->timer);
+}
+
+void hd_task_timer_stop(hd_task *self) {
+    hd_timer_stop(&self->timer);
+}
+
+int hd_sleep_until(uint64_t deadline_ns) {
+    int result = hd_task_checkpoint();
+    if (result != 0)
+        return result;
+    hd_task *self = hd_task_self();
+    if (deadline_ns <= hd_sys_now())
+        return hd_yield();
+    if (deadline_ns != HD_NEVER && (result = hd_task_timer_start(self, deadline_ns)) != 0)
+        return result;
+    do {
+        hd_task_park(HD_WAITS_TIMER, deadline_ns);
+    } while (!hd_task_interrupted(self) && (deadline_ns == HD_NEVER || hd_task_timer_armed(self)));
+    if (deadline_ns == HD_NEVER || hd_timer_stop(&self->timer))
+        return HD_ECANCELED;
+    return 0;
+}
+
+int hd_sleep(uint64_t ns) {
+    return hd_sleep_until(ns ? hd_after(ns) : 0);
+}

@@ -1,0 +1,168 @@
+/* A runtime as a whole: made, drained, ended. See heddle.h for what each promises.
+ *
+ * The end, in order (the numbers stand at the code):
+ *   1. root tasks from outside are refused
+ *   2. those that are there end by themselves, or are cancelled at the deadline; every other task belongs to a scope that
+ *      ends before its root task does
+ *   3. workers are told to stop, leave their loops, and are joined
+ *   4. the pool's threads are joined: no task is left that could have calls there
+ *   5. loops, descriptor sets, fibers and stacks are freed */
+#include "blocking.h"
+#include "sys.h"
+#include "worker.h"
+
+#include <string.h>
+
+enum { STACK_BYTES_DEFAULT = 64 << 10, LOOPS_MAX = 1024, NAME_BYTES = 8 };
+
+/* ---- beginning --------------------------------------------------------------------------------------------------- */
+
+static int check_options(const hd_runtime_options *options, hd_runtime *runtime) {
+    size_t stack_bytes = options->stack_bytes ? options->stack_bytes : STACK_BYTES_DEFAULT;
+    int stack_class = hd_stack_class(stack_bytes);
+    runtime->loops = options->loops ? options->loops : hd_cores();
+    if (stack_class < 0 || runtime->loops > LOOPS_MAX)
+        return HD_EINVAL;
+    runtime->stack_class = (uint8_t)stack_class;
+    const char *name = options->name ? options->name : "heddle";
+    strncpy(runtime->name, name, NAME_BYTES);
+    return 0;
+}
+
+static void free_workers(hd_runtime *runtime, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        hd_worker_fini(&runtime->workers[i]);
+    hd_sys_free(runtime->workers);
+    hd_sys_free(runtime->shards);
+}
+
+static int init_workers(hd_runtime *runtime) {
+    runtime->workers = hd_sys_zalloc_aligned(HD_CACHE_LINE, runtime->loops * sizeof(hd_worker));
+    runtime->shards = hd_sys_zalloc_aligned(HD_CACHE_LINE, (runtime->loops + 1) * sizeof(hd_shard));
+    int result = runtime->workers && runtime->shards ? 0 : HD_ENOMEM;
+    for (uint32_t i = 0; result == 0 && i <= runtime->loops; i++) {
+        hd_lock_init(&runtime->shards[i].lock);
+        hd_list_init(&runtime->shards[i].tasks);
+    }
+    uint32_t made = 0;
+    while (result == 0 && made < runtime->loops)
+        if ((result = hd_worker_init(&runtime->workers[made], runtime, made)) == 0)
+            made++;
+    if (result != 0)
+        free_workers(runtime, made);
+    return result;
+}
+
+/* Steps 3 and on; `started` workers have threads. */
+static void stop(hd_runtime *runtime, uint32_t started) {
+    /* 3. release, and the kick after it: a worker that parks looks again behind its fence [P1] */
+    atomic_store_explicit(&runtime->stopping, true, memory_order_seq_cst);
+    for (uint32_t i = 0; i < started; i++)
+        hd_loop_kick(runtime->workers[i].loop);
+    for (uint32_t i = 0; i < started; i++)
+        pthread_join(runtime->workers[i].thread, NULL);
+    hd_pool_destroy(runtime->pool);        /* 4. */
+    free_workers(runtime, runtime->loops); /* 5. */
+    hd_depot_fini(&runtime->depot);
+    hd_gate_fini(&runtime->gate);
+    hd_sys_free(runtime);
+}
+
+static int start_workers(hd_runtime *runtime) {
+    for (uint32_t i = 0; i < runtime->loops; i++) {
+        int result = hd_worker_start(&runtime->workers[i], runtime->name);
+        if (result != 0) {
+            stop(runtime, i);
+            return result;
+        }
+    }
+    return 0;
+}
+
+hd_runtime *hd_runtime_create(const hd_runtime_options *options) {
+    static const hd_runtime_options defaults;
+    hd_runtime *runtime = hd_sys_zalloc_aligned(HD_CACHE_LINE, sizeof *runtime);
+    int result = runtime ? check_options(options ? options : &defaults, runtime) : HD_ENOMEM;
+    if (result != 0)
+        goto fail;
+    hd_injector_init(&runtime->injector);
+    hd_injector_init(&runtime->starved);
+    hd_idle_init(&runtime->idle);
+    hd_depot_init(&runtime->depot, options && options->unguarded_stacks);
+    runtime->pool = hd_pool_create(options);
+    if (!runtime->pool) {
+        result = HD_ENOMEM;
+        goto fail;
+    }
+    if ((result = init_workers(runtime)) != 0) {
+        hd_pool_destroy(runtime->pool);
+        goto fail;
+    }
+    hd_gate_init(&runtime->gate);
+    if ((result = start_workers(runtime)) != 0) {
+        errno = -result;
+        return NULL;
+    }
+    return runtime;
+fail:
+    hd_sys_free(runtime);
+    errno = -result;
+    return NULL;
+}
+
+hd_pool *hd_runtime_pool(hd_runtime *runtime) {
+    return runtime->pool;
+}
+
+hd_runtime *hd_runtime_current(void) {
+    hd_task *self = hd_task_self();
+    return self ? self->runtime : NULL;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------ */
+
+/* Every task is cancelled: those of scopes would be when their root ends, but may keep it from ending until then. */
+static void cancel_all(hd_runtime *runtime) {
+    for (uint32_t i = 0; i <= runtime->loops; i++) {
+        hd_shard *shard = &runtime->shards[i];
+        hd_lock_acquire(&shard->lock);
+        for (hd_list *link = shard->tasks.next; link != &shard->tasks; link = link->next)
+            hd_cancel(hd_list_entry(link, hd_task, registry_link));
+        hd_lock_release(&shard->lock);
+    }
+}
+
+int hd_runtime_drain(hd_runtime *runtime, uint64_t deadline_ns) {
+    if (hd_runtime_current() == runtime)
+        return HD_EDEADLK;
+    hd_gate_shut(&runtime->gate);                        /* 1. */
+    if (hd_gate_wait_empty(&runtime->gate, deadline_ns)) /* 2. */
+        return 0;
+    cancel_all(runtime);
+    hd_gate_wait_empty(&runtime->gate, HD_NEVER);
+    return HD_ETIMEDOUT;
+}
+
+void hd_runtime_destroy(hd_runtime *runtime) {
+    if (!runtime)
+        return;
+    hd_assert(hd_runtime_drain(runtime, 0) != HD_EDEADLK);
+    stop(runtime, runtime->loops);
+}
+
+int64_t hd_run(const hd_runtime_options *options, hd_fn fn, void *arg) {
+    if (hd_task_self())
+        return HD_EDEADLK;
+    hd_runtime *runtime = hd_runtime_create(options);
+    if (!runtime)
+        return -errno;
+    hd_task *main_task = hd_spawn_with(&(hd_spawn_options){.runtime = runtime, .name = "main"}, fn, arg);
+    int64_t result = main_task ? 0 : -errno;
+    if (main_task) {
+        hd_runtime_drain(runtime, HD_NEVER);
+        result = hd_task_result(main_task);
+        hd_release(main_task);
+    }
+    hd_runtime_destroy(runtime);
+    return result;
+}

@@ -1,0 +1,168 @@
+#include "timer.h"
+
+#include "sys.h"
+
+#include <string.h>
+
+enum {
+    ARITY = 4, /* children of a node lie on one cache line more often than in a binary heap */
+    FIRST_CAPACITY = 64,
+    FIRED = UINT32_MAX, /* the index of a timer that was taken out and is being fired */
+};
+
+void hd_timers_init(hd_timers *heap) {
+    memset(heap, 0, sizeof *heap);
+    hd_lock_init(&heap->lock);
+    atomic_init(&heap->earliest_ns, HD_NEVER);
+}
+
+void hd_timers_fini(hd_timers *heap) {
+    hd_assert(heap->count == 0);
+    hd_sys_free(heap->slots);
+}
+
+static bool earlier(const hd_timer *a, const hd_timer *b) {
+    return a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns : a->sequence < b->sequence;
+}
+
+static void place(hd_timers *heap, uint32_t index, hd_timer *timer) {
+    heap->slots[index] = timer;
+    timer->index = index;
+}
+
+static void sift_up(hd_timers *heap, uint32_t index, hd_timer *timer) {
+    while (index > 0) {
+        uint32_t parent = (index - 1) / ARITY;
+        if (!earlier(timer, heap->slots[parent]))
+            break;
+        place(heap, index, heap->slots[parent]);
+        index = parent;
+    }
+    place(heap, index, timer);
+}
+
+static void sift_down(hd_timers *heap, uint32_t index, hd_timer *timer) {
+    for (;;) {
+        uint64_t first = (uint64_t)index * ARITY + 1;
+        if (first >= heap->count)
+            break;
+        uint32_t best = (uint32_t)first;
+        uint32_t last = first + ARITY <= heap->count ? (uint32_t)first + ARITY : heap->count;
+        for (uint32_t child = best + 1; child < last; child++)
+            if (earlier(heap->slots[child], heap->slots[best]))
+                best = child;
+        if (!earlier(heap->slots[best], timer))
+            break;
+        place(heap, index, heap->slots[best]);
+        index = best;
+    }
+    place(heap, index, timer);
+}
+
+static void publish_earliest(hd_timers *heap) {
+    /* relaxed: a hint, as said in hd_timers_earliest_ns */
+    atomic_store_explicit(&heap->earliest_ns, heap->count ? heap->slots[0]->deadline_ns : HD_NEVER,
+                          memory_order_relaxed);
+}
+
+static int grow(hd_timers *heap) {
+    if (heap->count < heap->capacity)
+        return 0;
+    uint32_t capacity = heap->capacity ? heap->capacity * 2 : FIRST_CAPACITY;
+    hd_timer **slots = hd_sys_alloc(capacity * sizeof(hd_timer *));
+    if (!slots)
+        return HD_ENOMEM;
+    if (heap->count)
+        memcpy(slots, heap->slots, heap->count * sizeof(hd_timer *));
+    hd_sys_free(heap->slots);
+    heap->slots = slots;
+    heap->capacity = capacity;
+    return 0;
+}
+
+/* Gives memory back after many timers went; keeps the old block if there is no memory for a smaller one. */
+static void shrink(hd_timers *heap) {
+    if (heap->capacity <= FIRST_CAPACITY || heap->count >= heap->capacity / 8)
+        return;
+    uint32_t capacity = heap->capacity / 4;
+    hd_timer **slots = hd_sys_alloc(capacity * sizeof(hd_timer *));
+    if (!slots)
+        return;
+    memcpy(slots, heap->slots, heap->count * sizeof(hd_timer *));
+    hd_sys_free(heap->slots);
+    heap->slots = slots;
+    heap->capacity = capacity;
+}
+
+static void take_out(hd_timers *heap, hd_timer *timer) {
+    uint32_t index = timer->index;
+    hd_timer *last = heap->slots[--heap->count];
+    if (last != timer) {
+        if (index > 0 && earlier(last, heap->slots[(index - 1) / ARITY]))
+            sift_up(heap, index, last);
+        else
+            sift_down(heap, index, last);
+    }
+    shrink(heap);
+    publish_earliest(heap);
+}
+
+int hd_timers_start(hd_timers *heap, hd_timer *timer, uint64_t deadline_ns) {
+    hd_lock_acquire(&heap->lock);
+    int result = grow(heap);
+    if (result == 0) {
+        timer->deadline_ns = deadline_ns;
+        timer->sequence = heap->sequence++;
+        /* relaxed: the lock orders it for everyone who looks under it; who does not sees NULL or waits for the lock */
+        atomic_store_explicit(&timer->heap, heap, memory_order_relaxed);
+        sift_up(heap, heap->count++, timer);
+        publish_earliest(heap);
+        result = timer->index == 0;
+    }
+    hd_lock_release(&heap->lock);
+    return result;
+}
+
+bool hd_timer_stop(hd_timer *timer) {
+    /* acquire: a timer that has fired is done with its task before NULL is seen [T1] */
+    hd_timers *heap = atomic_load_explicit(&timer->heap, memory_order_acquire);
+    if (!heap)
+        return false;
+    hd_lock_acquire(&heap->lock);
+    bool armed = atomic_load_explicit(&timer->heap, memory_order_relaxed) == heap;
+    if (armed) {
+        take_out(heap, timer);
+        atomic_store_explicit(&timer->heap, NULL, memory_order_relaxed);
+    }
+    hd_lock_release(&heap->lock);
+    return armed;
+}
+
+bool hd_timer_armed(hd_timer *timer) {
+    hd_timers *heap = atomic_load_explicit(&timer->heap, memory_order_acquire); /* [T1] */
+    if (!heap)
+        return false;
+    /* Being fired just now counts as fired: the lock waits for the end of that. */
+    hd_lock_acquire(&heap->lock);
+    bool armed = atomic_load_explicit(&timer->heap, memory_order_relaxed) == heap;
+    hd_lock_release(&heap->lock);
+    return armed;
+}
+
+uint32_t hd_timers_expire(hd_timers *heap, uint64_t now_ns, uint32_t limit) {
+    uint32_t fired = 0;
+    if (hd_timers_earliest_ns(heap) > now_ns)
+        return 0;
+    hd_lock_acquire(&heap->lock);
+    while (fired < limit && heap->count && heap->slots[0]->deadline_ns <= now_ns) {
+        hd_timer *timer = heap->slots[0];
+        take_out(heap, timer);
+        timer->index = FIRED;
+        timer->fire(timer);
+        /* release: the owner may free the timer as soon as it sees NULL [T1] */
+        atomic_store_explicit(&timer->heap, NULL, memory_order_release);
+        fired++;
+    }
+    hd_lock_release(&heap->lock);
+    return fired;
+}
