@@ -160,10 +160,19 @@ static int read_lines(struct cli *cli, FILE *stream, const spec_source *source, 
     return status;
 }
 
+/* Where we are, in memory that lives as long as the jobs. */
+static const char *here(struct cli *cli) {
+    char *directory = getcwd(NULL, 0);
+    if (!directory)
+        return "/";
+    const char *copy = scratch_copy(&cli->memory, directory, strlen(directory));
+    free(directory);
+    return copy;
+}
+
 static int read_file(struct cli *cli, const char *path, struct own_jobs *own) {
-    char directory[4096];
     bool from_stdin = strcmp(path, "-") == 0;
-    spec_source source = {.directory = getcwd(directory, sizeof directory)};
+    spec_source source = {.directory = here(cli), .stdin_taken = from_stdin};
     FILE *stream = from_stdin ? stdin : fopen(path, "re");
     if (!stream)
         return cli_usagef(cli, "%s: %s", path, strerror(errno));
