@@ -94,8 +94,10 @@ int64_t hd_await(hd_task *task) {
 }
 
 int64_t hd_join(hd_task *task) {
+    hd_task *self = hd_task_self();
     int64_t result = hd_await(task);
-    if (result != HD_EPERM && result != HD_EDEADLK)
+    /* by who calls, not by the result: that may be the task's own */
+    if (self && self != task)
         hd_release(task);
     return result;
 }
