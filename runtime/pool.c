@@ -6,7 +6,8 @@
  * falls idle, so while threads are busy nobody is woken at all.
  *
  * When the queue is full callers wait in line (wait.h), and who takes a call out of the queue puts the first in line's
- * call in: nobody who comes later overtakes.
+ * call in: nobody who comes later overtakes. No thread was started for that call yet, so a thread that leaves calls
+ * behind in the queue asks once more whether another one is called for.
  *
  * Each time a thread is taken off the idle list it is posted exactly once, and waits for that post, even if its time
  * ran out meanwhile; so who posts after letting go of the lock still finds it there.
@@ -145,7 +146,10 @@ static void *thread_main(void *arg) {
     do {
         for (hd_call *next; (next = self->given ? self->given : queue_take(lane));) {
             self->given = NULL;
+            bool start = hd_lane_wants_thread(lane);
             hd_lock_release(&lane->lock);
+            if (start)
+                hd_lane_start(lane);
             call_run(lane, next);
             hd_lock_acquire(&lane->lock);
         }

@@ -74,7 +74,8 @@ static int actions_fill(posix_spawn_file_actions_t *actions, const hd_process_op
 
 static int attributes_fill(posix_spawnattr_t *attributes) {
     sigset_t all, none;
-    sigfillset(&all);
+    /* not sigfillset: it leaves out the two that glibc keeps for itself, and then the child ignores these */
+    memset(&all, 0xff, sizeof all);
     sigemptyset(&none);
     posix_spawnattr_setsigdefault(attributes, &all);
     posix_spawnattr_setsigmask(attributes, &none);
