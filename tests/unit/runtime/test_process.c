@@ -1,0 +1,336 @@
+#include "inside.h"
+
+#include "sys.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static hd_process_options command(const char *const *argv) {
+    return (hd_process_options){.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
+}
+
+#define SH(script) ((const char *[]){"sh", "-c", script, NULL})
+
+/* Starts a script, awaits its end, and says how it ended: the exit status, or 1000 + signal. */
+static int64_t run_script(const char *const *argv) {
+    hd_process_options options = command(argv);
+    hd_process *process = hd_process_spawn(&options);
+    if (!process)
+        return -errno;
+    hd_exit status = {.code = -1}, again = {.code = -1};
+    check(hd_process_pid(process) > 0);
+    check(hd_process_wait(process, HD_NEVER, &status) == 0);
+    check(hd_process_wait(process, HD_NEVER, &again) == 0);
+    check(status.code == again.code && status.signal == again.signal);
+    check(status.usage.ru_maxrss > 0);
+    check(hd_process_signal(process, SIGTERM, false) == HD_EALREADY);
+    hd_process_destroy(process);
+    return status.signal ? 1000 + status.signal : status.code;
+}
+
+static int64_t ends(void *arg) {
+    (void)arg;
+    check(run_script(SH("exit 0")) == 0);
+    check(run_script(SH("exit 3")) == 3);
+    check(run_script(SH("kill -TERM $$")) == 1000 + SIGTERM);
+    check(run_script((const char *[]){"/bin/true", NULL}) == 0);
+    return 0;
+}
+
+static void the_exit_status_or_signal_is_told(void **state) {
+    (void)state;
+    passes(1, ends, NULL);
+    passes(2, ends, NULL);
+}
+
+static int64_t cannot_start(void *arg) {
+    (void)arg;
+    char name[] = "/tmp/heddle-test-XXXXXX";
+    int file = mkstemp(name);
+    check(file >= 0 && write(file, "no program", 10) == 10);
+    close(file);
+    int64_t not_executable = run_script((const char *[]){name, NULL});
+    chmod(name, 0700);
+    int64_t no_program = run_script((const char *[]){name, NULL});
+    unlink(name);
+    check(not_executable == -EACCES);
+    check(no_program == -ENOEXEC);
+    check(run_script((const char *[]){"/no/such/file", NULL}) == -ENOENT);
+    check(run_script((const char *[]){"no-such-command", NULL}) == -ENOENT);
+    check(run_script((const char *[]){NULL}) == HD_EINVAL);
+    hd_process_options options = command(SH("exit 0"));
+    options.cwd = "/no/such/directory";
+    check(hd_process_spawn(&options) == NULL && errno == ENOENT);
+    check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+    return 0;
+}
+
+static void why_a_program_did_not_start_is_told(void **state) {
+    (void)state;
+    passes(1, cannot_start, NULL);
+    hd_process_options options = command(SH("exit 0"));
+    assert_null(hd_process_spawn(&options));
+    assert_int_equal(errno, EPERM);
+    hd_process_destroy(NULL);
+}
+
+/* What a process with these options writes to `fd`. */
+static int capture(hd_process_options *options, int *of, char *text, size_t bytes) {
+    int fds[2];
+    size_t got = 0;
+    check(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+    *of = fds[1];
+    hd_process *process = hd_process_spawn(options);
+    check(process);
+    hd_close(fds[1]);
+    for (ssize_t n; (n = hd_read(fds[0], text + got, bytes - 1 - got)) > 0;)
+        got += (size_t)n;
+    text[got] = '\0';
+    hd_close(fds[0]);
+    check(hd_process_wait(process, HD_NEVER, NULL) == 0);
+    hd_process_destroy(process);
+    return 0;
+}
+
+static int64_t surroundings(void *arg) {
+    (void)arg;
+    char text[512];
+    hd_process_options options = command(SH("pwd; echo $WEFT; cat; read none || echo nothing"));
+    options.cwd = "/usr";
+    options.envp = (const char *[]){"WEFT=blue", "PATH=/usr/bin:/bin", NULL};
+    check(capture(&options, &options.stdout_fd, text, sizeof text) == 0);
+    check(strcmp(text, "/usr\nblue\nnothing\n") == 0);
+
+    options = command(SH("echo out; echo err >&2"));
+    check(capture(&options, &options.stderr_fd, text, sizeof text) == 0);
+    check(strcmp(text, "err\n") == 0);
+
+    setenv("WARP", "red", 1);
+    options = command(SH("echo $WARP"));
+    check(capture(&options, &options.stdout_fd, text, sizeof text) == 0);
+    check(strcmp(text, "red\n") == 0);
+
+    /* a leader of its session and group, with no signal blocked or ignored */
+    options = command(SH("set -- $(cat /proc/$$/stat); test $5 = $$ && test $6 = $$ && echo leader;"
+                         "grep -E 'SigBlk|SigIgn' /proc/$$/status | grep -v 0000000000000000; true"));
+    check(capture(&options, &options.stdout_fd, text, sizeof text) == 0);
+    check(strcmp(text, "leader\n") == 0);
+    return 0;
+}
+
+static void directory_environment_and_descriptors_are_as_asked(void **state) {
+    (void)state;
+    const int pipe_signal = SIGPIPE;
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(hd_signal_block(&pipe_signal, 1), 0);
+    passes(1, surroundings, NULL);
+    signal(SIGPIPE, SIG_DFL);
+}
+
+static int64_t swapped(void *arg) {
+    (void)arg;
+    int one[2], two[2], kept[2] = {dup(1), dup(2)};
+    char text[16] = "";
+    hd_process_options options = command(SH("echo out; echo err >&2"));
+    check(pipe2(one, O_CLOEXEC) == 0 && pipe2(two, O_CLOEXEC) == 0);
+    /* our own 1 and 2 are the pipes, and the child gets them the other way round */
+    check(dup2(one[1], 1) == 1 && dup2(two[1], 2) == 2);
+    options.stdout_fd = 2;
+    options.stderr_fd = 1;
+    hd_process *process = hd_process_spawn(&options);
+    int code = process ? hd_process_wait(process, HD_NEVER, NULL) : -errno;
+    dup2(kept[0], 1);
+    dup2(kept[1], 2);
+    check(code == 0);
+    hd_process_destroy(process);
+    check(read(two[0], text, sizeof text) == 4 && memcmp(text, "out\n", 4) == 0);
+    check(read(one[0], text, sizeof text) == 4 && memcmp(text, "err\n", 4) == 0);
+    for (int i = 0; i < 2; i++) {
+        close(one[i]);
+        close(two[i]);
+        close(kept[i]);
+    }
+    return 0;
+}
+
+static void standard_descriptors_can_be_swapped(void **state) {
+    (void)state;
+    passes(1, swapped, NULL);
+}
+
+static int64_t wait_forever(void *process) {
+    return hd_process_wait(process, HD_NEVER, NULL);
+}
+
+static int64_t waits(void *arg) {
+    (void)arg;
+    hd_process_options options = command(SH("exec sleep 1000"));
+    hd_process *process = hd_process_spawn(&options);
+    hd_exit status;
+    check(process);
+    check(hd_process_wait(process, 1, &status) == HD_ETIMEDOUT);
+    check(hd_process_wait(process, hd_after(HD_MS(2)), &status) == HD_ETIMEDOUT);
+    check(cancel_waiting(hd_spawn(wait_forever, process), HD_WAITS_CHILD) == HD_ECANCELED);
+    check(hd_process_signal(process, SIGUSR1, false) == 0);
+    check(hd_process_wait(process, HD_NEVER, &status) == 0);
+    check(status.signal == SIGUSR1 && status.code == 0);
+    check(hd_process_signal(process, SIGKILL, false) == HD_EALREADY);
+    check(hd_process_signal(process, SIGKILL, true) == HD_EALREADY);
+    hd_process_destroy(process);
+    return 0;
+}
+
+static void a_deadline_a_cancellation_and_the_end_end_the_wait(void **state) {
+    (void)state;
+    passes(1, waits, NULL);
+}
+
+/* A script that prints a line when it is ready; its output is in `*out`. */
+static hd_process *start_ready(const char *script, int *out) {
+    int fds[2];
+    char line[64];
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK))
+        return NULL;
+    hd_process_options options = command(SH(script));
+    options.stdout_fd = fds[1];
+    hd_process *process = hd_process_spawn(&options);
+    hd_close(fds[1]);
+    *out = fds[0];
+    return hd_read(*out, line, sizeof line) > 0 ? process : NULL;
+}
+
+/* Nobody has the script's output open any more: then its whole group has ended. */
+static int until_gone(int out) {
+    char byte;
+    check(hd_read(out, &byte, 1) == 0);
+    return hd_close(out);
+}
+
+static int64_t groups(void *arg) {
+    (void)arg;
+    int out;
+    hd_process *process = start_ready("sleep 1000 & sleep 1000 & echo ready; wait", &out);
+    check(process);
+    check(hd_process_signal(process, SIGTERM, true) == 0);
+    check(until_gone(out) == 0);
+    check(hd_process_wait(process, HD_NEVER, NULL) == 0);
+    hd_process_destroy(process);
+
+    check((process = start_ready("sleep 1000 & echo ready; wait", &out)));
+    hd_process_destroy(process);
+    check(until_gone(out) == 0);
+
+    check((process = start_ready("sleep 1000 & echo ready", &out)));
+    check(hd_process_wait(process, HD_NEVER, NULL) == 0);
+    int code = hd_process_signal(process, SIGKILL, true);
+    check(code == 0 || code == HD_EALREADY); /* the latter before Linux 6.9: then it cannot be done safely */
+    if (code == 0)
+        check(until_gone(out) == 0);
+    hd_process_destroy(process);
+    check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+    return 0;
+}
+
+static void a_whole_group_is_signalled_and_destroying_kills_it(void **state) {
+    (void)state;
+    passes(1, groups, NULL);
+}
+
+static int64_t run_true(void *arg) {
+    (void)arg;
+    return run_script((const char *[]){"/bin/true", NULL});
+}
+
+static int64_t spawn_and_destroy(void *arg) {
+    (void)arg;
+    hd_process_options options = command(SH("exec sleep 1000"));
+    hd_process *process = hd_process_spawn(&options);
+    if (!process)
+        return -errno;
+    int code = hd_process_wait(process, HD_NEVER, NULL);
+    hd_process_destroy(process);
+    return code;
+}
+
+static int open_descriptors(void) {
+    int count = 0;
+    DIR *all = opendir("/proc/self/fd");
+    while (all && readdir(all))
+        count++;
+    if (all)
+        closedir(all);
+    return count;
+}
+
+static int64_t many(void *arg) {
+    hd_task *tasks[40];
+    int before = open_descriptors();
+    bool cancel = arg;
+    for (int i = 0; i < 40; i++)
+        check((tasks[i] = hd_spawn(cancel ? spawn_and_destroy : run_true, NULL)));
+    for (int i = 0; cancel && i < 40; i++) {
+        for (int j = 0; j < i * 3; j++)
+            check(hd_yield() == 0);
+        check(hd_cancel(tasks[i]) == 0);
+    }
+    for (int i = 0; i < 40; i++)
+        check(hd_join(tasks[i]) == (cancel ? HD_ECANCELED : 0));
+    check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+    check(open_descriptors() <= before + 1);
+    return 0;
+}
+
+static void many_at_once_leave_no_child_and_no_descriptor(void **state) {
+    (void)state;
+    passes(1, many, (void *)false);
+    passes(2, many, (void *)false);
+}
+
+static void cancelled_spawns_leave_no_child_and_no_descriptor(void **state) {
+    (void)state;
+    passes(1, many, (void *)true);
+    passes(2, many, (void *)true);
+}
+
+static int64_t out_of_everything(void *arg) {
+    (void)arg;
+    int64_t result = BROKE;
+    check(run_true(NULL) == 0);
+    for (int nth = 1; result != 0; nth++) {
+        check(nth < 50);
+        hd_sys_fail_after(nth);
+        hd_process_options options = command(SH("exit 0"));
+        hd_process *process = hd_process_spawn(&options);
+        result = process ? hd_process_wait(process, HD_NEVER, NULL) : -errno;
+        hd_sys_fail_after(0);
+        hd_process_destroy(process);
+        check(result <= 0);
+        check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+    }
+    return 0;
+}
+
+static void each_failure_on_the_way_is_told_and_leaves_nothing(void **state) {
+    (void)state;
+    passes(1, out_of_everything, NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_exit_status_or_signal_is_told),
+        cmocka_unit_test(why_a_program_did_not_start_is_told),
+        cmocka_unit_test(directory_environment_and_descriptors_are_as_asked),
+        cmocka_unit_test(standard_descriptors_can_be_swapped),
+        cmocka_unit_test(a_deadline_a_cancellation_and_the_end_end_the_wait),
+        cmocka_unit_test(a_whole_group_is_signalled_and_destroying_kills_it),
+        cmocka_unit_test(many_at_once_leave_no_child_and_no_descriptor),
+        cmocka_unit_test(cancelled_spawns_leave_no_child_and_no_descriptor),
+        cmocka_unit_test(each_failure_on_the_way_is_told_and_leaves_nothing),
+    };
+    return cmocka_run_group_tests_name("process", tests, NULL, NULL);
+}
