@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { BUSY_BAR = 10 };
+enum { BUSY_BAR = 8 };
 
 /* ---- JSON ---- */
 

@@ -272,13 +272,18 @@ const struct command command_compare = {
     .name = "compare",
     .operands = "[WORKLOAD...]",
     .summary = "run the same jobs on one loop and on many, side by side",
-    .details =
-        "Workloads (default: all): timers, many sleeps of 100 ms; http, fetches from a server that answers after 100 ms, 100 at "
-        "a time; cpu, computations; blocking, hashes of files on the pool for calls that block; mixed, all together.\n\n"
-        "WALL is the time from before the submission to the news that all have ended, as seen from here. P50 and P99 are the "
-        "jobs' own times from start to end. The lines below show how many jobs were at work over time, in the same scale for "
-        "both, and how busy each worker was; \"pool\" is how many threads of the pool were at work on average.\n\n"
-        "Ctrl-C cancels the jobs. Other jobs of the service are not touched, but they do disturb the measurement.",
+    .details = "Workloads (default: all): timers, many sleeps of 100 ms; http, fetches from a\n"
+               "server that answers after 100 ms, 100 at a time; cpu, computations; blocking,\n"
+               "hashes of files on the pool for calls that block; mixed, all together.\n"
+               "\n"
+               "WALL is the time from before the submission to the news that all have ended, as\n"
+               "seen from here. P50 and P99 are the jobs' own times from start to end. The lines\n"
+               "below show how many jobs were at work over time, in the same scale for both, and\n"
+               "how busy each worker was; \"pool\" is how many threads of the pool were at work on\n"
+               "average.\n"
+               "\n"
+               "Ctrl-C cancels the jobs. Other jobs of the service are not touched, but they do\n"
+               "disturb the measurement.\n",
     .examples = "heddlectl compare\n"
                 "heddlectl compare cpu --repeat 5\n"
                 "heddlectl compare timers --count 50000 -o json\n"

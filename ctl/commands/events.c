@@ -115,9 +115,9 @@ const struct command command_events = {
     .name = "events",
     .operands = "[ID...]",
     .summary = "tell what happened to jobs",
-    .details =
-        "Prints the events that the service still keeps, a line each: sequence number, time, job, and the states it went "
-        "between. With --follow it waits for more. If some are no longer kept it says how many.",
+    .details = "Prints the events that the service still keeps, a line each: sequence number,\n"
+               "time, job, and the states it went between. With --follow it waits for more. If\n"
+               "some are no longer kept it says how many.\n",
     .examples = "heddlectl events\n"
                 "heddlectl events --follow --group build\n"
                 "heddlectl events --new -o jsonl | jq 'select(.to == \"failed\")'\n"

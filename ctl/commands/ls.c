@@ -134,9 +134,9 @@ const struct command command_ls = {
     .name = "ls",
     .operands = "[ID...]",
     .summary = "list jobs",
-    .details =
-        "TRY is the attempt, of how many there may be. TIME is how long a job ran, or has been running or waiting. "
-        "RESULT says how it ended, or what it is waiting for.",
+    .details = "TRY is the attempt, and how many there may be. TIME is how long a job ran, or\n"
+               "has been running or waiting. RESULT says how it ended, or what it is waiting\n"
+               "for.\n",
     .examples = "heddlectl ls\n"
                 "heddlectl ls --state running --group build\n"
                 "heddlectl ls --state failed -q | xargs heddlectl show\n"

@@ -92,14 +92,14 @@ static void note_phases(const wire_task_info *task, void *arg) {
         shown->phases[phase] |= task->phases_ns[phase] > 0;
 }
 
-static const table_column first_columns[] = {{"TASK", TABLE_RIGHT},    {"JOB", TABLE_RIGHT}, {"RUNTIME", 0},
-                                             {"WORKER", TABLE_RIGHT},  {"NAME", TABLE_CUT},  {"STATE", 0},
-                                             {"WAITS FOR", TABLE_CUT}, {"AGE", TABLE_RIGHT}};
+static const table_column first_columns[] = {{"TASK", TABLE_RIGHT}, {"JOB", TABLE_RIGHT}, {"WORKER", 0},
+                                             {"NAME", TABLE_CUT},   {"STATE", TABLE_CUT}, {"WAITS FOR", 0},
+                                             {"AGE", TABLE_RIGHT}};
 enum { FIRST_COLUMNS = sizeof first_columns / sizeof *first_columns };
 
 static void create_table(ps_table *shown) {
-    static const char *const titles[WIRE_PHASES] = {"RUNNABLE", "RUNNING", "TIMER", "DESCRIPTOR", "TASK",
-                                                    "LOCK",     "CHANNEL", "POOL",  "CHILD"};
+    static const char *const titles[WIRE_PHASES] = {"READY", "RUN",     "TIMER", "FD",   "TASK",
+                                                    "LOCK",  "CHANNEL", "POOL",  "CHILD"};
     table_column columns[FIRST_COLUMNS + WIRE_PHASES + 1];
     memcpy(columns, first_columns, sizeof first_columns);
     size_t count = FIRST_COLUMNS;
@@ -115,7 +115,9 @@ static void add_wait(struct table *table, const wire_task_info *task) {
     human left;
     if (strcmp(task->waits_for, "timer") == 0)
         table_printf(table, "timer %s", human_duration(left, task->waits_detail));
-    else if (task->waits_detail > 0 || strcmp(task->waits_for, "descriptor") == 0)
+    else if (strcmp(task->waits_for, "descriptor") == 0)
+        table_printf(table, "fd %" PRIu64, task->waits_detail);
+    else if (task->waits_detail > 0)
         table_printf(table, "%s %" PRIu64, task->waits_for, task->waits_detail);
     else
         table_text(table, task->waits_for);
@@ -129,11 +131,10 @@ static void add_row(const wire_task_info *task, void *arg) {
         table_printf(shown->table, "%" PRIu64, task->job);
     else
         table_text(shown->table, "-");
-    table_text(shown->table, task->runtime);
     if (task->worker >= 0)
-        table_printf(shown->table, "%" PRId32, task->worker);
+        table_printf(shown->table, "%s/%" PRId32, task->runtime, task->worker);
     else
-        table_text(shown->table, "-");
+        table_text(shown->table, task->runtime);
     table_text(shown->table, task->name);
     table_printf(shown->table, "%s%s", task->state, task->cancelled ? ", cancelled" : "");
     add_wait(shown->table, task);
@@ -190,10 +191,10 @@ const struct command command_ps = {
     .name = "ps",
     .operands = "[JOB]",
     .summary = "list the tasks of a job, or of all",
-    .details =
-        "WAITS FOR says what a task is waiting for: a timer and how long that still takes, a descriptor, a task or a "
-        "child process and its number, ... The columns behind AGE say how much of its life it has spent waiting for a "
-        "core (runnable), on one (running), and waiting for what.",
+    .details = "WORKER is the runtime and, once the task has run, which of its workers has it.\n"
+               "WAITS FOR names a timer and how long that still takes, a descriptor, a task or a\n"
+               "child process and its number, ... The columns behind AGE divide that time:\n"
+               "waiting for a core (READY), on one (RUN), and waiting for what.\n",
     .examples = "heddlectl ps\n"
                 "heddlectl ps 12\n"
                 "heddlectl ps -o jsonl | jq 'select(.state == \"running\")'\n",

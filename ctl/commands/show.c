@@ -48,10 +48,29 @@ static void duration_line(const char *key, uint64_t ns) {
         line(key, "%s", human_duration(text, ns));
 }
 
+/* The sequence for one of render_state_colour's names; "": none. */
+static const char *escape_of(const char *colour) {
+    static const char *const escapes[][2] = {{"red", "\033[31m"},
+                                             {"green", "\033[32m"},
+                                             {"yellow", "\033[33m"},
+                                             {"magenta", "\033[35m"},
+                                             {"cyan", "\033[36m"}};
+    for (size_t i = 0; colour && i < sizeof escapes / sizeof *escapes; i++) {
+        if (strcmp(colour, escapes[i][0]) == 0)
+            return escapes[i][1];
+    }
+    return "";
+}
+
 static void state_line(const wire_job_info *job) {
     char result[VIEW_RESULT_BYTES];
-    view_result(result, job);
-    line("state", "%s%s%s", wire_state_name(job->outcome.state), *result ? ": " : "", result);
+    const char *colour = render_in_colour() ? escape_of(render_state_colour(job->outcome.state)) : "";
+    printf("  %-*s %s%s%s", KEY_WIDTH, "state", colour, wire_state_name(job->outcome.state),
+           *colour ? "\033[0m" : "");
+    if (*view_result(result, job))
+        fputs(": ", stdout);
+    render_escaped(stdout, result);
+    putchar('\n');
 }
 
 static void user_line(uint32_t uid) {
@@ -184,10 +203,11 @@ const struct command command_show = {
     .name = "show",
     .operands = "ID...",
     .summary = "tell all about jobs",
-    .details =
-        "The bars show where the time of the last attempt went: waiting for a core (runnable), on one (running), or "
-        "waiting for a timer, a descriptor, a child process, ...\n\n"
-        "With -o json one ID gives an object, several a list.",
+    .details = "The bars show where the time of the last attempt went: waiting for a core\n"
+               "(runnable), on one (running), or waiting for a timer, a descriptor, a child\n"
+               "process, ...\n"
+               "\n"
+               "With -o json one ID gives an object, several a list.\n",
     .examples = "heddlectl show 12\n"
                 "heddlectl show 12 -o json | jq .phases\n"
                 "heddlectl show 12 13 14\n",

@@ -94,11 +94,12 @@ const struct command command_stats = {
     .name = "stats",
     .operands = "[INTERVAL]",
     .summary = "show the service's counters, or watch them",
-    .details =
-        "For each loop: tasks spawned, switches to a task, steals and the tasks stolen by them, parks, timers fired, "
-        "descriptors that became ready, its queue now, and the share of the time it was busy. For each pool of threads "
-        "for blocking calls: BUSY is how many threads were at work on average.\n\n"
-        "Without --watch these are totals since the service started.",
+    .details = "For each loop: tasks spawned, switches to a task, steals and the tasks stolen by\n"
+               "them, parks, timers fired, descriptors that became ready, its queue now, and the\n"
+               "share of the time it was busy. For each pool of threads for blocking calls: BUSY\n"
+               "is how many threads were at work on average.\n"
+               "\n"
+               "Without --watch these are totals since the service started.\n",
     .examples = "heddlectl stats\n"
                 "heddlectl stats --watch\n"
                 "heddlectl stats --watch 250ms\n"
