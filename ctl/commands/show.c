@@ -85,8 +85,8 @@ static void after_line(const wire_job_info *job) {
     char text[1024];
     size_t used = 0;
     for (size_t i = 0; i < job->after_count && used < sizeof text - 40; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s:%" PRIu64, i > 0 ? ", " : "",
-                                 wire_condition_name(job->after[i].condition), job->after[i].id);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRIu64 ":%s", i > 0 ? ", " : "",
+                                 job->after[i].id, wire_condition_name(job->after[i].condition));
     if (job->after_count > 0)
         line("after", "%s%s", text, used >= sizeof text - 40 ? ", ..." : "");
 }
