@@ -124,15 +124,15 @@ try heddlectl run sleep 200ms
 try heddlectl run --loop single cpu 50
 
 say "HTTP requests share one connection pool for each loop. A little server that answers late serves this tree."
-start_web() {
-  coproc WEB { exec late_httpd --delay 100ms --root "$PWD" 2>"$folder/web.log"; }
-  web=$WEB_PID
-  read -r -t 20 web_url <&"${WEB[0]}" || { echo "demo: the web server did not start" >&2; exit 1; }
-}
-start_web
-try heddlectl run --output "$folder/page" http "${web_url%/}/LICENSE"
+printf '$ %s &\n' "late_httpd --delay 100ms --root ."
+coproc WEB { exec late_httpd --delay 100ms --root . 2>"$folder/web.log"; }
+web=$WEB_PID
+read -r -t 20 listening <&"${WEB[0]}" || { echo "demo: the web server did not start" >&2; exit 1; }
+echo "$listening"
+web_url=http://${listening##* }
+try heddlectl run --output "$folder/page" http "$web_url/LICENSE"
 cmp "$folder/page" LICENSE
-try heddlectl run http --expect 404 "${web_url%/}/no-such-page"
+try heddlectl run --expect 404 http "$web_url/no-such-page"
 
 say "Many jobs go in as one batch: here each header of the tree is hashed by a job of its own, three at a time."
 find runtime proto daemon ctl -name '*.h' | sort |
@@ -148,11 +148,11 @@ try heddlectl wait --group headers
 say "Jobs can come after others: when they succeeded, when they failed, or in any case. The first here fails twice, and is retried."
 id heddlectl submit -q --name fetch --retries 3 --backoff 50ms exec -- sh -c "echo try >> $folder/tries; test \$(wc -l < $folder/tries) -ge 3"
 fetch=$id
-id heddlectl submit -q --name build --after "ok:$fetch" exec -- sh -c 'echo built'
+id heddlectl submit -q --name build --after "$fetch:ok" exec -- sh -c 'echo built'
 build=$id
-id heddlectl submit -q --name alarm --after "fail:$fetch" exec -- sh -c 'echo nobody hears this'
+id heddlectl submit -q --name alarm --after "$fetch:fail" exec -- sh -c 'echo nobody hears this'
 alarm=$id
-id heddlectl submit -q --name report --after "any:$build" exec -- sh -c 'echo reported'
+id heddlectl submit -q --name report --after "$build:any" exec -- sh -c 'echo reported'
 report=$id
 try heddlectl wait "$fetch" "$build" "$report"
 same "$(wc -l <"$folder/tries")" 3
@@ -173,7 +173,7 @@ try heddlectl logs "$broken"
 say "While things run, ps shows each task: on which runtime, in which state, and what it waits for."
 heddlectl submit -q --name sleeper sleep 1h >/dev/null
 heddlectl submit -q --name command exec -- sleep 600 >/dev/null
-heddlectl submit -q --name request --timeout 10m http "${web_url%/}/LICENSE" >/dev/null
+heddlectl submit -q --name request http "$web_url/slow" --output /dev/null >/dev/null
 heddlectl submit -q --name number-cruncher --loop single cpu 1000000 >/dev/null
 heddlectl submit -q --name later --delay 1h exec -- true >/dev/null
 try heddlectl ps

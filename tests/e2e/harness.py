@@ -201,7 +201,7 @@ class Process:
             self.popen.kill()
         self.popen.wait()
         for stream in (self.popen.stdout, self.popen.stderr, self.popen.stdin):
-            if stream:
+            if stream and not stream.closed:
                 try:
                     stream.close()
                 except BrokenPipeError:

@@ -216,3 +216,32 @@ def run_of_a_killed_service_says_so_and_ends_125(t):
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
+
+
+@test
+def a_job_reads_on_its_stdin_what_it_was_given_and_nothing_otherwise(t):
+    s = t.service()
+    data = os.urandom(2 << 20)
+    path = t.path("data")
+    with open(path, "wb") as file:
+        file.write(data)
+    expected = hashlib.sha256(data).hexdigest()
+    check(s.ctl("run", "--stdin", path, "exec", "sha256sum").out.split()[0] == expected, "from a file")
+    check(s.ctl("run", "--stdin", "-", "exec", "sha256sum", input=data).out.split()[0] == expected, "from our stdin")
+    check(s.ctl("run", "exec", "wc", "-c", input="not for the job").out.strip() == "0", "nothing otherwise")
+    check(s.ctl("run", "--stdin", path, "exec", "true").out == "", "a job need not read it")
+    result = s.ctl("run", "--stdin", t.path("missing"), "exec", "cat", code=2)
+    check("missing" in result.err, f"{result}")
+
+
+@test
+def a_reader_that_goes_away_ends_the_job(t):
+    s = t.service()
+    run = s.tool("run", "exec", "--", "sh", "-c", "while :; do echo y; done")
+    run.out.line(t.setup.limit(30))
+    run.popen.stdout.close()
+    run.out = None
+    result = run.finish(128 + signal.SIGPIPE)
+    check(result.err == "", f"quietly, as any program in a pipe:\n{result}")
+    s.wait(1)
+    check(s.state_of(1) == "cancelled", f"{s.show(1)}")

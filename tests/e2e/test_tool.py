@@ -31,7 +31,7 @@ def wrong_usage_ends_2_and_names_what_is_wrong(t):
                                 (["submit", "--priority", "high", "exec", "--", "true"], "high"),
                                 (["submit", "--loop", "triple", "exec", "--", "true"], "triple"),
                                 (["submit", "--after", "soon:1", "exec", "--", "true"], "soon"),
-                                (["submit", "--after", "ok:x", "exec", "--", "true"], "x"),
+                                (["submit", "--after", "x:ok", "exec", "--", "true"], "x"),
                                 (["submit", "--env", "NOVALUE", "exec", "--", "true"], "NOVALUE"),
                                 (["submit", "dance"], "dance"), (["submit"], "submit"), (["submit", "exec"], "exec"),
                                 (["submit", "sleep"], "sleep"), (["submit", "sleep", "soon"], "soon"),
