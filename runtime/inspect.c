@@ -63,7 +63,7 @@ static bool read_times(const hd_task *task, hd_task_info *info, uint8_t *phase, 
     uint32_t before = atomic_load_explicit(&task->sequence, memory_order_acquire); /* [Q1] */
     if (before & 1)
         return false;
-    hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_relaxed);
+    hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_acquire); /* [Q2] */
     *has_fiber = fiber != NULL;
     *phase = atomic_load_explicit(&task->phase, memory_order_relaxed);
     *since = load(&task->since_ns);

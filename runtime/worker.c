@@ -153,7 +153,8 @@ static bool give_fiber(hd_worker *worker, hd_task *task) {
         atomic_store_explicit(&fiber->phases_ns[HD_WAITS_TIMER],
                               atomic_load_explicit(&task->since_ns, memory_order_relaxed) - task->spawned_ns,
                               memory_order_relaxed);
-    atomic_store_explicit(&task->fiber, fiber, memory_order_relaxed);
+    /* release: who inspects the task sees the fresh record's first values [Q2] */
+    atomic_store_explicit(&task->fiber, fiber, memory_order_release);
     return true;
 }
 
