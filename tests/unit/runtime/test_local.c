@@ -2,18 +2,19 @@
 
 #include "sys.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 static hd_key key, other, again;
-static int destroyed, rounds;
+static _Atomic int destroyed, rounds;
 
 static void count_and_free(void *value) {
-    destroyed++;
+    atomic_fetch_add(&destroyed, 1);
     free(value);
 }
 
 static void set_again(void *value) {
-    rounds++;
+    atomic_fetch_add(&rounds, 1);
     (void)hd_local_set(again, value);
 }
 
@@ -48,9 +49,9 @@ static int64_t family(void *arg) {
 
 static void each_task_has_its_own_value_and_it_is_destroyed_with_the_task(void **state) {
     (void)state;
-    destroyed = 0;
+    atomic_store(&destroyed, 0);
     passes(1, family, NULL);
-    assert_int_equal(destroyed, 30);
+    assert_int_equal(atomic_load(&destroyed), 30);
     passes(2, family, NULL);
 }
 
@@ -69,10 +70,11 @@ static int64_t replace(void *arg) {
 
 static void a_destructor_that_sets_again_is_called_a_bounded_number_of_times(void **state) {
     (void)state;
-    destroyed = rounds = 0;
+    atomic_store(&destroyed, 0);
+    atomic_store(&rounds, 0);
     passes(1, replace, NULL);
-    assert_int_equal(destroyed, 1);
-    assert_in_range(rounds, 2, 10);
+    assert_int_equal(atomic_load(&destroyed), 1);
+    assert_in_range(atomic_load(&rounds), 2, 10);
 }
 
 static int64_t no_memory(void *arg) {
