@@ -173,8 +173,8 @@ static int run(struct cli *cli, int argc, char **argv) {
     }
     if (first < argc)
         return run_verb(cli, argc - first, argv + first);
-    help_all();
-    return EXIT_OK;
+    help_all(cli->help ? stdout : stderr);
+    return cli->help ? EXIT_OK : EXIT_USAGE;
 }
 
 int cli_main(int argc, char **argv) {

@@ -182,6 +182,10 @@ int client_signal(void) {
     return (int)info.ssi_signo;
 }
 
+int client_signal_fd(void) {
+    return signal_fd;
+}
+
 /* ---- calls ---- */
 
 void client_abandon(struct client_call *call) {

@@ -55,6 +55,9 @@ void client_catch_signals(void);
 /* The signal that was caught and not yet asked for; 0: none. Does not wait. */
 int client_signal(void);
 
+/* Readable when there is one; -1 when they are not caught. */
+int client_signal_fd(void);
+
 /* A sentence on what went wrong, and the exit code for it. `reply` may be NULL; the text may be the reply's. */
 const char *client_problem(client_result result, const wire_reply *reply);
 int client_exit_code(client_result result, const wire_reply *reply);

@@ -12,34 +12,34 @@ static size_t width(void) {
 }
 
 /* Prints `text` from column `at` on, its further lines from column `indent`. */
-static void wrap(const char *text, size_t at, size_t indent) {
+static void wrap(FILE *stream, const char *text, size_t at, size_t indent) {
     size_t line = width();
     while (*text != '\0') {
         size_t word = strcspn(text, " ");
         if (at > indent && at + 1 + word > line) {
-            printf("\n%*s", (int)indent, "");
+            fprintf(stream, "\n%*s", (int)indent, "");
             at = indent;
         } else if (at > indent) {
-            putchar(' ');
+            putc(' ', stream);
             at++;
         }
-        printf("%.*s", (int)word, text);
+        fprintf(stream, "%.*s", (int)word, text);
         at += word;
         text += word;
         text += strspn(text, " ");
     }
-    putchar('\n');
+    putc('\n', stream);
 }
 
-static void two_columns(const char *left, size_t left_width, const char *right) {
-    int printed = printf("  %s", left);
+static void two_columns(FILE *stream, const char *left, size_t left_width, const char *right) {
+    int printed = fprintf(stream, "  %s", left);
     size_t indent = left_width + 4;
     if ((size_t)printed + 2 > indent) {
-        putchar('\n');
+        putc('\n', stream);
         printed = 0;
     }
-    printf("%*s", (int)(indent - (size_t)printed), "");
-    wrap(right, indent, indent);
+    fprintf(stream, "%*s", (int)(indent - (size_t)printed), "");
+    wrap(stream, right, indent, indent);
 }
 
 static void option_left(char *buffer, size_t bytes, const struct option_row *option) {
@@ -49,7 +49,7 @@ static void option_left(char *buffer, size_t bytes, const struct option_row *opt
              placeholder == NULL ? "" : " ", placeholder == NULL ? "" : placeholder);
 }
 
-static void print_sets(const option_set *sets) {
+static void print_sets(FILE *stream, const option_set *sets) {
     char left[128];
     size_t left_width = 0;
     for (const option_set *set = sets; set->options != NULL; set++) {
@@ -62,11 +62,11 @@ static void print_sets(const option_set *sets) {
     const char *title = "";
     for (const option_set *set = sets; set->options != NULL; set++) {
         if (strcmp(set->title, title) != 0)
-            printf("\n%s:\n", set->title);
+            fprintf(stream, "\n%s:\n", set->title);
         title = set->title;
         for (const struct option_row *o = set->options; o->name != NULL; o++) {
             option_left(left, sizeof left, o);
-            two_columns(left, left_width, o->help);
+            two_columns(stream, left, left_width, o->help);
         }
     }
 }
@@ -79,22 +79,24 @@ static void print_lines(const char *lines) {
     }
 }
 
-void help_all(void) {
+void help_all(FILE *stream) {
     static const option_set sets[] = {{"Options before the verb", cli_global_options, 0, OPTIONS_OF_CLI},
                                       {0}};
-    puts("heddlectl: submit jobs to heddled, follow, inspect, measure and compare them\n\n"
-         "usage: heddlectl [OPTION...] VERB [ARGUMENT...]\n\nVerbs:");
+    fputs("heddlectl: submit jobs to heddled, follow, inspect, measure and compare them\n\n"
+          "usage: heddlectl [OPTION...] VERB [ARGUMENT...]\n\nVerbs:\n",
+          stream);
     for (size_t i = 0; commands[i] != NULL; i++)
-        two_columns(commands[i]->name, 12, commands[i]->summary);
-    print_sets(sets);
-    puts("\nExit codes:\n"
-         "  0 ok · 1 failed · 2 usage · 3 service unreachable · 4 no such job · 5 denied ·\n"
-         "  6 queue full or draining · 8 wrong state · 124 wait timed out · `run`: the job's own,\n"
-         "  128+signal, 124 out of time, 125 heddle failed, 126 not executable, 127 not found\n\n"
-         "Examples:\n"
-         "  heddlectl run exec -- sh -c 'echo hello; exit 3'\n"
-         "  heddlectl wait $(heddlectl submit -q sleep 2s)\n"
-         "  heddlectl VERB --help");
+        two_columns(stream, commands[i]->name, 12, commands[i]->summary);
+    print_sets(stream, sets);
+    fputs("\nExit codes:\n"
+          "  0 ok · 1 failed · 2 usage · 3 service unreachable · 4 no such job · 5 denied ·\n"
+          "  6 queue full or draining · 8 wrong state · 124 wait timed out · `run`: the job's own,\n"
+          "  128+signal, 124 out of time, 125 heddle failed, 126 not executable, 127 not found\n\n"
+          "Examples:\n"
+          "  heddlectl run exec -- sh -c 'echo hello; exit 3'\n"
+          "  heddlectl wait $(heddlectl submit -q sleep 2s)\n"
+          "  heddlectl VERB --help\n",
+          stream);
 }
 
 void help_verb(const struct command *command) {
@@ -102,7 +104,7 @@ void help_verb(const struct command *command) {
            command->name, *command->operands != '\0' ? " " : "", command->operands);
     if (command->details != NULL)
         printf("\n%s", command->details);
-    print_sets(command->sets);
+    print_sets(stdout, command->sets);
     puts("\nExamples:");
     print_lines(command->examples);
 }

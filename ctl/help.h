@@ -4,7 +4,7 @@
 
 #include "command.h"
 
-void help_all(void); /* the list of verbs */
+void help_all(FILE *stream); /* the list of verbs */
 void help_verb(const struct command *command);
 
 #endif

@@ -33,7 +33,7 @@ struct reading {
 bool reading_fails(struct reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 typedef struct option_type {
-    /* "DURATION"; NULL: a flag, whose text is "" or, from JSON, "true" or "false". */
+    /* "DURATION"; NULL: a flag, whose text is "" or, from JSON, "true" or "false". Where it says FILE, shells complete names. */
     const char *placeholder;
     bool repeated; /* may stand several times, and be an array in JSON */
     /* Reads `text`, which outlives the field. False with a problem that names option->name and the value. */
@@ -51,7 +51,7 @@ struct option_row {
 
 extern const option_type option_flag;     /* bool */
 extern const option_type option_text;     /* const char * */
-extern const option_type option_file;     /* const char *; shells complete file names */
+extern const option_type option_file;     /* const char *, not empty */
 extern const option_type option_texts;    /* wire_strings, in the scratch memory */
 extern const option_type option_duration; /* uint64_t, nanoseconds */
 extern const option_type option_size;     /* uint64_t, bytes */

@@ -49,37 +49,18 @@ const struct option_row spec_hash_options[] = {
 
 static const struct option_row no_options[] = {{0}};
 
-const spec_kind spec_kinds[] = {{WIRE_SLEEP,
-                                 {"duration", 0, &option_duration, JOB(u.sleep.duration_ns), NULL},
-                                 "DURATION",
-                                 "wait",
-                                 no_options,
-                                 false},
-                                {WIRE_EXEC,
-                                 {"argv", 0, &type_argument, JOB(u.exec.argv), NULL},
-                                 "[--] COMMAND [ARGUMENT...]",
-                                 "run a command",
-                                 spec_exec_options,
-                                 true},
-                                {WIRE_HTTP,
-                                 {"url", 0, &type_url, JOB(u.http.url), NULL},
-                                 "URL",
-                                 "make an HTTP request",
-                                 spec_http_options,
-                                 false},
-                                {WIRE_HASH,
-                                 {"paths", 0, &type_path, JOB(u.hash.paths), NULL},
-                                 "FILE...",
-                                 "hash files",
-                                 spec_hash_options,
-                                 false},
-                                {WIRE_CPU,
-                                 {"units", 0, &type_units, JOB(u.cpu.units), NULL},
-                                 "UNITS",
-                                 "compute, about a millisecond each",
-                                 no_options,
-                                 false},
-                                {0}};
+#define OPERAND(key, type, member) \
+    { key, 0, &type, JOB(member), NULL }
+
+const spec_kind spec_kinds[] = {
+    {WIRE_SLEEP, OPERAND("duration", option_duration, u.sleep.duration_ns), "DURATION", no_options, false},
+    {WIRE_EXEC, OPERAND("argv", type_argument, u.exec.argv), "COMMAND [ARGUMENT...]", spec_exec_options,
+     true},
+    {WIRE_HTTP, OPERAND("url", type_url, u.http.url), "URL", spec_http_options, false},
+    {WIRE_HASH, OPERAND("paths", type_path, u.hash.paths), "FILE...", spec_hash_options, false},
+    {WIRE_CPU, OPERAND("units", type_units, u.cpu.units), "UNITS", no_options, false},
+    {0},
+};
 
 const char *spec_kind_word(unsigned index) {
     return wire_kind_name(spec_kinds[index].kind);
@@ -142,7 +123,8 @@ static bool check_belonging(const spec_kind *kind, const option_list *given, str
         operands += g->option == &kind->operand;
     }
     if (operands == 0)
-        return reading_fails(reading, "%s: %s is missing", wire_kind_name(kind->kind), kind->usage);
+        return reading_fails(reading, "%s: its %s is missing (%s)", wire_kind_name(kind->kind),
+                             kind->operand.name, kind->usage);
     if (operands > 1 && !kind->operand.type->repeated)
         return reading_fails(reading, "%s: takes one %s, not %zu", wire_kind_name(kind->kind), kind->usage,
                              operands);
@@ -182,6 +164,9 @@ bool spec_build(wire_job *job, const spec_kind *kind, const option_list *given, 
     if (!check_belonging(kind, given, reading) || !apply_defaults(job, kind, source->defaults, reading) ||
         !apply(job, given, reading))
         return false;
+    if (job->parallel > 0 && (job->group == NULL || *job->group == '\0'))
+        return reading_fails(reading,
+                             "parallel: limits a group, and no group is named (try --group nightly)");
     set_paths(job, source, reading->memory);
     return true;
 }
@@ -208,12 +193,4 @@ bool spec_read_operands(const spec_kind **kind, int argc, char **argv, const opt
     for (int i = first; i < argc; i++)
         option_list_add(given, &(*kind)->operand, argv[i], reading->memory);
     return true;
-}
-
-const char *spec_kinds_help(struct scratch *memory) {
-    const char *text = "Kinds of jobs:\n";
-    for (const spec_kind *k = spec_kinds; k->kind != 0; k++)
-        text = scratch_printf(memory, "%s  %-5s %-28s %s\n", text, wire_kind_name(k->kind), k->usage,
-                              k->summary);
-    return text;
 }

@@ -10,9 +10,8 @@
 
 typedef struct spec_kind {
     wire_kind kind;
-    struct option_row operand; /* its name is the JSON key */
-    const char *usage;         /* "COMMAND [ARGUMENT...]" */
-    const char *summary;
+    struct option_row operand;        /* its name is the JSON key */
+    const char *usage;                /* "COMMAND [ARGUMENT...]" */
     const struct option_row *options; /* for this kind alone; the last one has no name */
     bool until_operand;               /* what follows the first operand belongs to it: options, too */
 } spec_kind;
@@ -21,8 +20,14 @@ extern const spec_kind spec_kinds[]; /* the last one has kind 0 */
 const spec_kind *spec_kind_of(const char *name);
 const char *spec_kind_word(unsigned index);
 
-/* A paragraph about the kinds for --help, with a line for each. */
-const char *spec_kinds_help(struct scratch *memory);
+/* For --help. */
+#define SPEC_KINDS_HELP                                            \
+    "Kinds of jobs:\n"                                             \
+    "  sleep DURATION                      wait\n"                 \
+    "  exec [--] COMMAND [ARGUMENT...]     run a command\n"        \
+    "  http URL                            make an HTTP request\n" \
+    "  hash FILE...                        hash files\n"           \
+    "  cpu UNITS                           compute; a unit takes about a millisecond\n"
 
 extern const struct option_row spec_options[];      /* for every kind */
 extern const struct option_row spec_exec_options[]; /* for one kind alone */
