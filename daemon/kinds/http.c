@@ -6,7 +6,7 @@
  *
  * With an output file, the file gets the body of an answer as it was expected, and is not touched otherwise: the body of
  * an error goes to the job's record, where it helps. */
-#include "http_driver.h"
+#include "http_transfer.h"
 #include "http_url.h"
 #include "kinds.h"
 #include "names.h"
@@ -29,7 +29,7 @@ typedef struct http {
     struct curl_slist *headers, *addresses;
     char *ca;
     uint64_t max_bytes;
-    int64_t output; /* the output file's descriptor, -1 without */
+    int output; /* the output file's descriptor; -1: not opened */
     char error[CURL_ERROR_SIZE];
 } http;
 
@@ -169,37 +169,38 @@ static bool is_expected(const http *self, long status) {
     return expect ? status == (long)expect : status > 0 && status < 400;
 }
 
-static int64_t carry(http *self, const http_piece *piece) {
+static bool goes_to_file(const http *self, long status) {
     const char *output = self->job->output;
-    if (!output || !*output || !is_expected(self, piece->status))
-        return run_write(self->run, false, piece->data, piece->length);
-    if (self->output < 0)
-        self->output = kinds_output_open(self->run);
-    if (self->output < 0)
-        return self->output;
-    return kinds_output_write(self->run, (int)self->output, piece->data, piece->length);
+    return output && *output && is_expected(self, status);
 }
 
-/* An answer without a body makes an empty file. */
-static int64_t finish_output(http *self, const http_result *result) {
-    const char *output = self->job->output;
-    if (output && *output && self->output < 0 && !result->code && is_expected(self, result->status))
-        self->output = kinds_output_open(self->run);
-    return self->output < 0 && self->output != -1 ? self->output : 0;
+static int64_t open_output(http *self) {
+    int64_t opened = self->output < 0 ? kinds_output_open(self->run) : self->output;
+    self->output = opened < 0 ? -1 : (int)opened;
+    return opened < 0 ? opened : 0;
+}
+
+static int64_t carry(http *self, const http_piece *piece) {
+    if (!goes_to_file(self, piece->status))
+        return run_write(self->run, false, piece->data, piece->length);
+    int64_t code = open_output(self);
+    return code ? code : kinds_output_write(self->run, self->output, piece->data, piece->length);
 }
 
 static int64_t verdict(http *self, const http_result *result) {
     char url[256];
     http_url_shown(self->job->u.http.url, url, sizeof url);
-    if (result->stopped)
-        return hd_fail(HD_ESHUTDOWN, "the service is stopping");
+    if (result->broken)
+        return hd_fail(result->broken == HD_ECANCELED ? HD_ESHUTDOWN : result->broken, "%s: %s", url,
+                       result->broken == HD_ECANCELED || result->broken == HD_ESHUTDOWN
+                           ? "the service is stopping"
+                           : kinds_errno_text(-result->broken));
     if (result->too_large)
         return hd_fail(-EFBIG, "the answer is larger than %llu bytes (HTTP %ld from %s; see max_bytes)",
                        (unsigned long long)self->max_bytes, result->status, url);
-    if (result->code) {
-        const char *text = curl_easy_strerror(result->code);
-        return hd_fail(KINDS_FAILED, "%s: %s%s%s", url, text, self->error[0] ? ": " : "", self->error);
-    }
+    if (result->code)
+        return hd_fail(KINDS_FAILED, "%s: %s", url,
+                       self->error[0] ? self->error : curl_easy_strerror(result->code));
     if (is_expected(self, result->status))
         return 0;
     char expected[32] = "below 400";
@@ -218,8 +219,8 @@ static int64_t answer(http *self) {
         if (code < 0)
             return code;
     }
-    if (!code)
-        code = finish_output(self, &result);
+    if (!code && !result.code && goes_to_file(self, result.status))
+        code = open_output(self); /* also without a body */
     return code ? code : verdict(self, &result);
 }
 
@@ -240,7 +241,7 @@ static int64_t http_run(run *run) {
     curl_slist_free_all(self.addresses);
     free(self.ca);
     if (self.output >= 0)
-        hd_close((int)self.output);
+        hd_close(self.output);
     return code;
 }
 

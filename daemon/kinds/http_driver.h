@@ -1,49 +1,76 @@
-/* Transfers of libcurl, driven by tasks: one driver for each loop of a runtime, which owns a curl multi handle.
+/* Transfers and their drivers. Private to http_driver.c and http_transfer.c.
  *
- * | function                | who                                                                  |
- * |-------------------------|----------------------------------------------------------------------|
- * | http_drivers_init, fini | the main thread, before the first job and after the last             |
- * | http_transfer_create    | any                                                                  |
- * | the others              | the task that made the transfer                                      |
- *
- * Between http_transfer_start and the end (or http_transfer_destroy) the easy handle is the driver's. */
+ * A transfer is held by its task, by its driver from start to end, by its place in the list of orders, and while there is
+ * news to tell; whoever lets go last frees it. */
 #ifndef HEDDLED_HTTP_DRIVER_H
 #define HEDDLED_HTTP_DRIVER_H
 
-#include "heddle.h"
+#include "http_multi.h"
+#include "http_transfer.h"
 
-#include <curl/curl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
-typedef struct http_transfer http_transfer;
+enum { HTTP_START = 1, HTTP_GO_ON = 2, HTTP_BREAK_OFF = 4 };
 
-/* A piece of an answer's body. */
-typedef struct http_piece {
-    char *data; /* malloc'ed, the receiver's */
-    size_t length;
-    long status; /* of the answer it belongs to */
-} http_piece;
+typedef struct http_driver http_driver;
 
-typedef struct http_result {
-    CURLcode code;
-    long status;    /* 0: there was no answer */
-    bool too_large; /* the body has more bytes than allowed */
-    bool stopped;   /* the service ended it */
-} http_result;
+struct http_transfer {
+    /* any */
+    atomic_uint references;
+    hd_event *news;
 
-int http_drivers_init(void);
-void http_drivers_fini(void);
+    /* constant from the start on */
+    CURL *easy; /* what it points to is the driver's until `ended`, then the task's */
+    http_driver *driver;
+    uint64_t max_bytes;
 
-/* Takes over `easy`, all of whose options are set but those of the body's way. NULL: no memory, and `easy` is still the
- * caller's. */
-http_transfer *http_transfer_create(CURL *easy, uint64_t max_bytes);
+    /* the driver's mutex */
+    unsigned orders; /* not 0: it is in the list of them */
+    http_transfer *next_order;
+    char *data;
+    size_t length, capacity;
+    long status; /* of the answer that `data` is of */
+    bool paused, ended;
+    http_result result;
 
-/* Hands it to the driver of the caller's loop. 0 or a negative code. */
-HD_CHECKED int64_t http_transfer_start(http_transfer *self);
+    /* the driver's task */
+    http_transfer *next, *previous; /* among the active */
+    http_transfer *next_news;
+    bool active, has_news, too_large;
+    uint64_t received;
+};
 
-/* Awaits the next piece of the body. 1: `*piece`; 0: that was all, `*result`; HD_ECANCELED. */
-HD_CHECKED int http_transfer_next(http_transfer *self, http_piece *piece, http_result *result);
+struct http_driver {
+    http_driver *next; /* these three: constant */
+    hd_runtime *runtime;
+    int worker;
 
-/* Breaks it off if it is still under way, and frees it with its easy handle. */
-void http_transfer_destroy(http_transfer *self);
+    pthread_mutex_t mutex; /* of the next three */
+    bool running;          /* its task is there, or about to be */
+    bool waiting;          /* for something to do: then `multi` is open */
+    http_transfer *first_order, *last_order;
+
+    http_multi multi; /* the driver's task, as the rest */
+    http_transfer *active, *news;
+};
+
+/* The driver of the calling task's loop. NULL: no memory. */
+http_driver *http_driver_here(void);
+
+/* Starts its task. The caller has set `running`. If that fails, all its transfers are ended. Task. */
+void http_driver_start(http_driver *self);
+
+/* Orders something of the transfer's driver. Under its mutex. */
+void http_driver_order(http_transfer *transfer, unsigned what);
+
+/* Remembers that the transfer's task is to be told. The driver's task. */
+void http_driver_tell(http_transfer *transfer);
+
+/* Curl's, for the body. The driver's task. */
+size_t http_transfer_body(char *bytes, size_t size, size_t count, void *transfer);
+
+void http_transfer_get(http_transfer *self);
+void http_transfer_put(http_transfer *self);
 
 #endif
