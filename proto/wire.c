@@ -7,9 +7,9 @@
 #include "wire_internal.h"
 
 enum {
-    /* The cap is WIRE_ARENA_FACTOR times the message's size and this: WIRE_LIST_MAX of the smallest jobs, a dozen bytes
-     * each, must fit. For small messages it does not matter: they cannot use it. */
-    ARENA_BASE = 8 << 20,
+    /* The cap is WIRE_ARENA_FACTOR times the message's size and this: WIRE_LIST_MAX of the smallest jobs, seven bytes each,
+     * must fit. For small messages it does not matter: they cannot use it. */
+    ARENA_BASE = 20 << 20,
     GUESS_BASE = 2048,
     GUESS_FACTOR = 8, /* measured: jobs of a hundred bytes take seven times that */
     SCRATCH_BYTES = 4096,

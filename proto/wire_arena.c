@@ -8,7 +8,8 @@
 enum {
     HEADER_BYTES = sizeof(size_t),
     ALIGNMENT = 8,
-    BLOCK_BYTES = 4096, /* the least that a further block has */
+    BLOCK_BYTES = 4 << 10, /* that the second block has at least; from then on they double, up to the most */
+    BLOCK_BYTES_MOST = 1 << 20,
 };
 
 struct wire_block {
@@ -27,12 +28,18 @@ static void allocator_free(void *arena, void *memory) {
     (void)memory;
 }
 
+static size_t next_size(size_t bytes) {
+    if (bytes >= BLOCK_BYTES_MOST / 2)
+        return BLOCK_BYTES_MOST;
+    return 2 * bytes > BLOCK_BYTES ? 2 * bytes : BLOCK_BYTES;
+}
+
 void wire_arena_init(wire_arena *arena, void *buffer, size_t bytes, size_t cap) {
     *arena = (wire_arena){
         .next = buffer,
         .end = (uint8_t *)buffer + bytes,
         .left = cap,
-        .grow = 2 * bytes > BLOCK_BYTES ? 2 * bytes : BLOCK_BYTES,
+        .grow = next_size(bytes),
         .allocator = {allocator_alloc, allocator_free, arena},
     };
 }
@@ -44,27 +51,36 @@ void wire_arena_fini(wire_arena *arena) {
     }
 }
 
-/* A new block with room for `room` bytes. What is left of the current one is given up. */
-static bool add_block(wire_arena *arena, size_t room) {
-    size_t bytes = room > arena->grow ? room : arena->grow;
-    if (bytes > arena->left)
-        bytes = arena->left;
-    if (bytes < room) {
+/* A block of this many bytes, if the cap and the system allow. */
+static uint8_t *add_block(wire_arena *arena, size_t bytes) {
+    if (bytes > arena->left) {
         arena->full = true;
-        return false;
+        return NULL;
     }
     struct wire_block *block = wire_memory(sizeof *block + bytes);
     if (!block) {
         arena->no_memory = true;
-        return false;
+        return NULL;
     }
     block->next = arena->blocks;
     arena->blocks = block;
     arena->left -= bytes;
-    arena->grow = 2 * bytes;
-    arena->next = (uint8_t *)block->memory;
-    arena->end = arena->next + bytes;
-    return true;
+    return (uint8_t *)block->memory;
+}
+
+/* Room for a piece that the current block has not. A large piece gets a block for itself, so that what is left of the
+ * current one is not lost. */
+static uint8_t *add_room(wire_arena *arena, size_t room) {
+    if (room > arena->grow / 2)
+        return add_block(arena, room);
+    size_t bytes = arena->grow < arena->left ? arena->grow : arena->left;
+    uint8_t *memory = add_block(arena, bytes < room ? room : bytes);
+    if (!memory)
+        return NULL;
+    arena->grow = next_size(bytes);
+    arena->next = memory + room;
+    arena->end = memory + bytes;
+    return memory;
 }
 
 void *wire_arena_alloc(wire_arena *arena, size_t bytes) {
@@ -73,10 +89,11 @@ void *wire_arena_alloc(wire_arena *arena, size_t bytes) {
         return NULL;
     }
     size_t room = HEADER_BYTES + ((bytes + 1 + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1));
-    if (room > (size_t)(arena->end - arena->next) && !add_block(arena, room))
-        return NULL;
     uint8_t *piece = arena->next;
-    arena->next += room;
+    if (room <= (size_t)(arena->end - arena->next))
+        arena->next += room;
+    else if (!(piece = add_room(arena, room)))
+        return NULL;
     memcpy(piece, &bytes, sizeof bytes);
     return piece + HEADER_BYTES;
 }

@@ -9,7 +9,7 @@ static const wire_field jobs_fields[] = {
     {"queued", JOBS(WIRE_QUEUED, queued)},          {"running", JOBS(WIRE_RUNNING, running)},
     {"retrying", JOBS(WIRE_RETRYING, retrying)},    {"succeeded", JOBS(WIRE_SUCCEEDED, succeeded)},
     {"failed", JOBS(WIRE_FAILED, failed)},          {"cancelled", JOBS(WIRE_CANCELLED, cancelled)},
-    {"timed-out", JOBS(WIRE_TIMED_OUT, timed_out)}, {"lost", JOBS(WIRE_LOST, lost)},
+    {"timed_out", JOBS(WIRE_TIMED_OUT, timed_out)}, {"lost", JOBS(WIRE_LOST, lost)},
 };
 
 _Static_assert(sizeof jobs_fields / sizeof *jobs_fields == WIRE_STATES - 1, "each state has a field");
