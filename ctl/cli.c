@@ -30,7 +30,7 @@ static const option_type type_format = {"table|json|jsonl", false, parse_format,
 
 #define URL                                                                       \
     {                                                                             \
-        "url", 0, &option_text, offsetof(struct cli, url),                        \
+        "url", 0, &option_url, offsetof(struct cli, url),                         \
             "where the service is (default: $HEDDLE_URL, your own, the system's)" \
     }
 #define HELP \

@@ -1,10 +1,10 @@
-/* Two columns, wrapped to 80 columns or the terminal's width if that is less. */
+/* Two columns, wrapped to 100 columns or the terminal's width if that is less. */
 #include "help.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { LEFT_MOST = 30, WIDEST = 80, NARROWEST = 50 };
+enum { LEFT_MOST = 30, WIDEST = 100, NARROWEST = 50 };
 
 static size_t width(void) {
     unsigned columns = render_width();

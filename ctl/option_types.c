@@ -87,6 +87,8 @@ static bool parse_integer(const struct option_row *option, const char *text, voi
 
 const option_type option_flag = {NULL, false, parse_flag, NULL};
 const option_type option_text = {"TEXT", false, parse_text, NULL};
+const option_type option_name = {"NAME", false, parse_text, NULL};
+const option_type option_url = {"URL", false, parse_text, NULL};
 const option_type option_file = {"FILE", false, parse_filled, NULL};
 const option_type option_texts = {"TEXT", true, parse_texts, NULL};
 const option_type option_duration = {"DURATION", false, parse_duration, NULL};

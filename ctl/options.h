@@ -51,6 +51,8 @@ struct option_row {
 
 extern const option_type option_flag;     /* bool */
 extern const option_type option_text;     /* const char * */
+extern const option_type option_name;     /* the same, called NAME */
+extern const option_type option_url;      /* the same, called URL */
 extern const option_type option_file;     /* const char *, not empty */
 extern const option_type option_texts;    /* wire_strings, in the scratch memory */
 extern const option_type option_duration; /* uint64_t, nanoseconds */

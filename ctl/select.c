@@ -45,14 +45,19 @@ static bool parse_states(const struct option_row *option, const char *text, void
     }
 }
 
+static bool parse_label(const struct option_row *option, const char *text, void *field,
+                        struct reading *reading) {
+    return option_text.parse(option, text, field, reading);
+}
+
+static const option_type type_label_of = {"KEY[=VALUE]", false, parse_label, NULL};
 static const option_type type_kind = {"KIND", false, parse_kind, kind_word};
 static const option_type type_states = {"STATE,...", true, parse_states, state_word};
 
 #define FILTERS                                                                                     \
-    {"group", 0, &option_text, offsetof(wire_selector, group), "jobs of this group"},               \
-        {"label", 0, &option_text, offsetof(wire_selector, label),                                  \
-         "jobs with this label: KEY or KEY=VALUE"},                                                 \
-        {"name", 0, &option_text, offsetof(wire_selector, name), "jobs of this name"},              \
+    {"group", 0, &option_name, offsetof(wire_selector, group), "jobs of this group"},               \
+        {"label", 0, &type_label_of, offsetof(wire_selector, label), "jobs with this label"},       \
+        {"name", 0, &option_name, offsetof(wire_selector, name), "jobs of this name"},              \
         {"state", 0, &type_states, offsetof(wire_selector, states), "jobs in one of these states"}, \
         {"kind", 0, &type_kind, offsetof(wire_selector, kind), "jobs of this kind"}, {              \
         0                                                                                           \

@@ -10,7 +10,7 @@
 #define JOB(member) offsetof(wire_job, member)
 
 const struct option_row spec_options[] = {
-    {"name", 0, &option_text, JOB(name), "what to call it"},
+    {"name", 0, &option_name, JOB(name), "what to call it"},
     {"loop", 0, &type_loop, JOB(loop),
      "on all loops with work stealing (default), or on the one that is alone"},
     {"timeout", 0, &option_duration, JOB(timeout_ns), "how long an attempt may take"},
@@ -19,13 +19,13 @@ const struct option_row spec_options[] = {
     {"backoff", 0, &option_duration, JOB(backoff_ns),
      "before the first retry (default 1s); doubles with each"},
     {"priority", 0, &option_integer, JOB(priority), "higher goes first (default 0)"},
-    {"group", 0, &option_text, JOB(group), "the group it belongs to"},
+    {"group", 0, &option_name, JOB(group), "the group it belongs to"},
     {"parallel", 0, &type_parallel, JOB(parallel), "how many jobs of its group may run at once"},
     {"after", 0, &type_after, JOB(after),
      "start only after job ID succeeded (ok), ended (any) or failed (fail)"},
     {"label", 0, &type_label, JOB(labels), "a label to select it by"},
     {"env", 0, &type_env, JOB(env), "a variable for its environment"},
-    {"cwd", 0, &option_file, JOB(cwd), "the folder it runs in (default: where you are)"},
+    {"cwd", 0, &type_folder, JOB(cwd), "the folder it runs in (default: where you are)"},
     {"grace", 0, &option_duration, JOB(grace_ns), "between SIGTERM and SIGKILL when it is to end"},
     {"output", 0, &option_file, JOB(output), "a file for its output, instead of the record"},
     {0}};
@@ -34,18 +34,18 @@ const struct option_row spec_exec_options[] = {
     {"stdin", 0, &type_input, JOB(u.exec.input), "what it reads on its stdin (default: nothing)"}, {0}};
 
 const struct option_row spec_http_options[] = {
-    {"method", 0, &option_text, JOB(u.http.method), "default GET, with a body POST"},
+    {"method", 0, &type_method, JOB(u.http.method), "default GET, with a body POST"},
     {"header", 0, &type_header, JOB(u.http.headers), "a header to send"},
     {"body", 0, &type_body, JOB(u.http.body), "what to send"},
     {"expect", 0, &option_count, JOB(u.http.expect), "the status that is success (default: any below 400)"},
     {"redirects", 0, &option_count, JOB(u.http.redirects), "how many to follow (default 0)"},
     {"max-bytes", 0, &option_size, JOB(u.http.max_bytes), "the largest answer that is taken"},
-    {"proxy", 0, &option_text, JOB(u.http.proxy), "the proxy to ask, as a URL"},
+    {"proxy", 0, &option_url, JOB(u.http.proxy), "the proxy to ask"},
     {"ca", 0, &option_file, JOB(u.http.ca_file), "a file with the authorities to trust"},
     {0}};
 
 const struct option_row spec_hash_options[] = {
-    {"algorithm", 0, &option_text, JOB(u.hash.algorithm), "default sha256"}, {0}};
+    {"algorithm", 0, &option_name, JOB(u.hash.algorithm), "default sha256"}, {0}};
 
 static const struct option_row no_options[] = {{0}};
 

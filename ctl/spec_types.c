@@ -160,6 +160,11 @@ static bool parse_body(const struct option_row *option, const char *text, void *
     return true;
 }
 
+static bool parse_filled(const struct option_row *option, const char *text, void *field,
+                         struct reading *reading) {
+    return option_file.parse(option, text, field, reading);
+}
+
 static bool parse_texts(const struct option_row *option, const char *text, void *field,
                         struct reading *reading) {
     return option_texts.parse(option, text, field, reading);
@@ -178,6 +183,8 @@ const option_type type_header = {"NAME: VALUE", true, parse_texts, NULL};
 const option_type type_input = {"FILE|-", false, parse_input, NULL};
 const option_type type_body = {"TEXT|@FILE", false, parse_body, NULL};
 const option_type type_url = {"URL", false, parse_url, NULL};
+const option_type type_method = {"METHOD", false, parse_filled, NULL};
+const option_type type_folder = {"FOLDER", false, parse_filled, NULL};
 const option_type type_argument = {"ARGUMENT", true, parse_texts, NULL};
 const option_type type_path = {"FILE", true, parse_texts, NULL};
 const option_type type_parallel = {"NUMBER", false, parse_parallel, NULL};

@@ -12,6 +12,8 @@ extern const option_type type_header;   /* wire_strings */
 extern const option_type type_input;    /* wire_bytes: a file's content, or stdin's */
 extern const option_type type_body;     /* wire_bytes: the text, or after @ a file's content */
 extern const option_type type_url;      /* const char * */
+extern const option_type type_method;   /* const char * */
+extern const option_type type_folder;   /* const char * */
 extern const option_type type_argument; /* wire_strings */
 extern const option_type type_path;     /* wire_strings */
 extern const option_type type_parallel; /* uint32_t, at least 1 */

@@ -52,7 +52,7 @@ struct command {
     const char *name;
     const char *operands;   /* as the usage line shows them: "ID..." */
     const char *summary;    /* lower case, no full stop: for the list of verbs */
-    const char *details;    /* paragraphs for --help, wrapped at 80 columns; NULL: none */
+    const char *details;    /* paragraphs for --help, wrapped by hand at 100 columns; NULL: none */
     const char *examples;   /* lines */
     const option_set *sets; /* the last one has no options */
     size_t values_bytes;
