@@ -1,13 +1,12 @@
 /* compare: the same jobs on the service's runtime of one loop and on that of many, side by side. What the jobs are, how
  * they are run and measured, and what is shown of it is told by compare_workload, compare_run and compare_report; here they
  * come together. */
+#include "compare_file.h"
 #include "compare_report.h"
 #include "compare_run.h"
 #include "compare_workload.h"
 #include "late_server.h"
-#include "spec.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -125,67 +124,6 @@ static int compare_workloads(struct comparing *comparing, const struct workload 
     return status;
 }
 
-/* ---- the user's own jobs ---- */
-
-struct own_jobs {
-    wire_job *jobs;
-    size_t count, room;
-};
-
-static bool is_blank(const char *line) {
-    return line[strspn(line, " \t\r\n")] == '\0';
-}
-
-/* EXIT_OK, or EXIT_USAGE with the line named. */
-static int read_lines(struct cli *cli, FILE *stream, const spec_source *source, struct own_jobs *own) {
-    char *line = NULL;
-    size_t room = 0, number = 0;
-    ssize_t length;
-    int status = EXIT_OK;
-    while (status == EXIT_OK && (length = getline(&line, &room, stream)) >= 0) {
-        number++;
-        if (is_blank(line))
-            continue;
-        if (own->count == own->room) {
-            own->room = own->room ? own->room * 2 : 64;
-            own->jobs = must(realloc(own->jobs, own->room * sizeof *own->jobs));
-        }
-        if (spec_build_json(&own->jobs[own->count++], line, (size_t)length, source, &cli->reading))
-            continue;
-        char problem[sizeof cli->reading.problem];
-        memcpy(problem, cli->reading.problem, sizeof problem);
-        status = cli_usagef(cli, "line %zu: %.400s", number, problem);
-    }
-    free(line);
-    return status;
-}
-
-/* Where we are, in memory that lives as long as the jobs. */
-static const char *here(struct cli *cli) {
-    char *directory = getcwd(NULL, 0);
-    if (!directory)
-        return "/";
-    const char *copy = scratch_copy(&cli->memory, directory, strlen(directory));
-    free(directory);
-    return copy;
-}
-
-static int read_file(struct cli *cli, const char *path, struct own_jobs *own) {
-    bool from_stdin = strcmp(path, "-") == 0;
-    spec_source source = {.directory = here(cli), .stdin_taken = from_stdin};
-    FILE *stream = from_stdin ? stdin : fopen(path, "re");
-    if (!stream)
-        return cli_usagef(cli, "%s: %s", path, strerror(errno));
-    int status = read_lines(cli, stream, &source, own);
-    if (status == EXIT_OK && ferror(stream))
-        status = cli_usagef(cli, "%s: cannot be read", path);
-    if (!from_stdin)
-        fclose(stream);
-    if (status == EXIT_OK && own->count == 0)
-        status = cli_usagef(cli, "%s: there is no job in it", path);
-    return status;
-}
-
 /* ---- the verb ---- */
 
 static int choose(struct cli *cli, const struct workload **chosen, size_t *count) {
@@ -249,22 +187,22 @@ static int compare_run_verb(struct cli *cli) {
     int status = check_values(cli, values);
     if (status != EXIT_OK)
         return status;
-    size_t count = 0;
-    struct own_jobs own = {0};
+    wire_job *own = NULL;
+    size_t count = 0; /* of workloads chosen, or of the user's own jobs */
     size_t room = (size_t)cli->operand_count + WORKLOADS;
     const struct workload **chosen = scratch_alloc(&cli->memory, room * sizeof *chosen);
-    status = values->file ? read_file(cli, values->file, &own) : choose(cli, chosen, &count);
+    status = values->file ? compare_file_read(cli, values->file, &own, &count) : choose(cli, chosen, &count);
     struct comparing comparing = {
         .cli = cli, .count = values->count, .repeat = values->repeat > 0 ? values->repeat : 1};
     if (status == EXIT_OK)
         status = comparison_open(&comparing.comparison, cli);
     if (status == EXIT_OK) {
-        comparing.pairs = must(calloc(count + 1, sizeof *comparing.pairs));
-        status = values->file ? compare_jobs(&comparing, "file", own.jobs, own.count)
+        comparing.pairs = must(calloc(values->file ? 1 : count + 1, sizeof *comparing.pairs));
+        status = values->file ? compare_jobs(&comparing, "file", own, count)
                               : compare_workloads(&comparing, chosen, count);
         status = report(&comparing, status);
     }
-    free(own.jobs);
+    free(own);
     return status;
 }
 

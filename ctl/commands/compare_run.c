@@ -6,13 +6,16 @@
  * jobs behind the cancellation's back. */
 #include "compare_run.h"
 
+#include "batch.h"
+#include "submission.h"
 #include "view.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
+
+enum { JOB_FRAME = 8 /* bytes that a job's place in a submission takes at most */ };
 
 static uint64_t monotonic_ns(void) {
     struct timespec now;
@@ -20,14 +23,11 @@ static uint64_t monotonic_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void random_bytes(void *buffer, size_t bytes) {
-    if (getrandom(buffer, bytes, 0) != (ssize_t)bytes)
-        abort(); /* up to 256 bytes it cannot fail once the system has booted */
-}
-
 int comparison_open(struct comparison *comparison, struct cli *cli) {
+    uint8_t key[WIRE_KEY_BYTES];
     uint64_t number;
-    random_bytes(&number, sizeof number);
+    submission_key(key);
+    memcpy(&number, key, sizeof number);
     *comparison = (struct comparison){.cli = cli};
     snprintf(comparison->nonce, sizeof comparison->nonce, "%016" PRIx64, number);
     client_catch_signals();
@@ -92,7 +92,7 @@ static int ask(struct comparison *comparison, const wire_request *request, wire_
 static int submit_piece(struct comparison *comparison, wire_job *jobs, size_t count) {
     wire_request request = {.verb = WIRE_SUBMIT, .u.submit = {.jobs = jobs, .count = count}};
     wire_reply *reply;
-    random_bytes(request.u.submit.key, WIRE_KEY_BYTES);
+    submission_key(request.u.submit.key);
     int status = ask(comparison, &request, &reply);
     wire_reply_free(reply);
     return status;
@@ -101,8 +101,8 @@ static int submit_piece(struct comparison *comparison, wire_job *jobs, size_t co
 static int submit(struct comparison *comparison, wire_job *jobs, size_t count) {
     size_t first = 0, bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t more = wire_job_size(&jobs[i]);
-        if (i > first && (bytes + more > WIRE_BATCH_MAX || i - first == WIRE_LIST_MAX)) {
+        size_t more = wire_job_size(&jobs[i]) + JOB_FRAME;
+        if (i > first && (bytes + more > WIRE_BATCH_MAX || i - first == BATCH_PIECE_JOBS)) {
             int status = submit_piece(comparison, jobs + first, i - first);
             if (status != EXIT_OK || comparison->signal)
                 return status;
