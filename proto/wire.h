@@ -18,17 +18,17 @@
 #include <stdint.h>
 
 enum {
-    WIRE_VERSION = 1,               /* of the requests below */
-    WIRE_MESSAGE_MAX = 4 << 20,     /* bytes; the transport drops what is larger */
-    WIRE_BATCH_MAX = 1 << 20,       /* bytes a submission should not exceed: the tool cuts batches into such pieces */
-    WIRE_REPLY_TARGET = 1 << 20,    /* bytes a reply of many rows aims at */
-    WIRE_ARENA_FACTOR = 40,         /* see libraries: what a small hostile message can unpack to */
-    WIRE_NAME_MAX = 128,            /* bytes of names, groups, labels */
-    WIRE_STRING_MAX = 128 << 10,    /* bytes of one argument, variable, path or URL */
-    WIRE_LIST_MAX = 65536,          /* members of a list, unless said otherwise */
-    WIRE_KEY_BYTES = 16,            /* of a submission's key */
-    WIRE_RETRIES_MAX = 1000000,     /* of a job */
-    WIRE_REDIRECTS_MAX = 1000,      /* of an http job */
+    WIRE_VERSION = 1,            /* of the requests below */
+    WIRE_MESSAGE_MAX = 4 << 20,  /* bytes; the transport drops what is larger */
+    WIRE_BATCH_MAX = 1 << 20,    /* bytes a submission should not exceed: batches are cut into such pieces */
+    WIRE_REPLY_TARGET = 1 << 20, /* bytes a reply of many rows aims at */
+    WIRE_ARENA_FACTOR = 40,      /* how many times its size a message may unpack to, and a base */
+    WIRE_NAME_MAX = 128,         /* bytes of names, groups, labels */
+    WIRE_STRING_MAX = 128 << 10, /* bytes of one argument, variable, path or URL */
+    WIRE_LIST_MAX = 65536,       /* members of a list, unless said otherwise */
+    WIRE_KEY_BYTES = 16,         /* of a submission's key */
+    WIRE_RETRIES_MAX = 1000000,  /* of a job */
+    WIRE_REDIRECTS_MAX = 1000,   /* of an http job */
 };
 
 /* 100 years: the longest duration in a request, so that now and a duration never overflow. */
@@ -53,7 +53,12 @@ typedef enum wire_state {
     WIRE_STATES
 } wire_state;
 
-typedef enum wire_condition { WIRE_AFTER_OK = 1, WIRE_AFTER_ANY, WIRE_AFTER_FAIL, WIRE_CONDITIONS } wire_condition;
+typedef enum wire_condition {
+    WIRE_AFTER_OK = 1,
+    WIRE_AFTER_ANY,
+    WIRE_AFTER_FAIL,
+    WIRE_CONDITIONS
+} wire_condition;
 
 typedef enum wire_code {
     WIRE_OK = 0,
@@ -61,7 +66,7 @@ typedef enum wire_code {
     WIRE_UNSUPPORTED, /* a version or a request that this service does not know */
     WIRE_NOT_FOUND,   /* no such job */
     WIRE_DENIED,
-    WIRE_FULL,        /* a limit is reached; the message names it */
+    WIRE_FULL, /* a limit is reached; the message names it */
     WIRE_DRAINING,
     WIRE_WRONG_STATE,
     WIRE_TIMED_OUT_WAITING,
@@ -105,21 +110,21 @@ typedef struct wire_after {
 typedef struct wire_job {
     const char *name;
     wire_kind kind;
-    wire_loop loop;       /* 0 in an encoding: multi */
-    uint64_t timeout_ns;  /* 0: none. Per attempt */
-    uint64_t delay_ns;    /* 0: none */
-    uint32_t retries;     /* further attempts after a failure or timeout */
-    uint64_t backoff_ns;  /* before the first retry; doubles with each, up to an hour; 0: one second */
-    int32_t priority;     /* higher goes first among the queued; default 0 */
-    const char *group;    /* "": none */
-    uint32_t parallel;    /* sets the group's limit of running jobs; 0: leave it */
+    wire_loop loop;      /* 0 in an encoding: multi */
+    uint64_t timeout_ns; /* 0: none. Per attempt */
+    uint64_t delay_ns;   /* 0: none */
+    uint32_t retries;    /* further attempts after a failure or timeout */
+    uint64_t backoff_ns; /* before the first retry; doubles with each, up to an hour; 0: one second */
+    int32_t priority;    /* higher goes first among the queued; default 0 */
+    const char *group;   /* "": none */
+    uint32_t parallel;   /* sets the group's limit of running jobs; 0: leave it */
     wire_after *after;
     size_t after_count;
     wire_strings labels; /* "key=value" or "key" */
     wire_strings env;    /* "KEY=value", added to the service's environment */
     const char *cwd;
-    bool cwd_explicit; /* false: where the client happened to be: used if the client is the service's own user */
-    uint64_t grace_ns; /* exec: between SIGTERM and SIGKILL when cancelled or out of time; 0: the service's default */
+    bool cwd_explicit;  /* false: where the client was: used if it is the service's own user */
+    uint64_t grace_ns;  /* exec: from SIGTERM to SIGKILL when it has to end; 0: the service's default */
     const char *output; /* exec, http: the file that gets the output instead of the record; "" none */
     union {
         struct {
@@ -161,11 +166,11 @@ typedef struct wire_selector {
     bool all;
     wire_range *ranges;
     size_t range_count;
-    const char *group;    /* "": any */
-    const char *label;    /* "": any; "key" or "key=value" */
-    const char *name;     /* "": any */
-    uint32_t states;      /* bit (1 << wire_state); 0: any */
-    wire_kind kind;       /* 0: any */
+    const char *group; /* "": any */
+    const char *label; /* "": any; "key" or "key=value" */
+    const char *name;  /* "": any */
+    uint32_t states;   /* bit (1 << wire_state); 0: any */
+    wire_kind kind;    /* 0: any */
 } wire_selector;
 
 typedef enum wire_verb {
@@ -190,10 +195,10 @@ typedef struct wire_request {
     wire_verb verb;
     union {
         struct {
-            uint8_t key[WIRE_KEY_BYTES]; /* random, by the client: the same key again makes no second set of jobs */
+            uint8_t key[WIRE_KEY_BYTES]; /* random: the same key again makes no second set of jobs */
             wire_job *jobs;              /* all of them or none become jobs */
             size_t count;
-            bool follow; /* one job: this client will ask for its output from offset 0, and nothing may be lost */
+            bool follow; /* one job: its output is asked for from offset 0, and nothing may be lost */
         } submit;
         struct {
             wire_selector select;
@@ -203,9 +208,9 @@ typedef struct wire_request {
             bool progress;
         } wait;
         struct {
-            uint64_t from;  /* sequence number; 0: the oldest kept */
-            bool follow;    /* wait until there is one */
-            bool from_now;  /* the next one that comes, instead of `from` */
+            uint64_t from; /* sequence number; 0: the oldest kept */
+            bool follow;   /* wait until there is one */
+            bool from_now; /* the next one that comes, instead of `from` */
             wire_selector select;
         } events;
         struct {
@@ -247,7 +252,7 @@ typedef struct wire_outcome {
     const char *error; /* "": none */
 } wire_outcome;
 
-/* What a job's or a task's time went to: the parts of DESIGN's accounting, in nanoseconds. */
+/* What a job's or a task's time went to, in nanoseconds. The parts sum to its age. */
 enum wire_phase {
     WIRE_PHASE_RUNNABLE,
     WIRE_PHASE_RUNNING,
@@ -272,11 +277,11 @@ typedef struct wire_job_info {
     wire_loop loop;
     int32_t priority;
     uint32_t uid;
-    uint32_t attempt;        /* 1: the first; 0: none yet */
+    uint32_t attempt; /* 1: the first; 0: none yet */
     uint32_t attempts_max;
-    int32_t pid;             /* of the child while it runs; 0: none */
-    uint64_t submitted_ns;   /* these three: nanoseconds of the Unix epoch; 0: not yet */
-    uint64_t started_ns;     /* the last attempt */
+    int32_t pid;           /* of the child while it runs; 0: none */
+    uint64_t submitted_ns; /* these three: nanoseconds of the Unix epoch; 0: not yet */
+    uint64_t started_ns;   /* the last attempt */
     uint64_t ended_ns;
     uint64_t waited_ns;      /* from the submission (or the delay's end) to the start of the last attempt */
     uint64_t ran_ns;         /* the last attempt */
@@ -296,7 +301,7 @@ typedef struct wire_event {
     uint64_t sequence;
     uint64_t time_ns; /* Unix epoch */
     uint64_t id;
-    wire_state from;  /* 0: it was just submitted */
+    wire_state from; /* 0: it was just submitted */
     wire_state to;
     uint32_t attempt;
     const char *why; /* or the error */
@@ -323,8 +328,8 @@ typedef struct wire_task_info {
 } wire_task_info;
 
 typedef struct wire_loop_stats {
-    uint64_t tasks_spawned, tasks_ended, switches, yields, steals, tasks_stolen, overflows, from_injector, parks, spins,
-        spin_hits, wakes_sent, timers_fired, fd_events, busy_ns, idle_ns, queued;
+    uint64_t tasks_spawned, tasks_ended, switches, yields, steals, tasks_stolen, overflows, from_injector,
+        parks, spins, spin_hits, wakes_sent, timers_fired, fd_events, busy_ns, idle_ns, queued;
     bool parked;
 } wire_loop_stats;
 
@@ -365,8 +370,8 @@ typedef struct wire_reply {
             bool repeated; /* the key was known: these are the jobs made then */
         } submit;
         struct {
-            uint64_t total, done;   /* of those selected */
-            uint64_t failed;        /* done, but not succeeded */
+            uint64_t total, done; /* of those selected */
+            uint64_t failed;      /* done, but not succeeded */
             bool timed_out;
             wire_outcome *outcomes; /* of those that are done, by ascending id */
             size_t count;
@@ -388,8 +393,8 @@ typedef struct wire_reply {
         struct {
             wire_chunk *chunks;
             size_t count;
-            uint64_t next; /* offset to ask from */
-            bool end;      /* the job has ended and this was the last of its output */
+            uint64_t next;        /* offset to ask from */
+            bool end;             /* the job has ended and this was the last of its output */
             wire_outcome outcome; /* with `end` */
         } logs;
         struct {
@@ -434,7 +439,8 @@ size_t wire_job_size(const wire_job *job);
 /* Decode and validate. On failure NULL, `*code` (WIRE_INVALID, WIRE_UNSUPPORTED or WIRE_INTERNAL for no memory) and a
  * message of at most `error_bytes` that names the field, its value, and what would be right; of several jobs, it
  * begins with "job N: ", from 1. A reply with an error decodes whatever version it has, and has no body. */
-wire_request *wire_request_decode(const uint8_t *data, size_t length, wire_code *code, char *error, size_t error_bytes);
+wire_request *wire_request_decode(const uint8_t *data, size_t length, wire_code *code, char *error,
+                                  size_t error_bytes);
 wire_reply *wire_reply_decode(const uint8_t *data, size_t length, char *error, size_t error_bytes);
 
 /* Frees what a decode returned, with all that is in it. NULL is fine. */
