@@ -4,6 +4,7 @@
  * the caller's stack. A call that is still queued when its caller is cancelled is withdrawn; one that runs is not left,
  * save by hd_blocking_abandon, whose record is on the heap and then the pool's to free. Whoever has the record when the
  * call is over disposes of `arg`, if its thread did not. */
+#include "lane.h"
 #include "pool.h"
 #include "sys.h"
 
@@ -64,7 +65,7 @@ static int64_t call_perform(hd_call *call, hd_pool_class pool_class, hd_call_sta
     if (code)
         return code;
     hd_task *self = hd_task_self();
-    hd_lane *lane = &hd_runtime_pool(self->runtime)->lanes[pool_class];
+    hd_lane *lane = hd_pool_lane(hd_runtime_pool(self->runtime), pool_class);
     hd_list_init(&call->link);
     call->task = self;
     hd_task_retain(self);

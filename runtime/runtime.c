@@ -7,7 +7,7 @@
  *   3. workers are told to stop, leave their loops, and are joined
  *   4. the pool's threads are joined: no task is left that could have calls there
  *   5. loops, descriptor sets, fibers and stacks are freed */
-#include "blocking.h"
+#include "pool.h"
 #include "sys.h"
 #include "worker.h"
 

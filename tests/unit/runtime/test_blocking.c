@@ -1,6 +1,6 @@
 #include "inside.h"
 
-#include "blocking.h"
+#include "pool.h"
 #include "sys.h"
 
 #include <pthread.h>
