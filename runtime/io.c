@@ -5,7 +5,10 @@
  * UNWAITED_MOST calls that did not wait it steps back once (hd_yield).
  *
  * Sockets are written with MSG_NOSIGNAL, so that a peer that left is an error and not a SIGPIPE. A pipe knows no such
- * flag: programs that write to pipes ignore SIGPIPE. */
+ * flag: programs that write to pipes ignore SIGPIPE.
+ *
+ * hd_close wakes a task that waits. One that is inside a call at that moment, on another core, is a bug of the program:
+ * its descriptor's number may be another's already. */
 #include "poller.h"
 #include "sys.h"
 

@@ -112,6 +112,7 @@ static int64_t serve_and_connect(void *arg) {
         check((clients[i] = hd_spawn(client, &server)));
     for (int i = 0; i < CLIENTS; i++)
         check(hd_join(clients[i]) == 0);
+    check(until_waits(acceptor, HD_WAITS_DESCRIPTOR) == 0);
     check(hd_close(server.listener) == 0);
     check(hd_join(acceptor) == HD_EBADF);
     return 0;

@@ -381,17 +381,19 @@ static int64_t race(void *arg) {
     }
     bool closed[PAIRS] = {false};
     for (int i = 0; i < PAIRS; i++) {
-        int what = rand_r(&seed) % 4;
+        int what = rand_r(&seed) % 5;
         if (what == 0)
             check(hd_yield() == 0);
-        if (what != 1)
+        closed[i] = what == 3;
+        if (closed[i]) {
+            /* not while it may be in read(2): its number could be another's by then */
+            check(until_waits(tasks[i], HD_WAITS_DESCRIPTOR) == 0);
+            (void)hd_close(pairs[i].in);
+        }
+        if (what != 1 && !closed[i])
             check(write(pairs[i].out, "x", 1) == 1);
         if (what == 1 || what == 2)
             (void)hd_cancel(tasks[i]);
-        if (what == 3 && rand_r(&seed) % 2) {
-            closed[i] = true;
-            hd_close(pairs[i].in);
-        }
     }
     for (int i = 0; i < PAIRS; i++) {
         int64_t result = hd_join(tasks[i]);
