@@ -1,9 +1,11 @@
 /* ls: the jobs the service knows, a row each. It asks page by page, and the service selects. On a terminal the newest are
- * enough unless the user says otherwise; a pipe gets all. */
+ * enough unless the user says otherwise; a pipe gets all. The newest are asked for from the end backwards, each page with
+ * the ids below the one before it. */
 #include "command.h"
 #include "view.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 struct ls_values {
     wire_selector select;
@@ -44,6 +46,7 @@ struct listing {
     struct table *table;
     render_list list;
     uint64_t now_ns, last_id, shown;
+    uint64_t total; /* that there are, if only the newest are shown */
 };
 
 static void add_row(struct listing *listing, const wire_job_info *job) {
@@ -74,38 +77,96 @@ static void add_job(struct listing *listing, const wire_job_info *job) {
     listing->shown++;
 }
 
-/* Asks for the pages one after another; `limit` 0: all. */
-static int list_pages(struct cli *cli, struct listing *listing, const wire_selector *select, uint32_t limit,
-                      uint64_t *total) {
+static void add_page(struct listing *listing, const wire_reply *reply) {
+    for (size_t i = 0; i < reply->u.list.count; i++)
+        add_job(listing, &reply->u.list.jobs[i]);
+}
+
+/* ---- all of them, from the first on ---- */
+
+static int list_all(struct cli *cli, struct listing *listing, const wire_selector *select) {
     for (bool more = true; more;) {
-        uint32_t left = limit > 0 ? limit - (uint32_t)listing->shown : 0;
         wire_request request = {.verb = WIRE_LIST,
-                                .u.list = {.select = *select, .after_id = listing->last_id, .limit = left}};
-        request.u.list.newest = limit > 0 && listing->shown == 0;
+                                .u.list = {.select = *select, .after_id = listing->last_id}};
         wire_reply *reply;
         int status = cli_ask(cli, &request, CLIENT_PATIENCE_NS, &reply);
         if (status != EXIT_OK)
             return status;
-        for (size_t i = 0; i < reply->u.list.count; i++)
-            add_job(listing, &reply->u.list.jobs[i]);
-        if (request.u.list.after_id == 0)
-            *total = reply->u.list.total;
-        more = reply->u.list.more && reply->u.list.count > 0 && (limit == 0 || listing->shown < limit);
+        add_page(listing, reply);
+        more = reply->u.list.more && reply->u.list.count > 0;
         wire_reply_free(reply);
     }
     return EXIT_OK;
 }
 
-static void finish(struct listing *listing, bool chosen, uint64_t total) {
+/* ---- the newest, backwards ---- */
+
+/* What `select` has of ids below `bound`. False: nothing. */
+static bool select_below(wire_selector *below, const wire_selector *select, uint64_t bound,
+                         struct scratch *memory) {
+    static wire_range every[] = {{1, INT64_MAX}};
+    const wire_range *ranges = select->range_count > 0 ? select->ranges : every;
+    size_t count = select->range_count > 0 ? select->range_count : 1;
+    *below = *select;
+    below->range_count = 0;
+    below->ranges = scratch_alloc(memory, count * sizeof *below->ranges);
+    for (size_t i = 0; i < count; i++) {
+        wire_range range = ranges[i];
+        range.last = range.last < bound ? range.last : bound - 1;
+        if (range.first <= range.last)
+            below->ranges[below->range_count++] = range;
+    }
+    return below->range_count > 0;
+}
+
+struct pages {
+    wire_reply **replies; /* the newest first */
+    size_t count, jobs;
+};
+
+static int read_newest(struct cli *cli, struct pages *pages, const wire_selector *select, uint32_t limit) {
+    wire_selector rest = *select;
+    bool more = true;
+    while (more && pages->jobs < limit) {
+        wire_request request = {.verb = WIRE_LIST, .u.list = {.select = rest, .newest = true}};
+        request.u.list.limit = limit - (uint32_t)pages->jobs;
+        wire_reply *reply;
+        int status = cli_ask(cli, &request, CLIENT_PATIENCE_NS, &reply);
+        if (status != EXIT_OK)
+            return status;
+        pages->replies = must(realloc(pages->replies, (pages->count + 1) * sizeof(wire_reply *)));
+        pages->replies[pages->count++] = reply;
+        pages->jobs += reply->u.list.count;
+        more = reply->u.list.count > 0 && reply->u.list.count < reply->u.list.total &&
+               select_below(&rest, select, reply->u.list.jobs[0].outcome.id, &cli->memory);
+    }
+    return EXIT_OK;
+}
+
+static int list_newest(struct cli *cli, struct listing *listing, const wire_selector *select,
+                       uint32_t limit) {
+    struct pages pages = {0};
+    int status = read_newest(cli, &pages, select, limit);
+    listing->total = pages.count > 0 ? pages.replies[0]->u.list.total : 0;
+    for (size_t i = pages.count; i-- > 0;) {
+        add_page(listing, pages.replies[i]);
+        wire_reply_free(pages.replies[i]);
+    }
+    free(pages.replies);
+    return status;
+}
+
+/* ---- the verb ---- */
+
+static void finish(struct listing *listing, bool chosen) {
     if (listing->table)
         table_print(listing->table);
     else if (!listing->cli->quiet)
         render_list_end(&listing->list);
-    if (!chosen && listing->shown < total) {
+    if (!chosen && listing->shown < listing->total) {
         human shown, all;
-        fflush(stdout);
         say("the newest %s of %s; --all shows the rest", human_count(shown, listing->shown),
-            human_count(all, total));
+            human_count(all, listing->total));
     }
 }
 
@@ -123,10 +184,10 @@ static int ls_run(struct cli *cli) {
     uint32_t limit = values->limit;
     if (limit == 0 && !values->all && !cli->quiet)
         limit = view_default_limit(cli->format);
-    uint64_t total = 0;
-    int status = list_pages(cli, &listing, &values->select, limit, &total);
+    int status = limit > 0 ? list_newest(cli, &listing, &values->select, limit)
+                           : list_all(cli, &listing, &values->select);
     if (status == EXIT_OK || listing.shown > 0)
-        finish(&listing, values->limit > 0, total);
+        finish(&listing, values->limit > 0);
     return status;
 }
 

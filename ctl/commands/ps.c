@@ -163,7 +163,6 @@ static void print(const struct cli *cli, const struct tasks *tasks, bool limited
         render_list_end(&list);
     }
     if (tasks->more && !limited) {
-        fflush(stdout);
         say("the first %zu; --all shows the rest", tasks->task_count);
     }
 }
