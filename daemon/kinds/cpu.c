@@ -37,8 +37,8 @@ static uint64_t one_unit(uint64_t *state) {
     return sum;
 }
 
-static int64_t cpu_run(run *run) {
-    uint64_t units = run_job(run)->u.cpu.units, state = SEED, sum = 0;
+static int64_t cpu_run(run *attempt) {
+    uint64_t units = run_job(attempt)->u.cpu.units, state = SEED, sum = 0;
     for (uint64_t i = 0; i < units; i++) {
         int code = hd_yield();
         if (code)
@@ -47,7 +47,7 @@ static int64_t cpu_run(run *run) {
     }
     char line[80];
     int length = snprintf(line, sizeof line, "units=%" PRIu64 " checksum=%016" PRIx64 "\n", units, sum);
-    return run_write(run, false, line, (size_t)length);
+    return run_write(attempt, false, line, (size_t)length);
 }
 
 const kind kind_cpu = {.kind = WIRE_CPU, .check = cpu_check, .summary = cpu_summary, .run = cpu_run};

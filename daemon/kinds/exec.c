@@ -90,18 +90,18 @@ static int64_t verdict(const hd_exit *status) {
     return status->code ? hd_fail(KINDS_FAILED, "exit status %d", status->code) : 0;
 }
 
-static int64_t exec_run(run *run) {
-    exec self = {.run = run, .ours = {-1, -1, -1}, .epoll = -1, .pidfd = -1};
+static int64_t exec_run(run *attempt) {
+    exec self = {.attempt = attempt, .ours = {-1, -1, -1}, .epoll = -1, .pidfd = -1};
     hd_exit status = {.code = 0};
     int64_t code = exec_start(&self);
     if (code) {
         exec_close_all(&self);
         return code;
     }
-    run_set_pid(run, hd_process_pid(self.process));
+    run_set_pid(attempt, hd_process_pid(self.process));
     code = await_end(&self, &status);
-    run_set_pid(run, 0);
-    run_set_exit(run, status.signal ? 128 + status.signal : status.code, status.signal);
+    run_set_pid(attempt, 0);
+    run_set_exit(attempt, status.signal ? 128 + status.signal : status.code, status.signal);
     exec_close_all(&self);
     hd_process_destroy(self.process);
     return code ? code : verdict(&status);

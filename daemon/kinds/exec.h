@@ -8,7 +8,7 @@ enum { EXEC_IN, EXEC_OUT, EXEC_ERR, EXEC_STREAMS };
 
 /* One attempt. Its streams belong to the root task until a relay is spawned, and to the relay until that has ended. */
 typedef struct exec {
-    run *run;
+    run *attempt;
     hd_process *process;
     int ours[EXEC_STREAMS]; /* our ends of the pipes; -1: none, or closed */
     size_t input_sent;

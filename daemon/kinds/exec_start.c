@@ -29,11 +29,11 @@ static int open_pipe(exec *self, int stream, int theirs[EXEC_STREAMS]) {
 }
 
 static int64_t open_streams(exec *self, int theirs[EXEC_STREAMS]) {
-    const wire_job *job = run_job(self->run);
+    const wire_job *job = run_job(self->attempt);
     int64_t code = 0;
     bool to_file = job->output && *job->output;
     if (to_file) {
-        code = kinds_output_open(self->run);
+        code = kinds_output_open(self->attempt);
         if (code < 0)
             return code;
         theirs[EXEC_OUT] = theirs[EXEC_ERR] = (int)code;
@@ -59,7 +59,7 @@ static void close_theirs(int theirs[EXEC_STREAMS]) {
 /* ---- the command's name ---- */
 
 typedef struct look_up {
-    const run *run;
+    const run *attempt;
     const char *name, *path;
     char *found;
 } look_up;
@@ -83,7 +83,7 @@ static int64_t search_path(void *arg) {
         char *candidate, *file = NULL;
         if (asprintf(&candidate, "%.*s/%s", length ? (int)length : 1, length ? folder : ".", self->name) >=
             0) {
-            file = kinds_path(self->run, candidate);
+            file = kinds_path(self->attempt, candidate);
             free(candidate);
         }
         if (!file)
@@ -102,10 +102,10 @@ static int64_t search_path(void *arg) {
 /* The command as it is to be started. hd_process_spawn looks a name up in the service's PATH; a job that brings its own
  * has it looked up here. 0 with `*found` (NULL: as it is), or a negative code. */
 static int64_t find_command(exec *self, const char *name, char **found) {
-    const char *path = path_of(run_env(self->run)), *own = getenv("PATH");
+    const char *path = path_of(run_env(self->attempt)), *own = getenv("PATH");
     if (strchr(name, '/') || !path || (own && strcmp(path, own) == 0))
         return 0;
-    look_up call = {.run = self->run, .name = name, .path = path};
+    look_up call = {.attempt = self->attempt, .name = name, .path = path};
     int64_t code = hd_blocking(HD_POOL_FS, search_path, &call);
     *found = call.found;
     return code;
@@ -122,14 +122,14 @@ static int64_t fail(exec *self, int exit_code, int64_t code, const char *what, c
     char shown[256];
     kinds_line line = kinds_line_in(shown, sizeof shown);
     kinds_line_word(&line, what);
-    run_set_exit(self->run, exit_code, 0);
+    run_set_exit(self->attempt, exit_code, 0);
     return hd_fail(code, "%s: %s", shown, reason);
 }
 
 /* Says why the start failed. The kernel says ENOENT for the command, for the interpreter a script names, and for the
  * working directory. */
 static int64_t explain(exec *self, int64_t code) {
-    const char *command = run_job(self->run)->u.exec.argv.items[0], *cwd = run_cwd(self->run);
+    const char *command = run_job(self->attempt)->u.exec.argv.items[0], *cwd = run_cwd(self->attempt);
     if (code == HD_ECANCELED)
         return code;
     if (cwd && (code == -ENOENT || code == -ENOTDIR || code == -EACCES)) {
@@ -161,7 +161,7 @@ static int64_t explain(exec *self, int64_t code) {
 /* ---- the start ---- */
 
 static int64_t spawn(exec *self, const int theirs[EXEC_STREAMS]) {
-    const wire_strings *words = &run_job(self->run)->u.exec.argv;
+    const wire_strings *words = &run_job(self->attempt)->u.exec.argv;
     const char **argv = calloc(words->count + 1, sizeof *argv);
     char *found = NULL;
     if (!argv)
@@ -172,8 +172,8 @@ static int64_t spawn(exec *self, const int theirs[EXEC_STREAMS]) {
         argv[0] = found;
     if (!code) {
         self->process = hd_process_spawn(&(hd_process_options){.argv = argv,
-                                                               .envp = run_env(self->run),
-                                                               .cwd = run_cwd(self->run),
+                                                               .envp = run_env(self->attempt),
+                                                               .cwd = run_cwd(self->attempt),
                                                                .stdin_fd = theirs[EXEC_IN],
                                                                .stdout_fd = theirs[EXEC_OUT],
                                                                .stderr_fd = theirs[EXEC_ERR]});
@@ -188,7 +188,7 @@ int64_t exec_start(exec *self) {
     int theirs[EXEC_STREAMS] = {-1, -1, -1};
     int64_t code = open_streams(self, theirs);
     if (code) {
-        run_set_exit(self->run, EXIT_NOT_STARTED, 0);
+        run_set_exit(self->attempt, EXIT_NOT_STARTED, 0);
     } else {
         code = spawn(self, theirs);
         if (code)

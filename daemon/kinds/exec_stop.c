@@ -43,7 +43,7 @@ static void await_leader(exec *self, uint64_t until_ns) {
 }
 
 void exec_stop(exec *self, hd_exit *status) {
-    uint64_t until_ns = hd_after(run_grace_ns(self->run));
+    uint64_t until_ns = hd_after(run_grace_ns(self->attempt));
     hd_shield_begin();
     hd_process_signal(self->process, SIGTERM, true);
     hd_process_signal(self->process, SIGCONT, true); /* who is stopped cannot end */

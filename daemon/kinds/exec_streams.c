@@ -38,7 +38,7 @@ void exec_close_all(exec *self) {
 }
 
 void exec_feed(exec *self) {
-    const wire_bytes *input = &run_job(self->run)->u.exec.input;
+    const wire_bytes *input = &run_job(self->attempt)->u.exec.input;
     if (self->ours[EXEC_IN] < 0)
         return;
     while (self->input_sent < input->length) {
@@ -61,7 +61,7 @@ static __attribute__((noinline)) int64_t pass_on(exec *self, int stream, size_t 
     ssize_t got = read(self->ours[stream], chunk, bytes < sizeof chunk ? bytes : sizeof chunk);
     if (got <= 0)
         return got < 0 ? -errno : 0;
-    int code = run_write(self->run, stream == EXEC_ERR, chunk, (size_t)got);
+    int code = run_write(self->attempt, stream == EXEC_ERR, chunk, (size_t)got);
     return code ? code : got;
 }
 

@@ -17,8 +17,8 @@ typedef struct file_call {
     size_t length, max;
 } file_call;
 
-char *kinds_path(const run *run, const char *path) {
-    const char *cwd = run_cwd(run);
+char *kinds_path(const run *attempt, const char *path) {
+    const char *cwd = run_cwd(attempt);
     char *joined;
     if (path[0] == '/' || !cwd)
         return strdup(path);
@@ -45,9 +45,9 @@ static int64_t open_for_writing(void *arg) {
     return fd;
 }
 
-int64_t kinds_output_open(run *run) {
-    const char *output = run_job(run)->output;
-    char *path = kinds_path(run, output);
+int64_t kinds_output_open(run *attempt) {
+    const char *output = run_job(attempt)->output;
+    char *path = kinds_path(attempt, output);
     if (!path)
         return HD_ENOMEM;
     file_call call = {.path = path};
@@ -70,10 +70,10 @@ static int64_t write_all(void *arg) {
     return 0;
 }
 
-int64_t kinds_output_write(run *run, int fd, const void *bytes, size_t length) {
+int64_t kinds_output_write(run *attempt, int fd, const void *bytes, size_t length) {
     file_call call = {.fd = fd, .data = (char *)bytes, .length = length};
     int64_t code = hd_blocking(HD_POOL_FS, write_all, &call);
-    return code < 0 ? fail_file(code, "output", run_job(run)->output) : 0;
+    return code < 0 ? fail_file(code, "output", run_job(attempt)->output) : 0;
 }
 
 /* ---- a small file as a whole ---- */
@@ -110,9 +110,9 @@ static int64_t read_whole(void *arg) {
     return code;
 }
 
-int64_t kinds_file_read(run *run, const char *field, const char *path, size_t max, char **data,
+int64_t kinds_file_read(run *attempt, const char *field, const char *path, size_t max, char **data,
                         size_t *length) {
-    char *joined = kinds_path(run, path);
+    char *joined = kinds_path(attempt, path);
     if (!joined)
         return HD_ENOMEM;
     file_call call = {.path = joined, .max = max};

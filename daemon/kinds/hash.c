@@ -41,7 +41,7 @@ static unsigned algorithm_of(const wire_job *job) {
 typedef struct digest {
     atomic_uint references;
     atomic_bool stop;
-    run *run;
+    run *attempt;
     const char *name;
     char *path; /* the rest: the pool's during a slice, the task's between them */
     const EVP_MD *md;
@@ -115,11 +115,11 @@ static int64_t digest_slice(void *arg) {
 
 /* ---- one file, its task ---- */
 
-static digest *digest_create(run *run, const char *path, const EVP_MD *md) {
+static digest *digest_create(run *attempt, const char *path, const EVP_MD *md) {
     digest *self = calloc(1, sizeof *self);
     if (!self)
         return NULL;
-    *self = (digest){.run = run, .name = path, .path = kinds_path(run, path), .md = md, .fd = -1};
+    *self = (digest){.attempt = attempt, .name = path, .path = kinds_path(attempt, path), .md = md, .fd = -1};
     atomic_init(&self->references, 1);
     if (self->path)
         return self;
@@ -168,7 +168,7 @@ static int write_line(const digest *self) {
     line[at++] = ' ';
     at += put_name(line + at, self->name);
     line[at++] = '\n';
-    int code = run_write(self->run, false, line, at);
+    int code = run_write(self->attempt, false, line, at);
     free(line);
     return code;
 }
@@ -178,45 +178,45 @@ static int write_refusal(const digest *self) {
     kinds_line shown = kinds_line_in(line, sizeof line - 128);
     kinds_line_word(&shown, self->name);
     int more = snprintf(line + shown.used, sizeof line - shown.used, ": %s\n", self->refusal);
-    return run_write(self->run, true, line, shown.used + (size_t)more);
+    return run_write(self->attempt, true, line, shown.used + (size_t)more);
 }
 
 /* ---- the job ---- */
 
 typedef struct hash {
-    run *run;
+    run *attempt;
     const EVP_MD *md;
     struct {
-        digest *digest;
+        digest *file;
         hd_task *task;
     } window[FILES_AT_ONCE]; /* path i is in place i % FILES_AT_ONCE */
     size_t failed;
 } hash;
 
 static int start_file(hash *self, size_t i) {
-    digest *digest = digest_create(self->run, run_job(self->run)->u.hash.paths.items[i], self->md);
-    if (!digest)
+    digest *file = digest_create(self->attempt, run_job(self->attempt)->u.hash.paths.items[i], self->md);
+    if (!file)
         return HD_ENOMEM;
-    hd_task *task = hd_spawn_with(&(hd_spawn_options){.name = "hash-file"}, digest_task, digest);
+    hd_task *task = hd_spawn_with(&(hd_spawn_options){.name = "hash-file"}, digest_task, file);
     if (!task) {
         int code = -errno;
-        digest_put(digest);
+        digest_put(file);
         return code;
     }
-    self->window[i % FILES_AT_ONCE].digest = digest;
+    self->window[i % FILES_AT_ONCE].file = file;
     self->window[i % FILES_AT_ONCE].task = task;
     return 0;
 }
 
 static int64_t end_file(hash *self, size_t i) {
-    digest *digest = self->window[i % FILES_AT_ONCE].digest;
+    digest *file = self->window[i % FILES_AT_ONCE].file;
     int64_t code = hd_join(self->window[i % FILES_AT_ONCE].task);
     self->window[i % FILES_AT_ONCE].task = NULL;
     if (code >= 0)
-        code = digest->refusal ? write_refusal(digest) : write_line(digest);
-    self->failed += code == 0 && digest->refusal;
-    self->window[i % FILES_AT_ONCE].digest = NULL;
-    digest_put(digest);
+        code = file->refusal ? write_refusal(file) : write_line(file);
+    self->failed += code == 0 && file->refusal;
+    self->window[i % FILES_AT_ONCE].file = NULL;
+    digest_put(file);
     return code;
 }
 
@@ -230,15 +230,15 @@ static void end_all(hash *self) {
         if (!self->window[i].task)
             continue;
         (void)!hd_join(self->window[i].task);
-        digest_put(self->window[i].digest);
+        digest_put(self->window[i].file);
     }
     hd_shield_end();
 }
 
-static int64_t hash_run(run *run) {
-    const wire_job *job = run_job(run);
+static int64_t hash_run(run *attempt) {
+    const wire_job *job = run_job(attempt);
     const wire_strings *paths = &job->u.hash.paths;
-    hash self = {.run = run, .md = algorithms[algorithm_of(job)].md()};
+    hash self = {.attempt = attempt, .md = algorithms[algorithm_of(job)].md()};
     int64_t code = 0;
     size_t started = 0;
     for (size_t i = 0; i < paths->count && code >= 0; i++) {

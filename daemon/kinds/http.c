@@ -22,7 +22,7 @@ enum { CA_MAX_BYTES = 16 << 20 };
 #endif
 
 typedef struct http {
-    run *run;
+    run *attempt;
     const wire_job *job;
     CURL *easy; /* until the transfer has it */
     http_transfer *transfer;
@@ -94,7 +94,7 @@ static int64_t set_trust(http *self) {
     size_t length;
     if (!ca_file || !*ca_file)
         return 0;
-    int64_t code = kinds_file_read(self->run, "ca_file", ca_file, CA_MAX_BYTES, &self->ca, &length);
+    int64_t code = kinds_file_read(self->attempt, "ca_file", ca_file, CA_MAX_BYTES, &self->ca, &length);
     if (code)
         return code;
     struct curl_blob blob = {.data = self->ca, .len = length, .flags = CURL_BLOB_NOCOPY};
@@ -175,16 +175,16 @@ static bool goes_to_file(const http *self, long status) {
 }
 
 static int64_t open_output(http *self) {
-    int64_t opened = self->output < 0 ? kinds_output_open(self->run) : self->output;
+    int64_t opened = self->output < 0 ? kinds_output_open(self->attempt) : self->output;
     self->output = opened < 0 ? -1 : (int)opened;
     return opened < 0 ? opened : 0;
 }
 
 static int64_t carry(http *self, const http_piece *piece) {
     if (!goes_to_file(self, piece->status))
-        return run_write(self->run, false, piece->data, piece->length);
+        return run_write(self->attempt, false, piece->data, piece->length);
     int64_t code = open_output(self);
-    return code ? code : kinds_output_write(self->run, self->output, piece->data, piece->length);
+    return code ? code : kinds_output_write(self->attempt, self->output, piece->data, piece->length);
 }
 
 static int64_t verdict(http *self, const http_result *result) {
@@ -224,10 +224,10 @@ static int64_t answer(http *self) {
     return code ? code : verdict(self, &result);
 }
 
-static int64_t http_run(run *run) {
-    const wire_job *job = run_job(run);
+static int64_t http_run(run *attempt) {
+    const wire_job *job = run_job(attempt);
     uint64_t service_max = kinds_settings()->http_max_bytes;
-    http self = {.run = run, .job = job, .output = -1};
+    http self = {.attempt = attempt, .job = job, .output = -1};
     self.max_bytes = job->u.http.max_bytes ? job->u.http.max_bytes
                      : service_max         ? service_max
                                            : MAX_BYTES_DEFAULT;

@@ -11,8 +11,8 @@ static const kind *const table[WIRE_KINDS] = {
     [WIRE_HASH] = &kind_hash,   [WIRE_CPU] = &kind_cpu,
 };
 
-const kind *kind_of(wire_kind kind) {
-    return (unsigned)kind < WIRE_KINDS ? table[kind] : NULL;
+const kind *kind_of(wire_kind which) {
+    return (unsigned)which < WIRE_KINDS ? table[which] : NULL;
 }
 
 const kind_settings *kinds_settings(void) {

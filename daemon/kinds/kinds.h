@@ -40,18 +40,18 @@ const char *kinds_errno_text(int error);
 /* ---- files (files.c) ---- */
 
 /* `path` seen from the job's working directory; malloc'ed, NULL: no memory. */
-char *kinds_path(const run *run, const char *path);
+char *kinds_path(const run *attempt, const char *path);
 
 /* Opens (creates, empties) the job's output file. A descriptor; or a negative code, with the message given to
  * hd_fail. Task. */
-HD_CHECKED int64_t kinds_output_open(run *run);
+HD_CHECKED int64_t kinds_output_open(run *attempt);
 
 /* Writes all of it, on the pool. 0, or a negative code, with the message given to hd_fail. Task. */
-HD_CHECKED int64_t kinds_output_write(run *run, int fd, const void *bytes, size_t length);
+HD_CHECKED int64_t kinds_output_write(run *attempt, int fd, const void *bytes, size_t length);
 
 /* Reads a file of at most `max` bytes into one malloc'ed block. 0, or a negative code, with the message given to
  * hd_fail, which begins with `field`. Task. */
-HD_CHECKED int64_t kinds_file_read(run *run, const char *field, const char *path, size_t max, char **data,
+HD_CHECKED int64_t kinds_file_read(run *attempt, const char *field, const char *path, size_t max, char **data,
                                    size_t *length);
 
 #endif

@@ -30,8 +30,8 @@ static uint64_t sleep_delay_ns(const wire_job *job) {
 }
 
 /* All is over by now; or the task was cancelled, and runs to meet that here. */
-static int64_t sleep_run(run *run) {
-    (void)run;
+static int64_t sleep_run(run *attempt) {
+    (void)attempt;
     return hd_cancelled() ? HD_ECANCELED : 0;
 }
 

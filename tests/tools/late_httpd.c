@@ -40,12 +40,10 @@ enum {
 };
 
 typedef enum MHD_Result result;
-typedef struct MHD_Connection connection;
-typedef struct MHD_Response response;
 
 /* A request: from its first callback to its last. */
-typedef struct request {
-    connection *connection;
+struct request {
+    struct MHD_Connection *connection;
     uint64_t due_ns; /* while it is in the heap */
     size_t place;    /* its place there, from 1; 0: it is not in it; the heap's lock */
     bool delayed;    /* it has had its delay */
@@ -53,7 +51,7 @@ typedef struct request {
     size_t body_bytes;
     uint64_t lines; /* of /slow */
     bool line_due;
-} request;
+};
 
 static uint64_t delay_ns = UINT64_C(100) * 1000000;
 static int root = -1;
@@ -68,16 +66,16 @@ static uint64_t now_ns(void) {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t earlier;
-static request *heap[CONNECTIONS_MAX + 1]; /* [1] is due first */
+static struct request *heap[CONNECTIONS_MAX + 1]; /* [1] is due first */
 static size_t heap_count;
 static bool stopping;
 
-static void heap_put(size_t place, request *request) {
+static void heap_put(size_t place, struct request *request) {
     heap[place] = request;
     request->place = place;
 }
 
-static void heap_settle(size_t place, request *request) {
+static void heap_settle(size_t place, struct request *request) {
     for (; place > 1 && heap[place / 2]->due_ns > request->due_ns; place /= 2)
         heap_put(place, heap[place / 2]);
     for (size_t child; (child = place * 2) <= heap_count; place = child) {
@@ -90,7 +88,7 @@ static void heap_settle(size_t place, request *request) {
     heap_put(place, request);
 }
 
-static void heap_remove(request *request) {
+static void heap_remove(struct request *request) {
     size_t place = request->place;
     struct request *last = heap[heap_count--];
     request->place = 0;
@@ -99,7 +97,7 @@ static void heap_remove(request *request) {
 }
 
 /* Suspends a request for a while; within one of its callbacks. False: the server is ending. */
-static bool suspend(request *request, uint64_t ns) {
+static bool suspend(struct request *request, uint64_t ns) {
     pthread_mutex_lock(&lock);
     bool may = !stopping;
     if (may) {
@@ -128,7 +126,7 @@ static void *resume_due(void *arg) {
         } else if (!stopping && heap[1]->due_ns > now_ns()) {
             wait_until(heap[1]->due_ns);
         } else {
-            request *due = heap[1];
+            struct request *due = heap[1];
             heap_remove(due);
             MHD_resume_connection(due->connection);
         }
@@ -139,7 +137,8 @@ static void *resume_due(void *arg) {
 
 /* ---- answers ---- */
 
-static result send_response(connection *connection, unsigned status, response *response) {
+static result send_response(struct MHD_Connection *connection, unsigned status,
+                            struct MHD_Response *response) {
     if (!response)
         return MHD_NO;
     result queued = MHD_queue_response(connection, status, response);
@@ -147,12 +146,12 @@ static result send_response(connection *connection, unsigned status, response *r
     return queued;
 }
 
-static result answer_text(connection *connection, unsigned status, const char *text) {
+static result answer_text(struct MHD_Connection *connection, unsigned status, const char *text) {
     return send_response(connection, status,
                          MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_MUST_COPY));
 }
 
-static result answer_status(request *request, const char *argument) {
+static result answer_status(struct request *request, const char *argument) {
     char text[64];
     unsigned long status = strtoul(argument, NULL, 10);
     if (status < 200 || status > 999)
@@ -161,7 +160,7 @@ static result answer_status(request *request, const char *argument) {
     return answer_text(request->connection, (unsigned)status, status == 204 || status == 304 ? "" : text);
 }
 
-static result answer_redirect(request *request, const char *argument) {
+static result answer_redirect(struct request *request, const char *argument) {
     char where[64];
     unsigned long left = strtoul(argument, NULL, 10);
     if (left > REDIRECTS_MAX)
@@ -170,7 +169,7 @@ static result answer_redirect(request *request, const char *argument) {
         snprintf(where, sizeof where, "/echo");
     else
         snprintf(where, sizeof where, "/redirect/%lu", left - 1);
-    response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     if (response)
         MHD_add_response_header(response, "Location", where);
     return send_response(request->connection, 302, response);
@@ -182,7 +181,7 @@ static result echo_header(void *arg, enum MHD_ValueKind kind, const char *name, 
     return MHD_YES;
 }
 
-static result answer_echo(request *request, const char *method, const char *url) {
+static result answer_echo(struct request *request, const char *method, const char *url) {
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
@@ -204,7 +203,7 @@ static ssize_t some_bytes(void *arg, uint64_t position, char *buffer, size_t roo
     return (ssize_t)room;
 }
 
-static result answer_bytes(request *request, const char *argument) {
+static result answer_bytes(struct request *request, const char *argument) {
     uint64_t bytes = strtoull(argument, NULL, 10);
     return send_response(request->connection, 200,
                          MHD_create_response_from_callback(bytes, BLOCK_BYTES, some_bytes, NULL, NULL));
@@ -212,7 +211,7 @@ static result answer_bytes(request *request, const char *argument) {
 
 /* Called again after the request was resumed. */
 static ssize_t slow_line(void *arg, uint64_t position, char *buffer, size_t room) {
-    request *request = arg;
+    struct request *request = arg;
     (void)position;
     request->line_due = !request->line_due;
     if (request->line_due)
@@ -221,13 +220,13 @@ static ssize_t slow_line(void *arg, uint64_t position, char *buffer, size_t room
     return length < (int)room ? length : (ssize_t)room;
 }
 
-static result answer_slow(request *request) {
+static result answer_slow(struct request *request) {
     return send_response(request->connection, 200,
                          MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 64, slow_line, request, NULL));
 }
 
 /* Only what lies below the root: no "..", and no symbolic link at the end. */
-static result answer_file(request *request, const char *path) {
+static result answer_file(struct request *request, const char *path) {
     struct stat about;
     if (root < 0)
         return answer_text(request->connection, 200, "hello from late_httpd\n");
@@ -247,7 +246,7 @@ static const char *after(const char *url, const char *start) {
     return strncmp(url, start, length) == 0 ? url + length : NULL;
 }
 
-static result answer(request *request, const char *method, const char *url) {
+static result answer(struct request *request, const char *method, const char *url) {
     const char *argument;
     if ((argument = after(url, "/status/")))
         return answer_status(request, argument);
@@ -264,7 +263,7 @@ static result answer(request *request, const char *method, const char *url) {
 
 /* ---- requests ---- */
 
-static bool keep_body(request *request, const char *data, size_t bytes) {
+static bool keep_body(struct request *request, const char *data, size_t bytes) {
     if (request->body_bytes + bytes > BODY_MAX)
         return false;
     char *body = realloc(request->body, request->body_bytes + bytes);
@@ -277,9 +276,9 @@ static bool keep_body(request *request, const char *data, size_t bytes) {
 }
 
 /* Called for the headers, for each piece of the body, for the body's end, and again after a resume. */
-static result on_request(void *arg, connection *connection, const char *url, const char *method,
+static result on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
                          const char *version, const char *data, size_t *data_bytes, void **state) {
-    request *request = *state;
+    struct request *request = *state;
     (void)arg;
     (void)version;
     if (!request) {
@@ -301,9 +300,9 @@ static result on_request(void *arg, connection *connection, const char *url, con
     return answer(request, method, url);
 }
 
-static void on_completed(void *arg, connection *connection, void **state,
+static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code) {
-    request *request = *state;
+    struct request *request = *state;
     (void)arg;
     (void)connection;
     (void)code;

@@ -20,11 +20,11 @@ static wire_strings strings(const char **items) {
 
 static void expect_good(const wire_job *job, const char *summary) {
     char text[256] = "";
-    const kind *kind = kind_of(job->kind);
-    bool good = kind->check(job, text, sizeof text);
+    const kind *what = kind_of(job->kind);
+    bool good = what->check(job, text, sizeof text);
     assert_string_equal(text, "");
     assert_true(good);
-    kind->summary(job, text, sizeof text);
+    what->summary(job, text, sizeof text);
     assert_string_equal(text, summary);
 }
 
@@ -49,11 +49,11 @@ static wire_job http_job(const char *url) {
 static void every_kind_is_in_the_table_under_its_own_name(void **state) {
     (void)state;
     for (int i = 1; i < WIRE_KINDS; i++) {
-        const kind *kind = kind_of((wire_kind)i);
-        assert_non_null(kind);
-        assert_int_equal(kind->kind, i);
-        assert_non_null(kind->summary);
-        assert_non_null(kind->run);
+        const kind *what = kind_of((wire_kind)i);
+        assert_non_null(what);
+        assert_int_equal(what->kind, i);
+        assert_non_null(what->summary);
+        assert_non_null(what->run);
     }
     assert_null(kind_of(0));
     assert_null(kind_of(WIRE_KINDS));
