@@ -54,18 +54,14 @@ static const option_type type_label_of = {"KEY[=VALUE]", false, parse_label, NUL
 static const option_type type_kind = {"KIND", false, parse_kind, kind_word};
 static const option_type type_states = {"STATE,...", true, parse_states, state_word};
 
-#define FILTERS                                                                                     \
-    {"group", 0, &option_name, offsetof(wire_selector, group), "jobs of this group"},               \
-        {"label", 0, &type_label_of, offsetof(wire_selector, label), "jobs with this label"},       \
-        {"name", 0, &option_name, offsetof(wire_selector, name), "jobs of this name"},              \
-        {"state", 0, &type_states, offsetof(wire_selector, states), "jobs in one of these states"}, \
-        {"kind", 0, &type_kind, offsetof(wire_selector, kind), "jobs of this kind"}, {              \
-        0                                                                                           \
-    }
-
 const struct option_row select_options[] = {
-    {"all", 'a', &option_flag, offsetof(wire_selector, all), "all jobs that you may see"}, FILTERS};
-const struct option_row select_filter_options[] = {FILTERS};
+    {"all", 'a', &option_flag, offsetof(wire_selector, all), "all jobs that you may see"},
+    {"group", 0, &option_name, offsetof(wire_selector, group), "jobs of this group"},
+    {"label", 0, &type_label_of, offsetof(wire_selector, label), "jobs with this label"},
+    {"name", 0, &option_name, offsetof(wire_selector, name), "jobs of this name"},
+    {"state", 0, &type_states, offsetof(wire_selector, states), "jobs in one of these states"},
+    {"kind", 0, &type_kind, offsetof(wire_selector, kind), "jobs of this kind"},
+    {0}};
 
 static bool add_range(wire_selector *select, wire_range range, struct reading *reading) {
     size_t count = select->range_count;

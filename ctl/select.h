@@ -9,7 +9,7 @@
 extern const struct option_row select_options[];
 
 /* The same without --all, for verbs that show everything when nothing is said (ls, events). */
-extern const struct option_row select_filter_options[];
+#define select_filter_options (select_options + 1)
 
 /* Adds the operands' ids and ranges. False with a problem. */
 bool select_ids(wire_selector *select, char *const *operands, int count, struct reading *reading);

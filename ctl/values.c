@@ -188,9 +188,7 @@ static size_t distance(const char *a, const char *b) {
 
 const char *value_nearest(const char *word, const char *const *words) {
     const char *nearest = NULL;
-    size_t length = strlen(word), least = length / 3 + 1;
-    if (least > 3)
-        least = 3;
+    size_t length = strlen(word), least = length <= 4 ? 1 : 2;
     for (; *words != NULL; words++) {
         size_t away = length >= 3 && strncmp(word, *words, length) == 0 ? 0 : distance(word, *words);
         if (away <= least && away < strlen(*words) && (nearest == NULL || away < least)) {
