@@ -63,10 +63,10 @@ static bool job_is_invalid(const wire_job *job, char *error, size_t error_bytes)
     return decoded == NULL && code == WIRE_INVALID;
 }
 
-/* The part of wire's sentence behind "submit: job 1: ". */
+/* The part of wire's sentence behind "job: ". */
 static const char *about_job(const char *error) {
-    const char *prefix = strstr(error, "job 1: ");
-    return prefix == NULL ? error : prefix + strlen("job 1: ");
+    const char *colon = strncmp(error, "job", 3) == 0 ? strstr(error, ": ") : NULL;
+    return colon == NULL ? error : colon + 2;
 }
 
 /* Takes the invalid jobs out of a piece that was refused, and names their lines. False when none was found, or to stop. */
