@@ -1,0 +1,180 @@
+/* wait: answered when all (or any) of the jobs selected at the start have ended. Each one that has not yet gets a node in
+ * its list of watches, so that an end costs each waiting request the same, however many jobs it waits for. */
+#include "handlers.h"
+
+#include <string.h>
+
+/* An answer that only tells progress is not given more often than so. */
+static const uint64_t progress_ns = HD_MS(100);
+
+struct waiting {
+    struct call *call;
+    uint64_t *ids; /* all that were selected, ascending; in the arena */
+    size_t total, room;
+    struct pending *pendings; /* all that were ever made */
+    uint64_t done, failed;
+    hd_event *changed;
+};
+
+struct pending {
+    struct watch watch;
+    struct waiting *waiting;
+    struct pending *next;
+};
+
+static void count(struct waiting *waiting, wire_state state) {
+    waiting->done++;
+    waiting->failed += state != WIRE_SUCCEEDED;
+}
+
+static void on_end(struct watch *watch, const struct job *job) {
+    struct waiting *waiting = links_item(watch, struct pending, watch)->waiting;
+    count(waiting, (wire_state)job->state);
+    hd_event_set(waiting->changed);
+}
+
+static bool note_id(struct waiting *waiting, uint64_t id) {
+    uint64_t *ids =
+        arena_grow(waiting->call->arena, waiting->ids, waiting->total, &waiting->room, sizeof *waiting->ids);
+    if (!ids)
+        return false;
+    waiting->ids = ids;
+    ids[waiting->total++] = id;
+    return true;
+}
+
+static bool add_job(struct waiting *waiting, struct job *job) {
+    if (!note_id(waiting, job->id))
+        return false;
+    if (job_ended(job)) {
+        count(waiting, (wire_state)job->state);
+        return true;
+    }
+    struct pending *pending = arena_alloc(waiting->call->arena, sizeof *pending);
+    if (!pending)
+        return false;
+    *pending = (struct pending){.watch.ended = on_end, .waiting = waiting, .next = waiting->pendings};
+    waiting->pendings = pending;
+    links_append(&job->watches, &pending->watch.link);
+    return true;
+}
+
+/* All that is selected, kept or only remembered, in ascending order. */
+static int collect(struct waiting *waiting, const struct selection *selection) {
+    struct pace slice = {0};
+    struct tombstone stone;
+    uint64_t remembered = selection_next_remembered(selection, 0, &stone), id = 0;
+    for (int result = 0; !result; result = pace(&slice)) {
+        struct job *job = selection_next(selection, id);
+        bool kept = job && (!remembered || job->id < remembered);
+        if (!kept && !remembered)
+            return 0;
+        if (kept ? !add_job(waiting, job) : !note_id(waiting, remembered))
+            return HD_ENOMEM;
+        id = waiting->ids[waiting->total - 1];
+        if (kept)
+            continue;
+        count(waiting, (wire_state)stone.state);
+        remembered = selection_next_remembered(selection, remembered, &stone);
+    }
+    return HD_ECANCELED;
+}
+
+static bool is_over(const struct waiting *waiting) {
+    return waiting->done == waiting->total || (waiting->call->request->u.wait.any && waiting->done > 0);
+}
+
+/* 0: over, or there is progress to tell; HD_ETIMEDOUT. */
+static int await(struct waiting *waiting, uint64_t began_ns) {
+    const wire_request *request = waiting->call->request;
+    uint64_t deadline = request->u.wait.timeout_ns ? began_ns + request->u.wait.timeout_ns : HD_NEVER;
+    if (deadline < began_ns)
+        deadline = HD_NEVER;
+    for (;;) {
+        bool progress = request->u.wait.progress && waiting->done > request->u.wait.seen_done;
+        uint64_t until = progress && began_ns + progress_ns < deadline ? began_ns + progress_ns : deadline;
+        if (is_over(waiting))
+            return 0;
+        hd_event_clear(waiting->changed);
+        int result = hd_event_wait(waiting->changed, until);
+        if (result == HD_ETIMEDOUT && progress && hd_now() < deadline)
+            return 0;
+        if (result)
+            return is_over(waiting) ? 0 : result;
+    }
+}
+
+/* ---- the answer -------------------------------------------------------------------------------------------------- */
+
+/* False: not ended, or nothing is known of it any more. */
+static bool outcome_of(struct call *call, uint64_t id, wire_outcome *outcome) {
+    struct tombstone stone;
+    const struct job *job = table_get(&call->jobs->table, id);
+    if (job) {
+        if (job_ended(job))
+            *outcome = jobs_outcome(job, call->arena);
+        return job_ended(job);
+    }
+    if (!table_tombstone(&call->jobs->table, id, &stone))
+        return false;
+    *outcome = (wire_outcome){.id = id,
+                              .state = (wire_state)stone.state,
+                              .exit_code = stone.exit_code,
+                              .signal = stone.signal,
+                              .error = ""};
+    return true;
+}
+
+static void tell(struct waiting *waiting, bool outcomes) {
+    struct call *call = waiting->call;
+    wire_reply *reply = call->reply;
+    size_t room = 0, bytes = 0;
+    struct pace slice = {0};
+    for (size_t i = 0; outcomes && i < waiting->total; i++) {
+        wire_outcome outcome;
+        (void)pace(&slice); /* if the client has gone, nobody reads this anyway */
+        if (!outcome_of(call, waiting->ids[i], &outcome))
+            continue;
+        wire_outcome *all =
+            arena_grow(call->arena, reply->u.wait.outcomes, reply->u.wait.count, &room, sizeof *all);
+        if (!all) {
+            call_no_memory(call);
+            return;
+        }
+        reply->u.wait.outcomes = all;
+        all[reply->u.wait.count++] = outcome;
+        bytes += 20 + call_text_bytes(outcome.error);
+        if (bytes > WIRE_REPLY_TARGET) {
+            reply->u.wait.more = true;
+            break;
+        }
+    }
+    reply->u.wait.total = waiting->total;
+    reply->u.wait.done = waiting->done;
+    reply->u.wait.failed = waiting->failed;
+}
+
+void handle_wait(struct call *call) {
+    struct waiting waiting = {.call = call, .changed = hd_event_create()};
+    struct selection selection;
+    uint64_t began_ns = hd_now();
+    if (!waiting.changed) {
+        call_no_memory(call);
+        return;
+    }
+    if (call_select(call, &selection, &call->request->u.wait.select)) {
+        int result = collect(&waiting, &selection);
+        if (!result)
+            result = await(&waiting, began_ns);
+        for (struct pending *pending = waiting.pendings; pending; pending = pending->next)
+            links_remove(&pending->watch.link);
+        bool over = is_over(&waiting), timed_out = result == HD_ETIMEDOUT;
+        if (result && !timed_out)
+            call_interrupted(call, result);
+        else
+            tell(&waiting, over || timed_out);
+        if (!call->reply->code)
+            call->reply->u.wait.timed_out = timed_out;
+    }
+    hd_event_destroy(waiting.changed);
+}

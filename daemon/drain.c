@@ -1,0 +1,67 @@
+/* Each deadline has a task of its own, which goes on if whoever asked for it leaves. What cannot end before the deadline
+ * (a delay or a sleep that is longer) is cancelled at once, so that nobody waits for nothing. */
+#include "drain.h"
+
+#include "pace.h"
+
+#include <stdlib.h>
+
+struct drain {
+    struct jobs *jobs;
+    uint64_t deadline_ns;
+};
+
+static bool is_hopeless(const struct job *job, uint64_t deadline_ns) {
+    if (job->state == WIRE_SCHEDULED || job->state == WIRE_RETRYING)
+        return job->due_ns > deadline_ns;
+    if (job->state != WIRE_RUNNING || job->lane != LANE_FREE)
+        return false;
+    uint64_t delay_ns = kind_of(job->spec.kind)->start_delay_ns(&job->spec);
+    return delay_ns > deadline_ns || job->started_ns > deadline_ns - delay_ns;
+}
+
+static bool is_asked(const struct job *job) {
+    return job->state == WIRE_RUNNING && job->run->cancelled;
+}
+
+/* Cancels what is hopeless, or (`all`) everything. */
+static int cancel(const struct drain *drain, bool all) {
+    struct jobs *jobs = drain->jobs;
+    struct pace slice = {0};
+    uint64_t id = 0;
+    for (struct job *job; (job = table_next(&jobs->table, id));) {
+        id = job->id;
+        if (!job_ended(job) && !is_asked(job) && (all || is_hopeless(job, drain->deadline_ns))) {
+            jobs_cancel(jobs, job, 0);
+            jobs->drained_hard++;
+        }
+        int result = pace(&slice);
+        if (result)
+            return result;
+    }
+    return 0;
+}
+
+static int64_t drain_until(void *arg) {
+    struct drain *drain = arg;
+    int result = cancel(drain, false);
+    if (!result)
+        result = hd_event_wait(drain->jobs->idle, drain->deadline_ns);
+    if (result == HD_ETIMEDOUT)
+        result = cancel(drain, true);
+    free(drain);
+    return result;
+}
+
+int drain_begin(struct jobs *jobs, uint64_t deadline_ns) {
+    struct drain *drain = malloc(sizeof *drain);
+    if (!drain)
+        return HD_ENOMEM;
+    *drain = (struct drain){.jobs = jobs, .deadline_ns = deadline_ns};
+    jobs->draining = true;
+    hd_spawn_options options = {.name = "drain", .detached = true};
+    if (hd_spawn_with(&options, drain_until, drain))
+        return 0;
+    free(drain);
+    return -errno;
+}

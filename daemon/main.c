@@ -1,0 +1,72 @@
+/* heddled: the command line, the process, and then service.c. */
+#include "log.h"
+#include "options.h"
+#include "service.h"
+#include "socket_path.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+/* Descriptors for thousands of commands and connections. Jobs inherit the limit, and programs that close all descriptors
+ * up to it are slow with a limit of a million, and programs that use select() break beyond 1,024 only if they open as
+ * many. So: not all that is allowed. */
+enum { DESCRIPTORS = 65536, LARGE_ALLOCATION = 128 << 10 };
+
+static void raise_limits(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    rlim_t wanted = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    if (limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        log_warning("the limit of descriptors stays low");
+}
+
+/* True if the settings make sense together. */
+static bool check(const struct config *config) {
+    char error[CONFIG_ERROR_MAX];
+    if (!*config->listen || socket_path(config->listen, error, sizeof error))
+        return true;
+    fprintf(stderr, "heddled: %s\n", error);
+    return false;
+}
+
+static int run(struct options *options) {
+    struct config config;
+    char error[CONFIG_ERROR_MAX];
+    if (!config_load(&config, &options->sources, error)) {
+        fprintf(stderr, "heddled: %s\n", error);
+        return 2;
+    }
+    bool good = check(&config);
+    if (!good || options->check_only) {
+        config_free(&config);
+        return good ? 0 : 2;
+    }
+    log_set_level(config.log_level);
+    umask(027);
+    signal(SIGPIPE, SIG_IGN);
+    raise_limits();
+    /* A fixed limit: glibc's grows with what is freed, and then large buffers leave holes. */
+    mallopt(M_MMAP_THRESHOLD, LARGE_ALLOCATION);
+    if (service_block_signals() != 0) {
+        log_error("signals cannot be blocked");
+        config_free(&config);
+        return 1;
+    }
+    return service_run(&config, &options->sources);
+}
+
+int main(int argc, char **argv) {
+    struct options options;
+    int result = options_parse(&options, argc, argv);
+    if (result < 0)
+        result = run(&options);
+    options_free(&options);
+    return result;
+}
