@@ -1,5 +1,6 @@
-/* See batch.h. What a single line says wrong is mostly found here. What only the service knows is wrong (its limits, the forms of
- * names) comes back for a piece as a whole; the line is then found by asking wire's own validation about each job. */
+/* See batch.h. What a single line says wrong is mostly found here. What only wire's rules (the forms of names) or the service
+ * (its kinds, dependencies, limits) know to be wrong comes back for a piece as a whole. The lines against wire's rules are then
+ * all found by asking wire about each job; another one the service names by its place in the piece. */
 #include "batch.h"
 #include "submission.h"
 
@@ -17,11 +18,11 @@ static bool stop(struct batch *batch, int status) {
 }
 
 /* A line is wrong. True: go on without it. */
-static bool bad_line(struct batch *batch, uint64_t number, const char *problem) {
+static bool bad_line(struct batch *batch, uint64_t number, const char *problem, int status) {
     const char *space = strncmp(problem, "is ", 3) == 0 ? " " : ": ";
     say("line %" PRIu64 "%s%s", number, space, problem);
     batch->skipped++;
-    return batch->keep_going || stop(batch, EXIT_USAGE);
+    return batch->keep_going || stop(batch, status);
 }
 
 static void add_range(struct batch *batch, uint64_t first, uint64_t count) {
@@ -63,7 +64,7 @@ static bool job_is_invalid(const wire_job *job, char *error, size_t error_bytes)
     return decoded == NULL && code == WIRE_INVALID;
 }
 
-/* The part of wire's sentence behind "job: ". */
+/* The part of a sentence behind "job: " or "job 3 of 5: ". */
 static const char *about_job(const char *error) {
     const char *colon = strncmp(error, "job", 3) == 0 ? strstr(error, ": ") : NULL;
     return colon == NULL ? error : colon + 2;
@@ -76,7 +77,7 @@ static bool drop_invalid(struct batch *batch, struct batch_piece *piece) {
     bool go_on = true;
     for (size_t i = 0; i < piece->count; i++) {
         if (go_on && job_is_invalid(&piece->jobs[i], error, sizeof error)) {
-            go_on = bad_line(batch, piece->lines[i], about_job(error));
+            go_on = bad_line(batch, piece->lines[i], about_job(error), EXIT_USAGE);
             continue;
         }
         piece->jobs[kept] = piece->jobs[i];
@@ -94,10 +95,32 @@ static bool begin(struct batch *batch, struct batch_piece *piece) {
     return result == CLIENT_OK || stop(batch, cli_failed(batch->cli, result, NULL));
 }
 
+/* Takes out the job that the service names; false when it names none, or to stop. */
+static bool drop_named(struct batch *batch, struct batch_piece *piece, const wire_reply *reply) {
+    size_t place;
+    if (piece->count == 1)
+        place = 1;
+    else if (sscanf(reply->error, "job %zu of ", &place) != 1 || place < 1 || place > piece->count)
+        return false;
+    bool go_on = bad_line(batch, piece->lines[place - 1], about_job(reply->error),
+                          client_exit_code(CLIENT_REFUSED, reply));
+    piece->count--;
+    memmove(&piece->jobs[place - 1], &piece->jobs[place], (piece->count - place + 1) * sizeof *piece->jobs);
+    memmove(&piece->lines[place - 1], &piece->lines[place],
+            (piece->count - place + 1) * sizeof *piece->lines);
+    return go_on;
+}
+
+/* Is the error about a job, not about the service? */
+static bool about_a_job(wire_code code) {
+    return code == WIRE_INVALID || code == WIRE_NOT_FOUND || code == WIRE_DENIED;
+}
+
+/* A piece was refused. True: send it again, without what was wrong. */
 static bool refused(struct batch *batch, struct batch_piece *piece, client_result result,
                     const wire_reply *reply) {
-    if (result == CLIENT_REFUSED && reply->code == WIRE_INVALID) {
-        if (drop_invalid(batch, piece))
+    if (result == CLIENT_REFUSED && about_a_job(reply->code)) {
+        if (drop_invalid(batch, piece) || (batch->status == EXIT_OK && drop_named(batch, piece, reply)))
             return true;
         if (batch->status != EXIT_OK)
             return false;
@@ -176,7 +199,7 @@ bool batch_add(struct batch *batch, uint64_t number, const char *line, size_t le
         struct reading reading = {.memory = &piece->memory};
         wire_job *job = new_job(piece);
         if (!spec_build_json(job, line, length, &batch->source, &reading))
-            return bad_line(batch, number, reading.problem);
+            return bad_line(batch, number, reading.problem, EXIT_USAGE);
         size_t bytes = wire_job_size(job) + JOB_FRAME;
         bool fits = piece->count < BATCH_PIECE_JOBS && piece->bytes + bytes <= WIRE_BATCH_MAX;
         if (fits || piece->count == 0) {

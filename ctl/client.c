@@ -270,13 +270,17 @@ static bool wait_once(struct client *client, uint64_t deadline_ns, bool *signall
     return true;
 }
 
-/* Waits until the call is done; CLIENT_OK, or why not. */
-static client_result await(struct client_call *call, uint64_t patience_ns) {
-    struct client *client = call->client;
+client_result client_wait_any(struct client_call *const *calls, size_t count, uint64_t patience_ns,
+                              size_t *which) {
+    struct client *client = calls[0]->client;
     uint64_t now = now_ns();
     uint64_t deadline_ns = patience_ns > UINT64_MAX - now ? UINT64_MAX : now + patience_ns;
     bool signalled = false, leaving = false;
-    while (!is_done(call)) {
+    for (;;) {
+        for (*which = 0; *which < count; ++*which) {
+            if (is_done(calls[*which]))
+                return CLIENT_OK;
+        }
         if (!leaving && atomic_load_explicit(&client->gone, memory_order_relaxed)) {
             leaving = true;
             deadline_ns = now_ns() + LAST_WORDS_MS * UINT64_C(1000000);
@@ -286,7 +290,6 @@ static client_result await(struct client_call *call, uint64_t patience_ns) {
         if (!wait_once(client, deadline_ns, &signalled))
             return leaving ? CLIENT_GONE : CLIENT_SILENT;
     }
-    return CLIENT_OK;
 }
 
 static client_result read_answer(struct client_call *call, wire_reply **reply) {
@@ -303,7 +306,8 @@ static client_result read_answer(struct client_call *call, wire_reply **reply) {
 
 client_result client_finish(struct client_call *call, uint64_t patience_ns, wire_reply **reply) {
     *reply = NULL;
-    client_result result = await(call, patience_ns);
+    size_t which;
+    client_result result = client_wait_any(&call, 1, patience_ns, &which);
     if (result == CLIENT_SIGNAL || result == CLIENT_SILENT)
         return result;
     if (result == CLIENT_OK)

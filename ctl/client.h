@@ -48,6 +48,11 @@ client_result client_begin(struct client *client, const wire_request *request, s
 client_result client_finish(struct client_call *call, uint64_t patience_ns, wire_reply **reply);
 void client_abandon(struct client_call *call); /* NULL is fine */
 
+/* Waits until one of several calls of a client has its answer: CLIENT_OK with *which, whose client_finish is then immediate;
+ * or CLIENT_GONE, CLIENT_SILENT, CLIENT_SIGNAL. Frees nothing. */
+client_result client_wait_any(struct client_call *const *calls, size_t count, uint64_t patience_ns,
+                              size_t *which);
+
 /* From now on SIGINT, SIGTERM and SIGHUP do not end the program, but the wait for an answer. Call before client_open, so that
  * nng's threads have them blocked, too. */
 void client_catch_signals(void);

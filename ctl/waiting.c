@@ -1,87 +1,79 @@
-/* One request that is answered when the wait is over; with progress, several, each answered when more jobs have ended, and
- * not more than ten a second. Of many outcomes the answer holds the first ones; the rest is asked for by their ids, which
- * is answered at once, since those have ended as well. */
+/* The result comes from one request, which is answered when the wait is over: what it selects is settled when it begins, and
+ * nothing that ends meanwhile is missed. Progress is shown by further requests beside it, answered when more jobs have ended
+ * (at the service's pace, ten times a second); they decide nothing.
+ *
+ * Of many outcomes the answer holds the first ones; the rest is asked for by their ids. */
 #include "waiting.h"
 
 #include <inttypes.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SECOND     UINT64_C(1000000000)
-#define PACE_NS    (SECOND / 10)
 #define CLEAR_LINE "\r\x1b[K"
-
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
 
 bool waiting_shows_progress(const struct cli *cli) {
     return !cli->quiet && isatty(STDERR_FILENO);
 }
 
-static void draw(const struct waiting *waiting) {
+static void draw(const wire_reply *reply) {
     human done, total, failed;
-    fprintf(stderr, CLEAR_LINE "%s of %s ended", human_count(done, waiting->done),
-            human_count(total, waiting->total));
-    if (waiting->failed > 0)
-        fprintf(stderr, ", %s not well", human_count(failed, waiting->failed));
+    fprintf(stderr, CLEAR_LINE "%s of %s ended", human_count(done, reply->u.wait.done),
+            human_count(total, reply->u.wait.total));
+    if (reply->u.wait.failed > 0)
+        fprintf(stderr, ", %s not well", human_count(failed, reply->u.wait.failed));
     fflush(stderr);
 }
 
-static void pause_until(uint64_t at_ns) {
-    uint64_t now = now_ns();
-    if (at_ns <= now)
-        return;
-    struct timespec left = {(time_t)((at_ns - now) / SECOND), (long)((at_ns - now) % SECOND)};
-    nanosleep(&left, NULL);
+/* The request for progress beyond `seen`; NULL when there can be none. */
+static struct client_call *ask_progress(struct cli *cli, const struct waiting *waiting, uint64_t seen) {
+    wire_request request = {.verb = WIRE_WAIT,
+                            .u.wait = {.select = waiting->select, .progress = true, .seen_done = seen}};
+    struct client_call *call = NULL;
+    client_begin(cli->client, &request, &call);
+    return call;
 }
 
-/* One request. EXIT_OK with a reply, also when the time is over (waiting->timed_out, and perhaps no reply). */
-static int ask(struct cli *cli, struct waiting *waiting, uint64_t deadline_ns, wire_reply **reply) {
-    wire_request request = {.verb = WIRE_WAIT,
-                            .u.wait = {.select = waiting->select,
-                                       .any = waiting->any,
-                                       .progress = waiting->progress,
-                                       .seen_done = waiting->done}};
-    uint64_t now = now_ns();
-    if (deadline_ns != UINT64_MAX)
-        request.u.wait.timeout_ns = deadline_ns > now ? deadline_ns - now : 1;
-    client_result result = client_ask(cli->client, &request, CLIENT_FOREVER_NS, reply);
+/* Shows progress until the answer to `call` is there, or cannot come. */
+static void show_progress(struct cli *cli, const struct waiting *waiting, struct client_call *call) {
+    struct client_call *calls[] = {call, ask_progress(cli, waiting, 0)};
+    size_t which = 0;
+    while (calls[1] != NULL && client_wait_any(calls, 2, CLIENT_FOREVER_NS, &which) == CLIENT_OK &&
+           which == 1) {
+        wire_reply *reply;
+        client_result result = client_finish(calls[1], CLIENT_FOREVER_NS, &reply);
+        bool more = result == CLIENT_OK && reply->u.wait.done < reply->u.wait.total;
+        if (result == CLIENT_OK)
+            draw(reply);
+        calls[1] = more ? ask_progress(cli, waiting, reply->u.wait.done) : NULL;
+        wire_reply_free(reply);
+    }
+    client_abandon(calls[1]);
+}
+
+/* Until the wait is over. EXIT_OK with the answer, or without one when the time is over. */
+static int wait_for_end(struct cli *cli, struct waiting *waiting, wire_reply **reply) {
+    wire_request request = {
+        .verb = WIRE_WAIT,
+        .u.wait = {.select = waiting->select, .any = waiting->any, .timeout_ns = waiting->timeout_ns}};
+    struct client_call *call;
+    client_result result = client_begin(cli->client, &request, &call);
+    if (result == CLIENT_OK && waiting->progress)
+        show_progress(cli, waiting, call);
+    if (result == CLIENT_OK)
+        result = client_finish(call, CLIENT_FOREVER_NS, reply);
+    if (waiting->progress)
+        fputs(CLEAR_LINE, stderr);
     if (result == CLIENT_REFUSED && (*reply)->code == WIRE_TIMED_OUT_WAITING) {
         waiting->timed_out = true;
-    } else if (result != CLIENT_OK) {
-        int status = cli_failed(cli, result, *reply);
-        wire_reply_free(*reply);
-        *reply = NULL;
-        return status;
-    } else {
-        waiting->total = (*reply)->u.wait.total;
-        waiting->done = (*reply)->u.wait.done;
-        waiting->failed = (*reply)->u.wait.failed;
-        waiting->timed_out = (*reply)->u.wait.timed_out;
+        return EXIT_OK;
     }
+    if (result != CLIENT_OK)
+        return cli_failed(cli, result, *reply);
+    waiting->total = (*reply)->u.wait.total;
+    waiting->done = (*reply)->u.wait.done;
+    waiting->failed = (*reply)->u.wait.failed;
+    waiting->timed_out = (*reply)->u.wait.timed_out;
     return EXIT_OK;
-}
-
-static bool is_over(const struct waiting *waiting) {
-    return waiting->timed_out || waiting->done >= waiting->total || (waiting->any && waiting->done > 0);
-}
-
-/* Until the wait is over; *last is the answer that said so. */
-static int wait_for_end(struct cli *cli, struct waiting *waiting, wire_reply **last) {
-    uint64_t deadline_ns = waiting->timeout_ns == 0 ? UINT64_MAX : now_ns() + waiting->timeout_ns;
-    for (;;) {
-        uint64_t began_ns = now_ns();
-        int status = ask(cli, waiting, deadline_ns, last);
-        if (status != EXIT_OK || is_over(waiting))
-            return status;
-        wire_reply_free(*last);
-        *last = NULL;
-        draw(waiting);
-        pause_until(began_ns + PACE_NS);
-    }
 }
 
 /* The ranges from `id` on. */
@@ -107,8 +99,8 @@ static int visit_all(struct cli *cli, const struct waiting *waiting, wire_reply 
         size_t count = reply->u.wait.count;
         for (size_t i = 0; i < count && waiting->visit != NULL; i++)
             waiting->visit(&reply->u.wait.outcomes[i], waiting->arg);
-        if (!reply->u.wait.more || count == 0 || waiting->visit == NULL)
-            break;
+        if (!reply->u.wait.more || count == 0 || waiting->visit == NULL || waiting->select.states != 0)
+            break; /* (what was selected by its state is not in that state any more) */
         uint64_t next = reply->u.wait.outcomes[count - 1].id + 1;
         wire_request request = {.verb = WIRE_WAIT,
                                 .u.wait = {.select = select_from(&waiting->select, next, &cli->memory),
@@ -127,7 +119,8 @@ int waiting_run(struct cli *cli, struct waiting *waiting) {
     if (status != EXIT_OK)
         return status;
     status = wait_for_end(cli, waiting, &reply);
-    if (waiting->progress)
-        fputs(CLEAR_LINE, stderr);
-    return status == EXIT_OK ? visit_all(cli, waiting, reply) : status;
+    if (status == EXIT_OK)
+        return visit_all(cli, waiting, reply);
+    wire_reply_free(reply);
+    return status;
 }

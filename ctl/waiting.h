@@ -8,7 +8,7 @@ struct waiting {
     wire_selector select;
     bool any;            /* until one has ended */
     uint64_t timeout_ns; /* 0: none */
-    bool progress;       /* a line on stderr, renewed ten times a second at most */
+    bool progress;       /* a line on stderr, renewed as jobs end */
     /* Called for each job that has ended, by ascending id. May be NULL. */
     void (*visit)(const wire_outcome *outcome, void *arg);
     void *arg;

@@ -113,7 +113,9 @@ static int wait_run(struct cli *cli) {
             human_count(open, waiting.total - waiting.done));
         return EXIT_TIMED_OUT;
     }
-    return tally.first_code == 0 ? EXIT_OK : values->exit_code ? tally.first_code : EXIT_FAILED;
+    if (waiting.failed == 0)
+        return EXIT_OK;
+    return values->exit_code && tally.first_code != 0 ? tally.first_code : EXIT_FAILED;
 }
 
 static const struct option_row wait_options[] = {
