@@ -84,6 +84,20 @@ static void push_to_ring(hd_worker *worker, hd_task *task) {
     hd_injector_push(&worker->runtime->injector, overflow, count);
 }
 
+/* To the end of the worker's queue. On one loop all tasks keep the order in which they come: what does not fit into the
+ * ring stands in the injector behind it, and so does who comes after that. On several there is no such order to keep,
+ * and the older half of a full ring is for the others to take. */
+static void push_local(hd_worker *worker, hd_task *task) {
+    hd_injector *behind = &worker->runtime->injector;
+    bool full = hd_ring_room(&worker->ring) == 0;
+    if (worker->runtime->loops > 1 || (!full && hd_injector_count(behind) == 0)) {
+        push_to_ring(worker, task);
+        return;
+    }
+    hd_count(&worker->counters.overflows, full);
+    hd_injector_push(behind, &task, 1);
+}
+
 static void push_pinned(hd_task *task) {
     hd_worker *home =
         atomic_load_explicit(&task->home, memory_order_relaxed); /* relaxed: constant for pinned ones */
@@ -109,7 +123,7 @@ void hd_worker_queue_spawned(hd_task *task) {
     if (task->pinned)
         push_pinned(task);
     else if (self)
-        push_to_ring(self, task);
+        push_local(self, task);
     else
         push_from_outside(task);
 }
@@ -123,7 +137,7 @@ void hd_worker_queue_woken(hd_task *task) {
     /* acq_rel: who takes the task from the slot sees what was done before, and so do we of the one displaced [N1] */
     hd_task *displaced = atomic_exchange_explicit(&self->next, task, memory_order_acq_rel);
     if (displaced)
-        push_to_ring(self, displaced);
+        push_local(self, displaced);
 }
 
 int hd_worker_start_timer(hd_runtime *runtime, hd_timer *timer, uint64_t deadline_ns) {
@@ -141,7 +155,7 @@ static void queue_again(hd_worker *worker, hd_task *task) {
     if (task->pinned)
         hd_injector_push(&worker->inbox, &task, 1);
     else
-        push_to_ring(worker, task);
+        push_local(worker, task);
 }
 
 static bool give_fiber(hd_worker *worker, hd_task *task) {
@@ -241,6 +255,8 @@ static void maintain(hd_worker *worker) {
 static hd_task *take_injected(hd_worker *worker) {
     hd_runtime *runtime = worker->runtime;
     hd_task *tasks[TAKE_MOST];
+    if (runtime->loops == 1 && hd_ring_count(&worker->ring) > 0)
+        return NULL; /* these came first: see push_local */
     uint32_t fair = hd_injector_count(&runtime->injector) / runtime->loops + 1;
     uint32_t room = hd_ring_room(&worker->ring) / 2 + 1;
     uint32_t limit = fair < room ? fair : room;

@@ -6,7 +6,7 @@
  *   needs is in the cache, and it can be stolen last.
  * - `inbox`: pinned tasks of this worker, from anyone; nobody steals them.
  * - the runtime's injector: what comes from outside or did not fit into a ring. Looked at every TICKS tasks, and when the
- *   worker is empty-handed.
+ *   worker is empty-handed. On one loop it is the ring's continuation, so that order is kept.
  *
  * Whom to wake, when work is queued: from outside, one parked worker if nobody searches. From within, only if the
  * backlog is worth the price of a wake-up (some 10 µs for who wakes, 20 to 50 µs until the other runs): when a task is
