@@ -151,7 +151,7 @@ typedef struct hd_spawn_options {
 /* Makes a task that runs `fn(arg)`. On one loop it starts when the caller awaits, at the earliest, and after those spawned
  * before it; with several loops another one may take it at once. It belongs to the caller's innermost scope. Returns a handle that the caller releases (or
  * joins). hd_spawn and hd_spawn_at: task; hd_spawn_with: any thread if options->runtime is given. NULL with errno:
- * ENOMEM, ESHUTDOWN, EPERM. */
+ * ENOMEM, ESHUTDOWN, EPERM, EINVAL (no stack is that large; the scope is another runtime's). */
 HD_API HD_CHECKED hd_task *hd_spawn(hd_fn fn, void *arg);
 HD_API HD_CHECKED hd_task *hd_spawn_at(uint64_t start_ns, hd_fn fn, void *arg);
 HD_API HD_CHECKED hd_task *hd_spawn_with(const hd_spawn_options *options, hd_fn fn, void *arg);

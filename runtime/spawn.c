@@ -83,6 +83,9 @@ static int spawn_refusal(const hd_spawn_options *options, hd_runtime *runtime) {
         return HD_EPERM;
     if (options->stack_bytes && hd_stack_class(options->stack_bytes) < 0)
         return HD_EINVAL;
+    /* It would pass by the gate that keeps its runtime there. */
+    if (options->scope && options->scope->owner->runtime != runtime)
+        return HD_EINVAL;
     /* Others wait for stacks already: more of them would only make it worse. */
     return hd_injector_count(&runtime->starved) ? HD_ENOMEM : 0;
 }
