@@ -9,11 +9,12 @@
 enum {
     TICKS =
         61, /* tasks between two looks at the injector, timers and descriptors (Go's and Tokio's number) */
-    NEXT_IN_A_ROW = 3,    /* woken tasks that go first, before the ring has its turn */
-    EXPIRE_BATCH = 128,   /* timers fired under one hold of the heap's lock */
-    TAKE_MOST = 128,      /* tasks taken from the injector at once */
-    WORTH_NS = 40000,     /* a backlog of this much is worth waking somebody */
-    MAINTAIN_NS = 200000, /* between two looks, when tasks are long */
+    NEXT_IN_A_ROW = 3,     /* woken tasks that go first, before the ring has its turn */
+    EXPIRE_BATCH = 128,    /* timers fired under one hold of the heap's lock */
+    TAKE_MOST = 128,       /* tasks taken from the injector at once */
+    WORTH_NS = 40000,      /* a backlog of this much is worth waking somebody */
+    MAINTAIN_NS = 200000,  /* between two looks, when tasks are long */
+    STARVED_NS = 10000000, /* between two tries to find stacks for tasks that have none */
     SPIN_NS = 50000,
     SPIN_TRIES = 16,          /* spins after which it is judged whether they pay */
     SPIN_PAUSE_NS = 20000000, /* how long not to spin when they did not */
@@ -172,6 +173,16 @@ static bool give_fiber(hd_worker *worker, hd_task *task) {
     return true;
 }
 
+/* No stack for it now: it goes on when a fiber comes back, or at a later try. The stack may also lie in another worker's
+ * cache, so from now on all of them try, those that are parked too. */
+static void starve(hd_worker *worker, hd_task *task) {
+    hd_runtime *runtime = worker->runtime;
+    hd_injector_push(&runtime->starved, &task, 1);
+    for (uint32_t i = 0; i < runtime->loops; i++)
+        if (&runtime->workers[i] != worker)
+            wake_this_one(&runtime->workers[i]);
+}
+
 /* More work waits than this worker gets done soon: somebody else might like some. */
 static void share(hd_worker *worker, uint64_t waited_ns) {
     hd_runtime *runtime = worker->runtime;
@@ -203,7 +214,7 @@ static void put_away(hd_worker *worker, hd_task *task, hd_fiber *fiber, hd_fiber
         hd_task_ended(task);
         hd_fiber_put(&worker->fibers, fiber);
         if (hd_injector_take(&worker->runtime->starved, &task, 1))
-            queue_again(worker, task);
+            hd_worker_queue_spawned(task);
         break;
     }
 }
@@ -214,7 +225,7 @@ static void run_task(hd_worker *worker, hd_task *task) {
         atomic_load_explicit(&task->fiber, memory_order_relaxed); /* relaxed: the task is ours now */
     if (!fiber) {
         if (!give_fiber(worker, task)) {
-            hd_injector_push(&worker->runtime->starved, &task, 1);
+            starve(worker, task);
             return;
         }
         fiber = atomic_load_explicit(&task->fiber, memory_order_relaxed);
@@ -265,6 +276,27 @@ static hd_task *take_injected(hd_worker *worker) {
         push_to_ring(worker, tasks[i]);
     hd_count(&worker->counters.from_injector, taken);
     return taken ? tasks[0] : NULL;
+}
+
+/* Now and then, one that had no stack; a pinned one goes home for it. */
+static hd_task *take_starved(hd_worker *worker) {
+    hd_injector *starved = &worker->runtime->starved;
+    hd_task *task;
+    uint64_t now;
+    if (hd_injector_count(starved) == 0 || (now = hd_sys_now()) < worker->starved_next_ns)
+        return NULL;
+    worker->starved_next_ns = now + STARVED_NS;
+    if (!hd_injector_take(starved, &task, 1))
+        return NULL;
+    if (!task->pinned)
+        return task;
+    push_pinned(task);
+    return NULL;
+}
+
+static hd_task *take_shared(hd_worker *worker) {
+    hd_task *task = take_injected(worker);
+    return task ? task : take_starved(worker);
 }
 
 static hd_task *take_next(hd_worker *worker) {
@@ -331,10 +363,10 @@ static hd_task *find_task(hd_worker *worker) {
     hd_task *task;
     if (++worker->tick >= TICKS) {
         maintain(worker);
-        if ((task = take_injected(worker)))
+        if ((task = take_shared(worker)))
             return task;
     }
-    if ((task = take_local(worker)) || (task = take_injected(worker)))
+    if ((task = take_local(worker)) || (task = take_shared(worker)))
         return task;
     maintain(worker);
     if ((task = take_local(worker)))
@@ -387,6 +419,14 @@ static bool spin(hd_worker *worker) {
     return found;
 }
 
+/* Until when to sleep, if nobody has anything before. After the fence of the park [P1]. */
+static uint64_t park_deadline(hd_worker *worker) {
+    uint64_t deadline = hd_timers_earliest_ns(&worker->timers);
+    if (hd_injector_count(&worker->runtime->starved) && worker->starved_next_ns < deadline)
+        deadline = worker->starved_next_ns;
+    return deadline;
+}
+
 static void park(hd_worker *worker) {
     hd_runtime *runtime = worker->runtime;
     worker->worked = false;
@@ -394,7 +434,7 @@ static void park(hd_worker *worker) {
     hd_idle_begin_park(&runtime->idle, &worker->idler); /* with the fence [P1] */
     if (!work_in_sight(worker)) {
         uint64_t started = hd_sys_now();
-        unsigned woken = hd_loop_park(worker->loop, hd_timers_earliest_ns(&worker->timers));
+        unsigned woken = hd_loop_park(worker->loop, park_deadline(worker));
         hd_count(&worker->counters.fd_events, woken);
         hd_count(&worker->counters.parks, 1);
         hd_count(&worker->counters.idle_ns, hd_sys_now() - started);

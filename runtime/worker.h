@@ -54,6 +54,7 @@ struct hd_worker {
     bool worked; /* since the last park */
     uint64_t mean_task_ns;
     uint64_t maintained_ns;
+    uint64_t starved_next_ns; /* when to look for a stack again, for a task that has none */
     uint64_t id_next, id_end; /* a block of task ids */
     struct {
         uint32_t tried, hit;
@@ -83,7 +84,7 @@ struct hd_runtime {
     /* any thread, each with its own rules */
     hd_gate gate; /* for root tasks */
     hd_injector injector;
-    hd_injector starved; /* tasks for which there was no stack: one goes on as each fiber comes back */
+    hd_injector starved; /* tasks for which there was no stack: see starve() in worker.c */
     hd_idle idle;
     hd_depot depot;
     _Atomic uint32_t spinning;    /* workers that spin: at most one */
