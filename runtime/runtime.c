@@ -11,6 +11,7 @@
 #include "sys.h"
 #include "worker.h"
 
+#include <semaphore.h>
 #include <string.h>
 
 enum { STACK_BYTES_DEFAULT = 64 << 10, LOOPS_MAX = 1024, NAME_BYTES = 8 };
@@ -150,19 +151,36 @@ void hd_runtime_destroy(hd_runtime *runtime) {
     stop(runtime, runtime->loops);
 }
 
+/* The root task of hd_run, which waits for it on its own thread. */
+typedef struct run {
+    hd_fn fn;
+    void *arg;
+    sem_t ended;
+} run;
+
+static int64_t run_root(void *arg) {
+    run *self = arg;
+    int64_t result = self->fn(self->arg);
+    sem_post(&self->ended);
+    return result;
+}
+
 int64_t hd_run(const hd_runtime_options *options, hd_fn fn, void *arg) {
     if (hd_task_self())
         return HD_EDEADLK;
     hd_runtime *runtime = hd_runtime_create(options);
     if (!runtime)
         return -errno;
-    hd_task *main_task = hd_spawn_with(&(hd_spawn_options){.runtime = runtime, .name = "main"}, fn, arg);
-    int64_t result = main_task ? 0 : -errno;
-    if (main_task) {
-        hd_runtime_drain(runtime, HD_NEVER);
-        result = hd_task_result(main_task);
-        hd_release(main_task);
-    }
+    run self = {.fn = fn, .arg = arg};
+    sem_init(&self.ended, 0, 0);
+    hd_task *root = hd_spawn_with(&(hd_spawn_options){.runtime = runtime, .name = "main"}, run_root, &self);
+    int64_t result = root ? 0 : -errno;
+    /* The gate stays open until then: other threads may spawn here. What is left is cancelled by the draining. */
+    while (root && sem_wait(&self.ended) != 0) {}
     hd_runtime_destroy(runtime);
+    if (root)
+        result = hd_task_result(root);
+    hd_release(root);
+    sem_destroy(&self.ended);
     return result;
 }
