@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -104,6 +105,7 @@ static int64_t client(void *arg) {
 static int64_t serve_and_connect(void *arg) {
     tcp_server server = {.address = arg};
     hd_task *clients[CLIENTS];
+    check(leave_stale_numbers() == 0);
     server.listener = hd_tcp_listen(server.address, 0, 64);
     check(server.listener >= 0);
     check((server.port = hd_tcp_port(server.listener)) > 0);
@@ -211,6 +213,58 @@ static int64_t count_turns(void *arg) {
     return 0;
 }
 
+static int64_t accept_and_read(void *arg) {
+    char byte;
+    int fd = hd_accept(*(int *)arg, NULL, NULL);
+    if (fd < 0)
+        return fd;
+    ssize_t got = hd_read(fd, &byte, 1);
+    hd_close(fd);
+    return got;
+}
+
+static int64_t stale_numbers(void *arg) {
+    (void)arg;
+    int listener = hd_tcp_listen("127.0.0.1", 0, 1);
+    hd_task *reader = hd_spawn(accept_and_read, &listener);
+    check(until_waits(reader, HD_WAITS_DESCRIPTOR) == 0);
+    int keep = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    check(leave_stale_numbers() == 0); /* for the two ends of the connection */
+    int fd = hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(listener));
+    check(fd > keep);
+    for (int i = 0; i < 20; i++)
+        check(hd_yield() == 0);
+    check(until_waits(reader, HD_WAITS_DESCRIPTOR) == 0);
+    check(hd_write(fd, "x", 1) == 1);
+    check(hd_join(reader) == 1);
+    hd_close(keep);
+    hd_close(fd);
+    return hd_close(listener);
+}
+
+static void numbers_closed_behind_the_runtimes_back_are_good_again(void **state) {
+    (void)state;
+    passes(1, stale_numbers, NULL);
+}
+
+static int64_t no_signal(void *arg) {
+    (void)arg;
+    int fds[2];
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, SIGPIPE);
+    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+    hd_close(fds[1]);
+    check(pthread_sigmask(SIG_UNBLOCK, &one, NULL) == 0);
+    check(hd_write(fds[0], "x", 1) == HD_ECLOSED);
+    return hd_close(fds[0]);
+}
+
+static void a_peer_that_left_is_an_error_and_not_a_signal(void **state) {
+    (void)state;
+    passes(1, no_signal, NULL);
+}
+
 static int64_t always_ready(void *arg) {
     (void)arg;
     int turns = 0, zeros = open("/dev/zero", O_RDONLY | O_CLOEXEC);
@@ -272,6 +326,8 @@ int main(void) {
         cmocka_unit_test(clients_connect_and_are_echoed),
         cmocka_unit_test(failures_are_told_as_such),
         cmocka_unit_test(a_full_backlog_makes_the_client_wait),
+        cmocka_unit_test(numbers_closed_behind_the_runtimes_back_are_good_again),
+        cmocka_unit_test(a_peer_that_left_is_an_error_and_not_a_signal),
         cmocka_unit_test(a_task_whose_descriptor_is_always_ready_lets_others_run),
         cmocka_unit_test(each_wait_can_be_cancelled),
     };

@@ -61,6 +61,7 @@ static int64_t edge_before_wait(void *arg) {
     for (int i = 0; i < 20; i++) {
         check(read(ends.in, &byte, 1) == -1 && errno == EAGAIN);
         check(write(ends.out, "x", 1) == 1);
+        (void)hd_poller_drain(hd_worker_poller());
         check(hd_fd_wait(ends.in, HD_READABLE, HD_NEVER) == 0);
         check(read(ends.in, &byte, 1) == 1);
     }
@@ -210,19 +211,19 @@ static void a_number_that_is_used_again_is_another_descriptor(void **state) {
 }
 
 static int64_t copies(void *arg) {
-    (void)arg;
+    bool behind_its_back = arg;
     pipe_ends first = pipe_open();
     check(hd_fd_wait(first.in, HD_READABLE, hd_after(HD_MS(1))) == HD_ETIMEDOUT);
     int copy = dup(first.in);
-    check(hd_close(first.in) == 0);
+    check((behind_its_back ? close(first.in) : hd_close(first.in)) == 0);
     pipe_ends second = pipe_open();
     check(second.in == first.in);
     hd_task *reader = hd_spawn(wait_readable, &second.in);
     check(until_waits(reader, HD_WAITS_DESCRIPTOR) == 0);
-    /* the old pipe is still open in the copy; its events are nobody's */
+    /* the old pipe is still open in the copy, and perhaps still registered; its events are nobody's */
     check(write(first.out, "x", 1) == 1);
-    check(hd_fd_wait(second.in, HD_WRITABLE, hd_after(HD_MS(5))) == HD_ETIMEDOUT);
-    check(!hd_task_done(reader));
+    check(hd_poller_drain(hd_worker_poller()) == 0);
+    check(inside_waits(reader, HD_WAITS_DESCRIPTOR));
     check(write(second.out, "x", 1) == 1);
     check(hd_join(reader) == 0);
     hd_close(copy);
@@ -233,7 +234,8 @@ static int64_t copies(void *arg) {
 
 static void events_of_a_closed_descriptor_with_copies_are_ignored(void **state) {
     (void)state;
-    passes(1, copies, NULL);
+    passes(1, copies, (void *)false);
+    passes(1, copies, (void *)true);
 }
 
 static int64_t deadlines(void *arg) {

@@ -170,6 +170,7 @@ static int64_t wait_forever(void *process) {
 static int64_t waits(void *arg) {
     (void)arg;
     hd_process_options options = command(SH("exec sleep 1000"));
+    check(leave_stale_numbers() == 0);
     hd_process *process = hd_process_spawn(&options);
     hd_exit status;
     check(process);
@@ -267,6 +268,36 @@ static int open_descriptors(void) {
     return count;
 }
 
+static int64_t only_spawn(void *arg) {
+    (void)arg;
+    hd_process_options options = command(SH("exec sleep 1000"));
+    hd_process *process = hd_process_spawn(&options);
+    if (!process)
+        return -errno;
+    bool cancelled = hd_cancelled(); /* on one loop, that was before the spawn returned */
+    hd_process_destroy(process);
+    return cancelled ? BROKE : 0;
+}
+
+static int64_t cancel_while_spawning(void *arg) {
+    (void)arg;
+    check(run_true(NULL) == 0); /* leaves a thread that takes the next call at once */
+    for (int i = 0; i < 10; i++) {
+        hd_task *task = hd_spawn(only_spawn, NULL);
+        check(hd_yield() == 0);
+        (void)hd_cancel(task);
+        int64_t result = hd_join(task);
+        check(result == HD_ECANCELED || result == 0);
+    }
+    check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+    return 0;
+}
+
+static void a_spawn_that_is_cancelled_starts_nothing(void **state) {
+    (void)state;
+    passes(1, cancel_while_spawning, NULL);
+}
+
 static int64_t many(void *arg) {
     hd_task *tasks[40];
     int before = open_descriptors();
@@ -328,6 +359,7 @@ int main(void) {
         cmocka_unit_test(standard_descriptors_can_be_swapped),
         cmocka_unit_test(a_deadline_a_cancellation_and_the_end_end_the_wait),
         cmocka_unit_test(a_whole_group_is_signalled_and_destroying_kills_it),
+        cmocka_unit_test(a_spawn_that_is_cancelled_starts_nothing),
         cmocka_unit_test(many_at_once_leave_no_child_and_no_descriptor),
         cmocka_unit_test(cancelled_spawns_leave_no_child_and_no_descriptor),
         cmocka_unit_test(each_failure_on_the_way_is_told_and_leaves_nothing),

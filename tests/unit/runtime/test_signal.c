@@ -47,11 +47,15 @@ static void signals_arrive_in_a_task(void **state) {
     passes(2, receive, NULL);
 }
 
-static int64_t close_under_waiter(void *arg) {
+static int64_t open_again(void *arg) {
     (void)arg;
+    check(leave_stale_numbers() == 0);
     hd_signal *source = hd_signal_open(signals, 1), *reopened;
     check(source && (reopened = hd_signal_open(signals, 1)));
-    check(hd_signal_next(source, hd_after(HD_MS(1))) == HD_ETIMEDOUT);
+    hd_task *waiter = hd_spawn(next_signal, source);
+    check(until_waits(waiter, HD_WAITS_DESCRIPTOR) == 0);
+    check(kill(getpid(), SIGUSR1) == 0);
+    check(hd_join(waiter) == SIGUSR1);
     hd_signal_close(source);
     check((source = hd_signal_open(signals, 1)));
     check(hd_signal_next(source, hd_after(HD_MS(1))) == HD_ETIMEDOUT);
@@ -62,9 +66,9 @@ static int64_t close_under_waiter(void *arg) {
     return 0;
 }
 
-static void a_source_can_be_opened_again_under_the_same_descriptor(void **state) {
+static void a_source_can_be_opened_again_under_a_number_used_before(void **state) {
     (void)state;
-    passes(1, close_under_waiter, NULL);
+    passes(1, open_again, NULL);
 }
 
 static void what_is_no_signal_is_refused(void **state) {
@@ -81,7 +85,7 @@ static void what_is_no_signal_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signals_arrive_in_a_task),
-        cmocka_unit_test(a_source_can_be_opened_again_under_the_same_descriptor),
+        cmocka_unit_test(a_source_can_be_opened_again_under_a_number_used_before),
         cmocka_unit_test(what_is_no_signal_is_refused),
     };
     return cmocka_run_group_tests_name("signal", tests, setup, NULL);
