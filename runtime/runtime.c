@@ -124,6 +124,8 @@ hd_runtime *hd_runtime_current(void) {
 
 /* Every task is cancelled: those of scopes would be when their root ends, but may keep it from ending until then. */
 static void cancel_all(hd_runtime *runtime) {
+    /* relaxed: a task that enters a shard after the pass below sees it by the shard's lock (see spawn) */
+    atomic_store_explicit(&runtime->cancelling, true, memory_order_relaxed);
     for (uint32_t i = 0; i <= runtime->loops; i++) {
         hd_shard *shard = &runtime->shards[i];
         hd_lock_acquire(&shard->lock);

@@ -114,6 +114,8 @@ static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool
         hd_task_retain(task);
     if (scope)
         hd_scope_add(scope, task, keep);
+    else if (atomic_load_explicit(&runtime->cancelling, memory_order_relaxed)) /* relaxed: see cancel_all */
+        hd_cancel(task); /* it came through the gate before that shut */
     if (!task->delayed) {
         hd_worker_queue_spawned(task);
         return task;
