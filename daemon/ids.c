@@ -37,8 +37,8 @@ struct reservation {
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 static int fail(struct reservation *reservation, const char *file, const char *what) {
-    snprintf(reservation->problem, sizeof reservation->problem, "%.180s/%s: %.60s", reservation->ids->folder, file,
-             what);
+    snprintf(reservation->problem, sizeof reservation->problem, "%.180s/%s: %.60s", reservation->ids->folder,
+             file, what);
     return errno ? -errno : HD_EINVAL;
 }
 
@@ -71,7 +71,8 @@ static int read_file(struct reservation *reservation, uint64_t *next) {
     if (got < 0)
         return fail(reservation, "ids", strerror(errno));
     unsigned long long number = 0;
-    if (sscanf(text, "heddle ids: %19llu is the next%c", &number, &behind) != 2 || behind != '\n' || number == 0) {
+    if (sscanf(text, "heddle ids: %19llu is the next%c", &number, &behind) != 2 || behind != '\n' ||
+        number == 0) {
         errno = 0;
         return fail(reservation, "ids", "is damaged; write the greatest id ever used, plus 1, into it");
     }
@@ -84,7 +85,8 @@ static int write_file(struct reservation *reservation, uint64_t next) {
     int fd = openat(folder, "ids.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return fail(reservation, "ids.new", strerror(errno));
-    bool good = dprintf(fd, "heddle ids: %llu is the next\n", (unsigned long long)next) > 0 && fdatasync(fd) == 0;
+    bool good =
+        dprintf(fd, "heddle ids: %llu is the next\n", (unsigned long long)next) > 0 && fdatasync(fd) == 0;
     int saved = errno;
     close(fd);
     errno = saved;
@@ -111,7 +113,9 @@ static int64_t reserve(void *arg) {
 
 static void adopt(struct ids *ids, const struct reservation *reservation) {
     if (reservation->first != ids->end)
-        ids->next = reservation->first; /* another service took ids in between: what was left of the block is skipped */
+        ids->next =
+            reservation
+                ->first; /* another service took ids in between: what was left of the block is skipped */
     ids->end = reservation->first + reservation->count;
     if (ids->block < BLOCK_MOST)
         ids->block = ids->block * 4 < BLOCK_MOST ? ids->block * 4 : BLOCK_MOST;
@@ -153,7 +157,7 @@ int ids_take(struct ids *ids, size_t count, uint64_t *first, char *error, size_t
     *first = ids->next;
     ids->next += count;
     if (ids->end - ids->next < ids->block / 2 && !ids->reserving_ahead) {
-        hd_spawn_options options = {.name = "ids", .detached = true};
+        hd_spawn_options options = {.name = "ids", .runtime = hd_runtime_current(), .detached = true};
         ids->reserving_ahead = hd_spawn_with(&options, reserve_ahead, ids) != NULL;
     }
     return 0;
@@ -170,7 +174,8 @@ bool ids_default_folder(char *folder, size_t bytes, char *error, size_t error_by
     else if (home && *home == '/')
         snprintf(folder, bytes, "%s/.local/state/heddle", home);
     else {
-        snprintf(error, error_bytes, "there is no folder for the state: HOME is not set (use --state FOLDER)");
+        snprintf(error, error_bytes,
+                 "there is no folder for the state: HOME is not set (use --state FOLDER)");
         return false;
     }
     return true;
@@ -223,8 +228,8 @@ struct ids *ids_open(const char *folder, char *error, size_t error_bytes) {
     struct ids *ids = open_folder(folder);
     if (!ids || ids->folder_fd < 0) {
         destroy(ids);
-        snprintf(error, error_bytes, "the state folder %s cannot be used: %s (choose another with --state)", folder,
-                 strerror(errno));
+        snprintf(error, error_bytes, "the state folder %s cannot be used: %s (choose another with --state)",
+                 folder, strerror(errno));
         return NULL;
     }
     struct reservation first = {.ids = ids, .count = BLOCK_LEAST};

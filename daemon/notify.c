@@ -11,9 +11,9 @@ enum { STATUS_MAX = 160 };
 static void put_status(const struct jobs *jobs, char text[STATUS_MAX]) {
     uint64_t waiting = jobs->counts[WIRE_QUEUED] + jobs->counts[WIRE_BLOCKED] + jobs->counts[WIRE_SCHEDULED] +
                        jobs->counts[WIRE_RETRYING];
-    snprintf(text, STATUS_MAX, "STATUS=%s%llu running, %llu waiting, %llu ended", jobs->draining ? "draining: " : "",
-             (unsigned long long)jobs->counts[WIRE_RUNNING], (unsigned long long)waiting,
-             (unsigned long long)jobs->finished);
+    snprintf(text, STATUS_MAX, "STATUS=%s%llu running, %llu waiting, %llu ended",
+             jobs->draining ? "draining: " : "", (unsigned long long)jobs->counts[WIRE_RUNNING],
+             (unsigned long long)waiting, (unsigned long long)jobs->finished);
 }
 
 void notify_ready(const struct jobs *jobs) {
@@ -57,7 +57,7 @@ static int64_t tell_status(void *arg) {
 }
 
 static void spawn(const char *name, hd_fn fn, void *arg) {
-    hd_spawn_options options = {.name = name, .detached = true};
+    hd_spawn_options options = {.name = name, .runtime = hd_runtime_current(), .detached = true};
     (void)!hd_spawn_with(&options, fn, arg);
 }
 

@@ -175,7 +175,7 @@ static void tidy(struct jobs *jobs) {
     if (jobs->peak_bytes - bytes < TRIM_BYTES)
         return;
     heap_shrink(&jobs->timers, jobs->live);
-    hd_spawn_options options = {.name = "trim", .detached = true};
+    hd_spawn_options options = {.name = "trim", .runtime = hd_runtime_current(), .detached = true};
     if (hd_spawn_with(&options, give_memory_back, NULL))
         jobs->peak_bytes = bytes;
 }

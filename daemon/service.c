@@ -124,7 +124,7 @@ static void on_stop_signal(struct service *service) {
     }
     log_info("stopping");
     notify_stopping();
-    hd_spawn_options options = {.name = "stop", .detached = true};
+    hd_spawn_options options = {.name = "stop", .runtime = service->control, .detached = true};
     service->stopping = hd_spawn_with(&options, stop, service) != NULL;
 }
 
@@ -146,9 +146,9 @@ static int64_t handle_signals(void *arg) {
 
 /* What systemd told this service is not for its jobs. */
 static bool is_private(const char *variable) {
-    static const char *const names[] = {"NOTIFY_SOCKET=",  "WATCHDOG_PID=",      "WATCHDOG_USEC=",
-                                        "JOURNAL_STREAM=", "RUNTIME_DIRECTORY=", "STATE_DIRECTORY=",
-                                        "INVOCATION_ID=",  "CONFIGURATION_DIRECTORY="};
+    static const char *const names[] = {
+        "NOTIFY_SOCKET=",     "WATCHDOG_PID=",    "WATCHDOG_USEC=", "JOURNAL_STREAM=",
+        "RUNTIME_DIRECTORY=", "STATE_DIRECTORY=", "INVOCATION_ID=", "CONFIGURATION_DIRECTORY="};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strncmp(variable, names[i], strlen(names[i])) == 0)
             return true;
@@ -239,17 +239,18 @@ static bool open_socket(struct service *service) {
     return true;
 }
 
-static hd_task *spawn(const char *name, hd_fn fn, void *arg) {
-    hd_spawn_options options = {.name = name};
+/* A root task: it stays when `begin` has ended. */
+static hd_task *spawn(struct service *service, const char *name, hd_fn fn, void *arg) {
+    hd_spawn_options options = {.name = name, .runtime = service->control};
     return hd_spawn_with(&options, fn, arg);
 }
 
 /* The first task of the control runtime: spawns the others, so that all of them are on its one loop. */
 static int64_t begin(void *arg) {
     struct service *service = arg;
-    service->scheduler = spawn("scheduler", jobs_schedule, service->jobs);
-    service->serving = spawn("server", server_run, service->server);
-    hd_spawn_options options = {.name = "signals", .detached = true};
+    service->scheduler = spawn(service, "scheduler", jobs_schedule, service->jobs);
+    service->serving = spawn(service, "server", server_run, service->server);
+    hd_spawn_options options = {.name = "signals", .runtime = service->control, .detached = true};
     bool handled = hd_spawn_with(&options, handle_signals, service) != NULL;
     if (!service->scheduler || !service->serving || !handled) {
         log_error("no memory to start with");
@@ -274,7 +275,7 @@ static bool start(struct service *service) {
 }
 
 static void destroy(struct service *service) {
-    server_close(service->server); /* 4 */
+    server_close(service->server);      /* 4 */
     hd_runtime_destroy(service->multi); /* 5 */
     hd_runtime_destroy(service->single);
     if (service->kinds)

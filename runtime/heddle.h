@@ -139,8 +139,8 @@ HD_API unsigned hd_runtime_loops(const hd_runtime *runtime);
 
 typedef struct hd_spawn_options {
     const char *name;    /* shown by inspection; must outlive the task (a literal); NULL: "task" */
-    hd_runtime *runtime; /* NULL: the caller's. Another one makes a root task there */
-    hd_scope *scope;     /* NULL: the caller's innermost scope; it must be open */
+    hd_runtime *runtime; /* NULL: the caller's. Given (also the caller's own): a root task there */
+    hd_scope *scope;     /* NULL: the caller's innermost one, or, with `runtime`, none; it must be open */
     uint64_t start_ns;   /* do not start before; a task that has not started has no stack; 0: at once */
     size_t stack_bytes;  /* 0: the runtime's */
     uint64_t tag;        /* shown by inspection; 0: the caller's */

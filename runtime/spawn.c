@@ -94,7 +94,7 @@ static int spawn_refusal(const hd_spawn_options *options, hd_runtime *runtime) {
 static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool keep, bool handle) {
     hd_task *self = hd_task_self();
     hd_runtime *runtime = options->runtime ? options->runtime : self ? self->runtime : NULL;
-    hd_scope *scope = options->scope ? options->scope : self && self->runtime == runtime ? self->inner : NULL;
+    hd_scope *scope = options->scope ? options->scope : options->runtime ? NULL : self ? self->inner : NULL;
     int refusal = spawn_refusal(options, runtime);
     if (refusal == 0 && !scope)
         refusal = hd_gate_enter(&runtime->gate);

@@ -233,22 +233,14 @@ static int64_t driver_main(void *arg) {
     return 0;
 }
 
-/* On a pool thread. */
-static int64_t spawn_driver(void *arg) {
-    http_driver *self = arg;
-    hd_spawn_options options = {
-        .name = "http-driver", .runtime = self->runtime, .stack_bytes = STACK_BYTES, .detached = true};
-    return hd_spawn_with(&options, driver_main, self) ? 0 : -errno;
-}
-
 /* Nobody else runs it: its transfers are ended here, in its place. */
 void http_driver_start(http_driver *self) {
-    hd_shield_begin();
-    int64_t code = hd_blocking(HD_POOL_USER, spawn_driver, self);
-    hd_shield_end();
-    if (!code)
+    hd_spawn_options options = {
+        .name = "http-driver", .runtime = self->runtime, .stack_bytes = STACK_BYTES, .detached = true};
+    if (hd_spawn_with(&options, driver_main, self))
         return;
+    int code = -errno;
     do {
-        stop_all(self, (int)code);
+        stop_all(self, code);
     } while (goes_on(self));
 }
