@@ -156,7 +156,9 @@ hd_fiber *hd_fiber_get(hd_fiber_cache *cache, int stack_class, hd_task *task) {
         if (!fiber)
             return NULL;
     }
-    for (int i = 0; i < HD_PHASES; i++) /* relaxed: read under the task's sequence [Q1] */
+    atomic_thread_fence(
+        memory_order_release);          /* its last task's sequence has moved before these change [Q1] */
+    for (int i = 0; i < HD_PHASES; i++) /* relaxed: read under the task's sequence */
         atomic_store_explicit(&fiber->phases_ns[i], 0, memory_order_relaxed);
     fiber->task = task;
     return fiber;
