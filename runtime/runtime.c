@@ -5,12 +5,14 @@
  *   2. those that are there end by themselves, or are cancelled at the deadline; every other task belongs to a scope that
  *      ends before its root task does
  *   3. workers are told to stop, leave their loops, and are joined
- *   4. the pool's threads are joined: no task is left that could have calls there
+ *   4. the pool's threads are joined: no task is left that could have calls there; other threads that have just woken
+ *      one of the last tasks are let go
  *   5. loops, descriptor sets, fibers and stacks are freed */
 #include "pool.h"
 #include "sys.h"
 #include "worker.h"
 
+#include <sched.h>
 #include <semaphore.h>
 #include <string.h>
 
@@ -62,7 +64,9 @@ static void stop(hd_runtime *runtime, uint32_t started) {
         hd_loop_kick(runtime->workers[i].loop);
     for (uint32_t i = 0; i < started; i++)
         pthread_join(runtime->workers[i].thread, NULL);
-    hd_pool_destroy(runtime->pool);        /* 4. */
+    hd_pool_destroy(runtime->pool);                                        /* 4. */
+    while (atomic_load_explicit(&runtime->visitors, memory_order_acquire)) /* [V1] */
+        sched_yield();                     /* some instructions, and a write to an eventfd */
     free_workers(runtime, runtime->loops); /* 5. */
     hd_depot_fini(&runtime->depot);
     hd_gate_fini(&runtime->gate);

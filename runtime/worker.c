@@ -121,12 +121,18 @@ static void push_from_outside(hd_task *task) {
 
 void hd_worker_queue_spawned(hd_task *task) {
     hd_worker *self = own_worker(task);
+    hd_runtime *runtime = task->runtime;
+    /* As soon as it is queued, the task may end, and its runtime with it, while the rest is still to be done here. */
+    if (!self) /* relaxed: comes before the end of the runtime by way of the task */
+        atomic_fetch_add_explicit(&runtime->visitors, 1, memory_order_relaxed);
     if (task->pinned)
         push_pinned(task);
     else if (self)
         push_local(self, task);
     else
         push_from_outside(task);
+    if (!self) /* release: all this comes before the end of the runtime [V1] */
+        atomic_fetch_sub_explicit(&runtime->visitors, 1, memory_order_release);
 }
 
 void hd_worker_queue_woken(hd_task *task) {

@@ -89,6 +89,7 @@ struct hd_runtime {
     hd_depot depot;
     _Atomic uint32_t spinning;    /* workers that spin: at most one */
     _Atomic uint32_t next_worker; /* for timers and pinned tasks from outside, in turn */
+    _Atomic uint32_t visitors;    /* other threads that are queueing a task here */
     _Atomic bool cancelling;      /* root tasks that slip in at the last moment are cancelled */
     _Atomic bool stopping;        /* workers leave their loops */
 };
