@@ -24,8 +24,8 @@ void api_fini(struct api *api) {
     keys_fini(&api->keys);
 }
 
-void api_answer(struct api *api, const struct caller *caller, const wire_request *request, struct arena *arena,
-                wire_reply *reply) {
+void api_answer(struct api *api, const struct caller *caller, const wire_request *request,
+                struct arena *arena, wire_reply *reply) {
     struct call call = {
         .api = api, .jobs = api->jobs, .caller = *caller, .request = request, .arena = arena, .reply = reply};
     *reply = (wire_reply){.version = WIRE_VERSION, .error = "", .verb = request->verb};
@@ -47,7 +47,8 @@ void call_fail(struct call *call, wire_code code, const char *format, ...) {
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    *call->reply = (wire_reply){.version = WIRE_VERSION, .code = code, .error = arena_copy(call->arena, text)};
+    *call->reply =
+        (wire_reply){.version = WIRE_VERSION, .code = code, .error = arena_copy(call->arena, text)};
 }
 
 void call_no_memory(struct call *call) {
@@ -70,7 +71,8 @@ struct job *call_job(struct call *call, uint64_t id) {
         call_fail(call, WIRE_DENIED, "job %llu belongs to another user", (unsigned long long)id);
     else if (table_tombstone(&call->jobs->table, id, &stone) &&
              jobs_allow(call->jobs, call->caller.uid, stone.uid))
-        call_fail(call, WIRE_NOT_FOUND, "job %llu (%s) ended too long ago: the last %llu ended jobs are kept (history)",
+        call_fail(call, WIRE_NOT_FOUND,
+                  "job %llu (%s) ended too long ago: the last %llu ended jobs are kept (history)",
                   (unsigned long long)id, wire_state_name((wire_state)stone.state),
                   (unsigned long long)call->jobs->config->history);
     else
@@ -129,7 +131,8 @@ void handle_drain(struct call *call) {
     struct jobs *jobs = call->jobs;
     uint64_t timeout = call->request->u.drain.timeout_ns;
     if (call->caller.uid != 0 && call->caller.uid != jobs->service_uid) {
-        call_fail(call, WIRE_DENIED, "only root and user %u, whose service this is, may drain it", jobs->service_uid);
+        call_fail(call, WIRE_DENIED, "only root and user %u, whose service this is, may drain it",
+                  jobs->service_uid);
         return;
     }
     int result = drain_begin(jobs, hd_after(timeout ? timeout : jobs->config->drain_timeout));

@@ -31,8 +31,8 @@ void api_fini(struct api *api);
 
 /* Answers. `reply` is filled in; what it points to lies in the arena, or is constant. Cancelled while it waits, it answers
  * that the service is stopping. */
-void api_answer(struct api *api, const struct caller *caller, const wire_request *request, struct arena *arena,
-                wire_reply *reply);
+void api_answer(struct api *api, const struct caller *caller, const wire_request *request,
+                struct arena *arena, wire_reply *reply);
 
 /* The connection is gone. */
 void api_client_gone(struct api *api, uint64_t client);

@@ -73,7 +73,7 @@ wire_job_info call_job_info(struct call *call, const struct job *job, bool whole
     };
     add_times(job, &info);
     if (job->run)
-        info.pid = atomic_load_explicit(&job->run->pid, memory_order_relaxed); /* see run_set_pid */
+        info.pid = atomic_load_explicit(&job->run->pid, memory_order_relaxed);        /* see run_set_pid */
     struct output *output = atomic_load_explicit(&job->output, memory_order_acquire); /* [O1], output.c */
     if (output)
         output_counts(output, &info.output_bytes, &info.output_dropped);
@@ -91,15 +91,16 @@ struct listing {
 
 static bool add_row(struct listing *listing, const struct job *job) {
     wire_reply *reply = listing->call->reply;
-    wire_job_info *rows =
-        arena_grow(listing->call->arena, reply->u.list.jobs, reply->u.list.count, &listing->room, sizeof *rows);
+    wire_job_info *rows = arena_grow(listing->call->arena, reply->u.list.jobs, reply->u.list.count,
+                                     &listing->room, sizeof *rows);
     if (!rows)
         return false;
     reply->u.list.jobs = rows;
     wire_job_info *row = &rows[reply->u.list.count++];
     *row = call_job_info(listing->call, job, false);
     listing->bytes += 120 + call_text_bytes(row->outcome.error) + call_text_bytes(row->why) +
-                      call_text_bytes(row->name) + call_text_bytes(row->group) + call_text_bytes(row->summary);
+                      call_text_bytes(row->name) + call_text_bytes(row->group) +
+                      call_text_bytes(row->summary);
     return true;
 }
 
@@ -130,7 +131,8 @@ static int list_newest(struct listing *listing, const struct selection *selectio
     struct pace slice = {0};
     wire_reply *reply = listing->call->reply;
     uint64_t id = UINT64_MAX, after = listing->call->request->u.list.after_id;
-    for (struct job *job; !is_full(listing) && (job = selection_previous(selection, id)) && job->id > after;) {
+    for (struct job *job;
+         !is_full(listing) && (job = selection_previous(selection, id)) && job->id > after;) {
         if (!add_row(listing, job))
             return HD_ENOMEM;
         id = job->id;

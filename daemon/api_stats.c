@@ -24,13 +24,24 @@ static void add_loops(struct call *call, hd_runtime *runtime, wire_runtime_stats
         hd_loop_stats from;
         hd_runtime_loop_stats(runtime, loop, &from);
         row->loops[row->loop_count++] = (wire_loop_stats){
-            .tasks_spawned = from.tasks_spawned, .tasks_ended = from.tasks_ended, .switches = from.switches,
-            .yields = from.yields,               .steals = from.steals,           .tasks_stolen = from.tasks_stolen,
-            .overflows = from.overflows,         .from_injector = from.from_injector,
-            .parks = from.parks,                 .spins = from.spins,             .spin_hits = from.spin_hits,
-            .wakes_sent = from.wakes_sent,       .timers_fired = from.timers_fired,
-            .fd_events = from.fd_events,         .busy_ns = from.busy_ns,         .idle_ns = from.idle_ns,
-            .queued = from.queued,               .parked = from.parked,
+            .tasks_spawned = from.tasks_spawned,
+            .tasks_ended = from.tasks_ended,
+            .switches = from.switches,
+            .yields = from.yields,
+            .steals = from.steals,
+            .tasks_stolen = from.tasks_stolen,
+            .overflows = from.overflows,
+            .from_injector = from.from_injector,
+            .parks = from.parks,
+            .spins = from.spins,
+            .spin_hits = from.spin_hits,
+            .wakes_sent = from.wakes_sent,
+            .timers_fired = from.timers_fired,
+            .fd_events = from.fd_events,
+            .busy_ns = from.busy_ns,
+            .idle_ns = from.idle_ns,
+            .queued = from.queued,
+            .parked = from.parked,
         };
     }
 }
@@ -83,10 +94,11 @@ static void add_groups(struct call *call) {
                 continue;
             if (reply->u.stats.group_count == GROUPS_MOST)
                 return;
-            rows[reply->u.stats.group_count++] = (wire_group_stats){.name = arena_copy(call->arena, group->name),
-                                                                    .parallel = group->parallel,
-                                                                    .running = group->running,
-                                                                    .queued = group->queued};
+            rows[reply->u.stats.group_count++] =
+                (wire_group_stats){.name = arena_copy(call->arena, group->name),
+                                   .parallel = group->parallel,
+                                   .running = group->running,
+                                   .queued = group->queued};
         }
 }
 

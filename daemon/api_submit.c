@@ -16,7 +16,8 @@ static bool check_dependencies(struct call *call, const wire_job *spec, char *er
         if (known && jobs_allow(jobs, call->caller.uid, job ? job->uid : stone.uid))
             continue;
         *code = known ? WIRE_DENIED : WIRE_NOT_FOUND;
-        snprintf(error, ERROR_MAX, known ? "after: job %llu belongs to another user" : "after: there is no job %llu",
+        snprintf(error, ERROR_MAX,
+                 known ? "after: job %llu belongs to another user" : "after: there is no job %llu",
                  (unsigned long long)id);
         return false;
     }
@@ -157,7 +158,8 @@ static struct key_entry *find_done(struct call *call, int *result) {
     struct keys *keys = &call->api->keys;
     struct key_entry *entry;
     *result = 0;
-    while ((entry = keys_find(keys, call->caller.uid, call->request->u.submit.key)) && !entry->first_id && !*result) {
+    while ((entry = keys_find(keys, call->caller.uid, call->request->u.submit.key)) && !entry->first_id &&
+           !*result) {
         hd_event_clear(keys->changed);
         *result = hd_event_wait(keys->changed, HD_NEVER);
     }

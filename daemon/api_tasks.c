@@ -39,7 +39,8 @@ static void cut(struct looking *looking) {
 
 static bool visit(const hd_task_info *info, void *arg) {
     struct looking *looking = arg;
-    if (info->id <= looking->after_id || (looking->job && info->tag != looking->job) || info->state == HD_TASK_DONE)
+    if (info->id <= looking->after_id || (looking->job && info->tag != looking->job) ||
+        info->state == HD_TASK_DONE)
         return true;
     looking->found[looking->count++] = (struct found){.info = *info, .runtime = looking->runtime};
     if (looking->count == 2 * ROWS_MOST)

@@ -30,9 +30,9 @@ struct key {
 };
 
 #define AT(field) offsetof(struct config, field)
-#define BILLION 1000000000ull
-#define TEBIBYTE (1ull << 40)
-#define CENTURY (100ull * 365 * 86400 * BILLION)
+#define BILLION   1000000000ull
+#define TEBIBYTE  (1ull << 40)
+#define CENTURY   (100ull * 365 * 86400 * BILLION)
 
 static const struct key keys[] = {
     {"listen", STRING, AT(listen), "", 0, 0, false},
@@ -143,8 +143,8 @@ static bool set(struct config *config, const struct key *key, const char *text, 
         char least[32], most[32];
         put_number(key->type, key->least, least, sizeof least);
         put_number(key->type, key->most, most, sizeof most);
-        snprintf(error, CONFIG_ERROR_MAX, "%s: %.*s is out of range (%s to %s)", key->name, WORD_MAX, text, least,
-                 most);
+        snprintf(error, CONFIG_ERROR_MAX, "%s: %.*s is out of range (%s to %s)", key->name, WORD_MAX, text,
+                 least, most);
         return false;
     }
     *number_at(config, key) = number;
@@ -196,7 +196,8 @@ static void say_unknown(const char *name, char *error) {
     if (nearest)
         snprintf(error, CONFIG_ERROR_MAX, "unknown key \"%.*s\" (is it %s?)", WORD_MAX, name, nearest->name);
     else
-        snprintf(error, CONFIG_ERROR_MAX, "unknown key \"%.*s\" (heddled --help lists the keys)", WORD_MAX, name);
+        snprintf(error, CONFIG_ERROR_MAX, "unknown key \"%.*s\" (heddled --help lists the keys)", WORD_MAX,
+                 name);
 }
 
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
@@ -204,7 +205,7 @@ static void say_unknown(const char *name, char *error) {
 /* Keeps the first message, with its place in front. */
 static void complain(int line, const char *text) {
     if (!*loading.error)
-        snprintf(loading.error, CONFIG_ERROR_MAX, "%s:%d: %s", loading.name, line, text);
+        snprintf(loading.error, CONFIG_ERROR_MAX, "%.200s:%d: %.290s", loading.name, line, text);
 }
 
 static int on_value(cfg_t *parser, cfg_opt_t *option, const char *value, void *result) {

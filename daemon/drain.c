@@ -3,6 +3,7 @@
 #include "drain.h"
 
 #include "pace.h"
+#include "spawn.h"
 
 #include <stdlib.h>
 
@@ -59,8 +60,7 @@ int drain_begin(struct jobs *jobs, uint64_t deadline_ns) {
         return HD_ENOMEM;
     *drain = (struct drain){.jobs = jobs, .deadline_ns = deadline_ns};
     jobs->draining = true;
-    hd_spawn_options options = {.name = "drain", .runtime = hd_runtime_current(), .detached = true};
-    if (hd_spawn_with(&options, drain_until, drain))
+    if (spawn_detached("drain", drain_until, drain))
         return 0;
     free(drain);
     return -errno;

@@ -18,13 +18,14 @@ struct call {
 
 typedef void handler(struct call *call);
 
-handler handle_ping, handle_submit, handle_wait, handle_events, handle_list, handle_show, handle_logs, handle_cancel,
-    handle_tasks, handle_stats, handle_drain;
+handler handle_ping, handle_submit, handle_wait, handle_events, handle_list, handle_show, handle_logs,
+    handle_cancel, handle_tasks, handle_stats, handle_drain;
 
 enum { ERROR_MAX = 512 };
 
 /* The reply is an error. */
-void call_fail(struct call *call, wire_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void call_fail(struct call *call, wire_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void call_no_memory(struct call *call);
 
 /* An await returned `result`, not 0: the service is stopping, or something is wrong with it. */

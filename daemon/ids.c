@@ -6,6 +6,7 @@
 #include "ids.h"
 
 #include "log.h"
+#include "spawn.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -156,10 +157,8 @@ int ids_take(struct ids *ids, size_t count, uint64_t *first, char *error, size_t
     }
     *first = ids->next;
     ids->next += count;
-    if (ids->end - ids->next < ids->block / 2 && !ids->reserving_ahead) {
-        hd_spawn_options options = {.name = "ids", .runtime = hd_runtime_current(), .detached = true};
-        ids->reserving_ahead = hd_spawn_with(&options, reserve_ahead, ids) != NULL;
-    }
+    if (ids->end - ids->next < ids->block / 2 && !ids->reserving_ahead)
+        ids->reserving_ahead = spawn_detached("ids", reserve_ahead, ids);
     return 0;
 }
 

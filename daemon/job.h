@@ -62,12 +62,12 @@ struct job {
     uint32_t pins;  /* requests and followers that hold it */
 
     struct group *group;
-    struct run *run;       /* the attempt, while running */
+    struct run *run;                 /* the attempt, while running */
     _Atomic(struct output *) output; /* NULL: none yet; see output_at */
-    char *error;           /* NULL: none */
-    struct links dependents; /* edges of others */
-    struct links watches;    /* of requests that wait for its end */
-    struct edge *edges;      /* spec.after_count of its own */
+    char *error;                     /* NULL: none */
+    struct links dependents;         /* edges of others */
+    struct links watches;            /* of requests that wait for its end */
+    struct edge *edges;              /* spec.after_count of its own */
 
     uint64_t due_ns;   /* of its timer: start, next attempt, or timeout */
     uint64_t ready_ns; /* since when nothing but a turn was missing: submission or the delay's end */

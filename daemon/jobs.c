@@ -119,7 +119,8 @@ wire_code jobs_reserve(struct jobs *jobs, uint32_t uid, size_t count, size_t byt
         return WIRE_INTERNAL;
     }
     if (jobs->live + count > config->queue_max) {
-        snprintf(error, error_bytes, "the queue is full: %llu jobs have not ended, %zu more exceed queue_max = %llu",
+        snprintf(error, error_bytes,
+                 "the queue is full: %llu jobs have not ended, %zu more exceed queue_max = %llu",
                  (unsigned long long)jobs->live, count, (unsigned long long)config->queue_max);
         return refuse(jobs, count);
     }
@@ -130,7 +131,8 @@ wire_code jobs_reserve(struct jobs *jobs, uint32_t uid, size_t count, size_t byt
         return refuse(jobs, count);
     }
     if (jobs->live_bytes + bytes > config->job_bytes_max) {
-        snprintf(error, error_bytes, "the jobs that have not ended take %llu bytes, %zu more exceed job_bytes_max = %llu",
+        snprintf(error, error_bytes,
+                 "the jobs that have not ended take %llu bytes, %zu more exceed job_bytes_max = %llu",
                  (unsigned long long)jobs->live_bytes, bytes, (unsigned long long)config->job_bytes_max);
         return refuse(jobs, count);
     }
@@ -237,7 +239,8 @@ void jobs_move(struct jobs *jobs, struct job *job, wire_state to) {
     enter_state(jobs, job);
 }
 
-void jobs_end(struct jobs *jobs, struct job *job, wire_state to, uint8_t exit_code, uint8_t signal, char *error) {
+void jobs_end(struct jobs *jobs, struct job *job, wire_state to, uint8_t exit_code, uint8_t signal,
+              char *error) {
     free(job->error);
     job->error = error;
     job->exit_code = exit_code;

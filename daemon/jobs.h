@@ -60,10 +60,10 @@ struct jobs {
     uint32_t running[LANES];
     struct links released; /* edges whose dependency has ended */
     struct links readers;
-    struct run *settling;   /* ended attempts that were taken from the list */
-    uint64_t peak_bytes;    /* the most that was kept since memory was last given back */
-    hd_event *work;         /* wakes the scheduler */
-    hd_event *idle;         /* set while no job is live */
+    struct run *settling; /* ended attempts that were taken from the list */
+    uint64_t peak_bytes;  /* the most that was kept since memory was last given back */
+    hd_event *work;       /* wakes the scheduler */
+    hd_event *idle;       /* set while no job is live */
     bool draining;
     uint64_t drained_hard; /* jobs that draining had to cancel */
 };
@@ -86,7 +86,8 @@ bool jobs_allow(const struct jobs *jobs, uint32_t uid, uint32_t owner);
 
 /* Reserves room for jobs of `uid` that need so many bytes, within all limits. WIRE_OK, or the code and a message that
  * names the limit. */
-wire_code jobs_reserve(struct jobs *jobs, uint32_t uid, size_t count, size_t bytes, char *error, size_t error_bytes);
+wire_code jobs_reserve(struct jobs *jobs, uint32_t uid, size_t count, size_t bytes, char *error,
+                       size_t error_bytes);
 void jobs_unreserve(struct jobs *jobs, uint32_t uid, size_t count, size_t bytes);
 
 /* A record with its group, within what was reserved. NULL: no memory. jobs_discard undoes it before it is added. */
@@ -125,7 +126,8 @@ void jobs_unfollow_all(struct jobs *jobs, uint64_t client);
 void jobs_move(struct jobs *jobs, struct job *job, wire_state to);
 
 /* Moves to an end. Takes `error` (malloc'ed, or NULL). */
-void jobs_end(struct jobs *jobs, struct job *job, wire_state to, uint8_t exit_code, uint8_t signal, char *error);
+void jobs_end(struct jobs *jobs, struct job *job, wire_state to, uint8_t exit_code, uint8_t signal,
+              char *error);
 
 /* The delay or backoff is over. */
 void jobs_ready(struct jobs *jobs, struct job *job);

@@ -44,8 +44,8 @@ static bool to_journal(void) {
     unsigned long long device, inode;
     struct stat status;
     const char *stream = getenv("JOURNAL_STREAM");
-    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
-           status.st_dev == device && status.st_ino == inode;
+    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device && status.st_ino == inode;
 }
 
 static void say(enum log_level level, const char *format, va_list list) {
@@ -67,12 +67,12 @@ static void say(enum log_level level, const char *format, va_list list) {
     }
 }
 
-#define LOG_FUNCTION(name, level)                                                                                      \
-    void name(const char *format, ...) {                                                                               \
-        va_list list;                                                                                                  \
-        va_start(list, format);                                                                                        \
-        say(level, format, list);                                                                                      \
-        va_end(list);                                                                                                  \
+#define LOG_FUNCTION(name, level)        \
+    void name(const char *format, ...) { \
+        va_list list;                    \
+        va_start(list, format);          \
+        say(level, format, list);        \
+        va_end(list);                    \
     }
 
 LOG_FUNCTION(log_error, LOG_ERRORS)

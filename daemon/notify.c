@@ -2,6 +2,8 @@
  * jobs' events, at most once a second: when nothing happens nothing wakes up. */
 #include "notify.h"
 
+#include "spawn.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
@@ -56,17 +58,12 @@ static int64_t tell_status(void *arg) {
     return result;
 }
 
-static void spawn(const char *name, hd_fn fn, void *arg) {
-    hd_spawn_options options = {.name = name, .runtime = hd_runtime_current(), .detached = true};
-    (void)!hd_spawn_with(&options, fn, arg);
-}
-
 void notify_start(struct jobs *jobs) {
     uint64_t *interval = malloc(sizeof *interval);
     if (interval && sd_watchdog_enabled(0, interval) > 0)
-        spawn("watchdog", feed_watchdog, interval);
+        (void)spawn_detached("watchdog", feed_watchdog, interval);
     else
         free(interval);
     if (getenv("NOTIFY_SOCKET"))
-        spawn("status", tell_status, jobs);
+        (void)spawn_detached("status", tell_status, jobs);
 }

@@ -9,11 +9,16 @@
 enum { CONFIG = 'c', LISTEN = 'l', SET = 's', HELP = 'h', VERSION = 'V', STATE = 1000, LOOPS, LEVEL, CHECK };
 
 static const struct option longs[] = {
-    {"config", required_argument, NULL, CONFIG},    {"listen", required_argument, NULL, LISTEN},
-    {"state", required_argument, NULL, STATE},      {"multi-loops", required_argument, NULL, LOOPS},
-    {"log-level", required_argument, NULL, LEVEL},  {"set", required_argument, NULL, SET},
-    {"check-config", no_argument, NULL, CHECK},     {"version", no_argument, NULL, VERSION},
-    {"help", no_argument, NULL, HELP},              {0},
+    {"config", required_argument, NULL, CONFIG},
+    {"listen", required_argument, NULL, LISTEN},
+    {"state", required_argument, NULL, STATE},
+    {"multi-loops", required_argument, NULL, LOOPS},
+    {"log-level", required_argument, NULL, LEVEL},
+    {"set", required_argument, NULL, SET},
+    {"check-config", no_argument, NULL, CHECK},
+    {"version", no_argument, NULL, VERSION},
+    {"help", no_argument, NULL, HELP},
+    {0},
 };
 
 static const char help[] =

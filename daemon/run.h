@@ -15,8 +15,8 @@ struct run {
     /* constant while it runs */
     const wire_job *spec;
     const kind *kind;
-    const char *cwd;   /* NULL: the service's own */
-    const char **env;  /* NULL: the service's own */
+    const char *cwd;                  /* NULL: the service's own */
+    const char **env;                 /* NULL: the service's own */
     _Atomic(struct output *) *output; /* the job's place for it */
     struct run_list *list;
 

@@ -4,6 +4,7 @@
 
 #include "log.h"
 #include "pace.h"
+#include "spawn.h"
 #include "text.h"
 
 #include <malloc.h>
@@ -175,8 +176,7 @@ static void tidy(struct jobs *jobs) {
     if (jobs->peak_bytes - bytes < TRIM_BYTES)
         return;
     heap_shrink(&jobs->timers, jobs->live);
-    hd_spawn_options options = {.name = "trim", .runtime = hd_runtime_current(), .detached = true};
-    if (hd_spawn_with(&options, give_memory_back, NULL))
+    if (spawn_detached("trim", give_memory_back, NULL))
         jobs->peak_bytes = bytes;
 }
 

@@ -25,10 +25,12 @@ static void merge(struct selection *selection) {
     selection->count = used;
 }
 
-bool selection_init(struct selection *selection, const struct jobs *jobs, const wire_selector *selector, uint32_t uid,
-                    struct arena *arena) {
-    bool others = *selector->group || *selector->label || *selector->name || selector->states || selector->kind;
-    *selection = (struct selection){.jobs = jobs, .selector = selector, .uid = uid, .count = selector->range_count};
+bool selection_init(struct selection *selection, const struct jobs *jobs, const wire_selector *selector,
+                    uint32_t uid, struct arena *arena) {
+    bool others =
+        *selector->group || *selector->label || *selector->name || selector->states || selector->kind;
+    *selection =
+        (struct selection){.jobs = jobs, .selector = selector, .uid = uid, .count = selector->range_count};
     selection->nothing = !selector->all && !others && !selection->count;
     size_t count = selection->count ? selection->count : 1;
     selection->ranges = arena_alloc(arena, count * sizeof *selection->ranges);
@@ -155,7 +157,8 @@ uint64_t selection_next_remembered(const struct selection *selection, uint64_t i
     for (size_t at = range_at(selection, id + 1); at < selection->count; at++) {
         const wire_range *range = &selection->ranges[at];
         uint64_t from = range->first > id + 1 ? range->first - 1 : id;
-        for (uint64_t next; (next = table_next_tombstone(table, from, stone)) && next <= range->last; from = next)
+        for (uint64_t next; (next = table_next_tombstone(table, from, stone)) && next <= range->last;
+             from = next)
             if (jobs_allow(selection->jobs, selection->uid, stone->uid) &&
                 (!selector->states || selector->states & 1u << stone->state))
                 return next;

@@ -14,8 +14,8 @@ struct selection {
 };
 
 /* False: no memory. */
-bool selection_init(struct selection *selection, const struct jobs *jobs, const wire_selector *selector, uint32_t uid,
-                    struct arena *arena);
+bool selection_init(struct selection *selection, const struct jobs *jobs, const wire_selector *selector,
+                    uint32_t uid, struct arena *arena);
 
 /* WIRE_OK if each single id ("12", not "10-20") is of a job that the user may see, kept or remembered; else
  * WIRE_NOT_FOUND or WIRE_DENIED, and a message that names it. */

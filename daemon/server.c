@@ -15,6 +15,7 @@
 #include "links.h"
 #include "log.h"
 #include "socket_path.h"
+#include "spawn.h"
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
@@ -25,11 +26,11 @@
 
 enum {
     BUCKETS = 256,
-    HEADER_MAX = 64,             /* pipe, at most 8 hops, request */
-    INBOX_MESSAGES = 256,        /* then nothing more is received for now */
+    HEADER_MAX = 64,      /* pipe, at most 8 hops, request */
+    INBOX_MESSAGES = 256, /* then nothing more is received for now */
     INBOX_BYTES = 16 << 20,
     SEND_QUEUE = 1024,
-    LARGE = 32 << 10,            /* bytes: decoded and encoded on the pool, and few at a time */
+    LARGE = 32 << 10, /* bytes: decoded and encoded on the pool, and few at a time */
     LARGE_AT_ONCE = 4,
 };
 
@@ -75,7 +76,7 @@ struct server {
     bool armed, closing;
 
     hd_event *arrived;
-    hd_event *none_left;    /* control runtime, from here on */
+    hd_event *none_left; /* control runtime, from here on */
     hd_semaphore *large;
     struct links requests;
     uint64_t request_count;
@@ -138,11 +139,11 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg) {
 static bool take_in(struct server *server, nng_msg *message) {
     struct client *client = *find_client(server, (uint32_t)nng_pipe_id(nng_msg_get_pipe(message)));
     size_t header_bytes = nng_msg_header_len(message);
-    struct request *request =
-        client && header_bytes <= HEADER_MAX ? calloc(1, sizeof *request) : NULL;
+    struct request *request = client && header_bytes <= HEADER_MAX ? calloc(1, sizeof *request) : NULL;
     if (!request)
         return false;
-    *request = (struct request){.server = server, .client = client, .message = message, .header_bytes = header_bytes};
+    *request = (struct request){
+        .server = server, .client = client, .message = message, .header_bytes = header_bytes};
     request->caller = (struct caller){.uid = client->uid, .client = client->number};
     memcpy(request->header, nng_msg_header(message), header_bytes);
     links_init(&request->of_client);
@@ -337,7 +338,8 @@ static const char *limit_reached(const struct request *request, char *text, size
     const struct server *server = request->server;
     const struct config *config = server->config;
     if (server->request_count >= config->requests_max)
-        snprintf(text, bytes, "requests_max = %llu requests are in progress", (unsigned long long)config->requests_max);
+        snprintf(text, bytes, "requests_max = %llu requests are in progress",
+                 (unsigned long long)config->requests_max);
     else if (request->client->count >= config->requests_per_client_max)
         snprintf(text, bytes, "requests_per_client_max = %llu requests of this client are in progress",
                  (unsigned long long)config->requests_per_client_max);
@@ -369,8 +371,7 @@ static void begin(struct request *request) {
     request->client->count++;
     server->api->requests = ++server->request_count;
     hd_event_clear(server->none_left);
-    hd_spawn_options options = {.name = "request"};
-    request->task = hd_spawn_with(&options, serve, request);
+    request->task = spawn_root("request", serve, request);
     if (!request->task) {
         refuse(request, WIRE_INTERNAL, "the service has no memory left");
         finish(request);

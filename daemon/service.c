@@ -15,6 +15,7 @@
 #include "notify.h"
 #include "server.h"
 #include "socket_path.h"
+#include "spawn.h"
 
 #include <semaphore.h>
 #include <signal.h>
@@ -124,8 +125,7 @@ static void on_stop_signal(struct service *service) {
     }
     log_info("stopping");
     notify_stopping();
-    hd_spawn_options options = {.name = "stop", .runtime = service->control, .detached = true};
-    service->stopping = hd_spawn_with(&options, stop, service) != NULL;
+    service->stopping = spawn_detached("stop", stop, service);
 }
 
 static int64_t handle_signals(void *arg) {
@@ -239,19 +239,12 @@ static bool open_socket(struct service *service) {
     return true;
 }
 
-/* A root task: it stays when `begin` has ended. */
-static hd_task *spawn(struct service *service, const char *name, hd_fn fn, void *arg) {
-    hd_spawn_options options = {.name = name, .runtime = service->control};
-    return hd_spawn_with(&options, fn, arg);
-}
-
 /* The first task of the control runtime: spawns the others, so that all of them are on its one loop. */
 static int64_t begin(void *arg) {
     struct service *service = arg;
-    service->scheduler = spawn(service, "scheduler", jobs_schedule, service->jobs);
-    service->serving = spawn(service, "server", server_run, service->server);
-    hd_spawn_options options = {.name = "signals", .runtime = service->control, .detached = true};
-    bool handled = hd_spawn_with(&options, handle_signals, service) != NULL;
+    service->scheduler = spawn_root("scheduler", jobs_schedule, service->jobs);
+    service->serving = spawn_root("server", server_run, service->server);
+    bool handled = spawn_detached("signals", handle_signals, service);
     if (!service->scheduler || !service->serving || !handled) {
         log_error("no memory to start with");
         sem_post(&service->stopped);

@@ -25,8 +25,9 @@ bool socket_default_url(char *url, size_t bytes, char *error, size_t error_bytes
     else if (geteuid() == 0)
         snprintf(folder, sizeof folder, "/run/heddle");
     else {
-        snprintf(error, error_bytes, "there is no folder for the socket: neither RUNTIME_DIRECTORY nor "
-                                     "XDG_RUNTIME_DIR is set (use --listen ipc:///PATH)");
+        snprintf(error, error_bytes,
+                 "there is no folder for the socket: neither RUNTIME_DIRECTORY nor "
+                 "XDG_RUNTIME_DIR is set (use --listen ipc:///PATH)");
         return false;
     }
     if (mkdir(folder, 0750) < 0 && errno != EEXIST) {
@@ -39,13 +40,13 @@ bool socket_default_url(char *url, size_t bytes, char *error, size_t error_bytes
 
 const char *socket_path(const char *url, char *error, size_t error_bytes) {
     if (strncmp(url, "ipc:///", 7) != 0) {
-        snprintf(error, error_bytes, "listen: \"%.100s\" is not a local socket (try ipc:///run/heddle/heddle.sock)",
-                 url);
+        snprintf(error, error_bytes,
+                 "listen: \"%.100s\" is not a local socket (try ipc:///run/heddle/heddle.sock)", url);
         return NULL;
     }
     if (strlen(url + 6) > SOCKET_PATH_MAX - 5 || url[strlen(url) - 1] == '/') {
-        snprintf(error, error_bytes, "listen: \"%.150s\" is not the path of a socket (at most %d bytes)", url + 6,
-                 SOCKET_PATH_MAX - 5);
+        snprintf(error, error_bytes, "listen: \"%.150s\" is not the path of a socket (at most %d bytes)",
+                 url + 6, SOCKET_PATH_MAX - 5);
         return NULL;
     }
     return url + 6;
@@ -71,7 +72,8 @@ static void say_locked(struct socket_lock *lock, const char *path, char *error, 
     char pid[16] = "";
     ssize_t got = pread(lock->fd, pid, sizeof pid - 1, 0);
     pid[got > 0 ? strspn(pid, "0123456789") : 0] = 0;
-    snprintf(error, error_bytes, "another heddled%s%s%s serves %s already (stop it, or choose another --listen)",
+    snprintf(error, error_bytes,
+             "another heddled%s%s%s serves %s already (stop it, or choose another --listen)",
              *pid ? " (pid " : "", pid, *pid ? ")" : "", path);
 }
 
@@ -91,8 +93,8 @@ bool socket_lock(struct socket_lock *lock, const char *path, char *error, size_t
         return false;
     }
     if (lstat(path, &there) == 0 && !S_ISSOCK(there.st_mode)) {
-        snprintf(error, error_bytes, "%s is there and is not a socket: it is left alone (choose another --listen)",
-                 path);
+        snprintf(error, error_bytes,
+                 "%s is there and is not a socket: it is left alone (choose another --listen)", path);
         socket_unlock(lock);
         return false;
     }

@@ -22,8 +22,9 @@ static uint32_t pack(const struct tombstone *stone, uint32_t owner) {
 }
 
 static struct chunk *chunk_at(const struct table *table, uint64_t number) {
-    return number < table->first || number - table->first >= table->count ? NULL
-                                                                           : &table->chunks[number - table->first];
+    return number < table->first || number - table->first >= table->count
+               ? NULL
+               : &table->chunks[number - table->first];
 }
 
 bool table_reserve(struct table *table, uint64_t first, size_t count) {

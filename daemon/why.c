@@ -17,8 +17,8 @@ static const char *dependency(const struct job *job, struct arena *arena) {
         const struct edge *edge = &job->edges[i];
         if (edge->met)
             continue;
-        const char *text = arena_format(arena, "job %llu has to %s", (unsigned long long)edge->id,
-                                        verbs[edge->condition]);
+        const char *text =
+            arena_format(arena, "job %llu has to %s", (unsigned long long)edge->id, verbs[edge->condition]);
         return job->unmet > 1 ? arena_format(arena, "%s, and %u more", text, job->unmet - 1) : text;
     }
     return "";
@@ -30,8 +30,9 @@ static const char *queued(const struct jobs *jobs, const struct job *job, struct
         return arena_format(arena, "group %s runs %u of %u jobs at once", group->name, group->running,
                             group->parallel);
     if (job->lane != LANE_FREE && jobs->running[job->lane] >= jobs->config->running_max)
-        return arena_format(arena, "%s runs %u of running_max = %llu jobs at once", wire_loop_name(job->spec.loop),
-                            jobs->running[job->lane], (unsigned long long)jobs->config->running_max);
+        return arena_format(arena, "%s runs %u of running_max = %llu jobs at once",
+                            wire_loop_name(job->spec.loop), jobs->running[job->lane],
+                            (unsigned long long)jobs->config->running_max);
     return "its turn comes next";
 }
 
