@@ -67,13 +67,15 @@ static void unregister(hd_task *task) {
 
 /* A task that could not be started goes without having run. */
 static void *abort_spawn(hd_task *task, int code) {
+    hd_runtime *runtime = task->runtime;
+    bool root = !task->scope;
     task->kept = false;
     if (task->scope)
         hd_scope_remove(task->scope, task, 0);
-    else
-        hd_gate_leave(&task->runtime->gate);
     unregister(task);
     hd_sys_free(task);
+    if (root) /* last: the runtime may go then */
+        hd_gate_leave(&runtime->gate);
     errno = -code;
     return NULL;
 }
