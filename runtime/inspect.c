@@ -39,21 +39,39 @@ static inline void store(_Atomic uint64_t *value, uint64_t next) {
     atomic_store_explicit(value, next, memory_order_relaxed);
 }
 
+static void begin_change(hd_task *task) {
+    uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
+    atomic_store_explicit(&task->sequence, sequence + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); /* the odd number comes before what follows [Q1] */
+}
+
+static void end_change(hd_task *task) {
+    uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
+    atomic_store_explicit(&task->sequence, sequence + 1,
+                          memory_order_release); /* the even one after it [Q1] */
+}
+
 void hd_task_account(hd_task *task, uint8_t phase, uint64_t now_ns) {
     hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_relaxed);
     uint8_t old = atomic_load_explicit(&task->phase, memory_order_relaxed);
     uint64_t since = load(&task->since_ns);
-    uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
     if (now_ns < since)
         now_ns = since;
-    atomic_store_explicit(&task->sequence, sequence + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release); /* the odd number comes before what follows [Q1] */
+    begin_change(task);
     if (fiber)
         store(&fiber->phases_ns[old], load(&fiber->phases_ns[old]) + now_ns - since);
     store(&task->since_ns, now_ns);
     atomic_store_explicit(&task->phase, phase, memory_order_relaxed);
-    atomic_store_explicit(&task->sequence, sequence + 2,
-                          memory_order_release); /* the even one after it [Q1] */
+    end_change(task);
+}
+
+/* The next task that gets the fiber starts its times anew, so who reads this one's must notice. */
+void hd_task_account_end(hd_task *task, uint64_t now_ns) {
+    begin_change(task);
+    if (now_ns > load(&task->since_ns))
+        store(&task->since_ns, now_ns);
+    atomic_store_explicit(&task->fiber, NULL, memory_order_relaxed);
+    end_change(task);
 }
 
 /* One reading; false: the task moved on meanwhile. */
@@ -118,11 +136,10 @@ void hd_task_inspect(const hd_task *task, hd_task_info *info) {
     /* relaxed: a picture, not an order to act on */
     info->cancelled = atomic_load_explicit(&task->state, memory_order_relaxed) & HD_STATE_CANCEL;
     info->pinned = task->pinned;
-    hd_worker *home = atomic_load_explicit(&task->home, memory_order_relaxed);
-    info->worker = home ? (int)home->index : -1;
+    info->worker = atomic_load_explicit(&task->home, memory_order_relaxed);
     info->waits_for = info->state == HD_TASK_WAITING ? phase : HD_WAITS_TIMER;
     if (info->state == HD_TASK_DELAYED)
-        info->waits_detail = task->timer.deadline_ns;
+        info->waits_detail = task->start_ns;
     else if (info->state != HD_TASK_WAITING)
         info->waits_detail = 0;
     info->age_ns = (info->state == HD_TASK_DONE ? since : now) - task->spawned_ns;

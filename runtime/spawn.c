@@ -34,7 +34,7 @@ static hd_task *task_create(const hd_spawn_options *options, hd_runtime *runtime
     int stack_class = options->stack_bytes ? hd_stack_class(options->stack_bytes) : runtime->stack_class;
     task->stack_class = (uint8_t)stack_class;
     task->pinned = options->pinned;
-    task->delayed = delayed;
+    task->start_ns = options->start_ns;
     task->shard = worker ? worker->index : runtime->loops;
     task->fn = fn;
     task->arg = arg;
@@ -44,8 +44,8 @@ static hd_task *task_create(const hd_spawn_options *options, hd_runtime *runtime
     task->tag = options->tag || !self ? options->tag : self->tag;
     task->spawned_ns = hd_sys_now();
     atomic_init(&task->since_ns, task->spawned_ns);
-    if (options->pinned)
-        atomic_init(&task->home, worker ? worker : hd_worker_in_turn(runtime));
+    hd_worker *home = !options->pinned ? NULL : worker ? worker : hd_worker_in_turn(runtime);
+    atomic_init(&task->home, home ? (int32_t)home->index : -1);
     hd_list_init(&task->scope_link);
     hd_lock_init(&task->lock);
     hd_list_init(&task->awaiters);
@@ -118,7 +118,7 @@ static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool
         hd_scope_add(scope, task, keep);
     else if (atomic_load_explicit(&runtime->cancelling, memory_order_relaxed)) /* relaxed: see cancel_all */
         hd_cancel(task); /* it came through the gate before that shut */
-    if (!task->delayed) {
+    if (task->start_ns == 0) {
         hd_worker_queue_spawned(task);
         return task;
     }
@@ -175,8 +175,6 @@ void hd_task_main(hd_task *task) {
 }
 
 void hd_task_ended(hd_task *task) {
-    /* The fiber goes before the sequence moves: who still reads its times finds that they are no longer this task's [Q1] */
-    atomic_store_explicit(&task->fiber, NULL, memory_order_relaxed);
-    hd_task_account(task, HD_PHASE_RUNNING, hd_sys_now());
+    hd_task_account_end(task, hd_sys_now());
     hd_task_release(task);
 }

@@ -100,8 +100,8 @@ static void push_local(hd_worker *worker, hd_task *task) {
 }
 
 static void push_pinned(hd_task *task) {
-    hd_worker *home =
-        atomic_load_explicit(&task->home, memory_order_relaxed); /* relaxed: constant for pinned ones */
+    /* relaxed: constant for pinned ones */
+    hd_worker *home = &task->runtime->workers[atomic_load_explicit(&task->home, memory_order_relaxed)];
     hd_injector_push(&home->inbox, &task, 1);
     if (home != hd_worker_self())
         wake_this_one(home);
@@ -170,7 +170,7 @@ static bool give_fiber(hd_worker *worker, hd_task *task) {
     hd_fiber *fiber = hd_fiber_get(&worker->fibers, task->stack_class, task);
     if (!fiber)
         return false;
-    if (task->delayed) /* relaxed, these two: read under the sequence, which the next accounting moves [Q1] */
+    if (task->start_ns) /* relaxed, these two: read under the sequence, which the next accounting moves [Q1] */
         atomic_store_explicit(&fiber->phases_ns[HD_WAITS_TIMER],
                               atomic_load_explicit(&task->since_ns, memory_order_relaxed) - task->spawned_ns,
                               memory_order_relaxed);
@@ -239,7 +239,8 @@ static void run_task(hd_worker *worker, hd_task *task) {
     uint64_t since = atomic_load_explicit(&task->since_ns, memory_order_relaxed);
     share(worker, started > since ? started - since : 0);
     if (!task->pinned)
-        atomic_store_explicit(&task->home, worker, memory_order_relaxed); /* a picture, for inspection */
+        /* relaxed: a picture, for inspection */
+        atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
     hd_task_account(task, HD_PHASE_RUNNING, started);
     hd_task_begin_running(task);
     worker->current = task;
