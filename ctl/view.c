@@ -65,17 +65,15 @@ json_t *view_phases(const uint64_t phases_ns[WIRE_PHASES]) {
 
 char *view_result(char buffer[VIEW_RESULT_BYTES], const wire_job_info *job) {
     const wire_outcome *outcome = &job->outcome;
-    const char *error = outcome->error ? outcome->error : "", *colon = *error ? ": " : "";
+    buffer[0] = '\0';
     if (!wire_state_is_final(outcome->state))
         snprintf(buffer, VIEW_RESULT_BYTES, "%s", job->why ? job->why : "");
-    else if (outcome->state == WIRE_SUCCEEDED)
-        buffer[0] = '\0';
+    else if (outcome->error && *outcome->error)
+        snprintf(buffer, VIEW_RESULT_BYTES, "%s", outcome->error);
     else if (outcome->signal > 0)
-        snprintf(buffer, VIEW_RESULT_BYTES, "signal %d%s%s", outcome->signal, colon, error);
-    else if (job->kind == WIRE_EXEC && outcome->exit_code != 0)
-        snprintf(buffer, VIEW_RESULT_BYTES, "exit %d%s%s", outcome->exit_code, colon, error);
-    else
-        snprintf(buffer, VIEW_RESULT_BYTES, "%s", error);
+        snprintf(buffer, VIEW_RESULT_BYTES, "signal %d", outcome->signal);
+    else if (outcome->exit_code != 0)
+        snprintf(buffer, VIEW_RESULT_BYTES, "exit status %d", outcome->exit_code);
     return buffer;
 }
 

@@ -36,10 +36,11 @@ static void the_result_of_what_ended_is_how(void **state) {
     assert_string_equal(view_result(buffer, &job), "");
     job = job_in(WIRE_FAILED);
     job.outcome.exit_code = 3;
-    assert_string_equal(view_result(buffer, &job), "exit 3");
+    assert_string_equal(view_result(buffer, &job), "exit status 3");
     job.outcome.signal = 9;
-    job.outcome.error = "out of memory";
-    assert_string_equal(view_result(buffer, &job), "signal 9: out of memory");
+    assert_string_equal(view_result(buffer, &job), "signal 9");
+    job.outcome.error = "ended by signal 9 (Killed)";
+    assert_string_equal(view_result(buffer, &job), "ended by signal 9 (Killed)");
     job = job_in(WIRE_FAILED);
     job.kind = WIRE_HTTP;
     job.outcome.exit_code = 1;
