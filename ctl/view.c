@@ -72,7 +72,7 @@ char *view_result(char buffer[VIEW_RESULT_BYTES], const wire_job_info *job) {
         snprintf(buffer, VIEW_RESULT_BYTES, "%s", outcome->error);
     else if (outcome->signal > 0)
         snprintf(buffer, VIEW_RESULT_BYTES, "signal %d", outcome->signal);
-    else if (outcome->exit_code != 0)
+    else if (outcome->state == WIRE_FAILED && outcome->exit_code != 0)
         snprintf(buffer, VIEW_RESULT_BYTES, "exit status %d", outcome->exit_code);
     return buffer;
 }

@@ -34,6 +34,9 @@ static void the_result_of_what_ended_is_how(void **state) {
     char buffer[VIEW_RESULT_BYTES];
     wire_job_info job = job_in(WIRE_SUCCEEDED);
     assert_string_equal(view_result(buffer, &job), "");
+    job = job_in(WIRE_CANCELLED);
+    job.outcome.exit_code = 1;
+    assert_string_equal(view_result(buffer, &job), "");
     job = job_in(WIRE_FAILED);
     job.outcome.exit_code = 3;
     assert_string_equal(view_result(buffer, &job), "exit status 3");
