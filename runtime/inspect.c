@@ -39,39 +39,21 @@ static inline void store(_Atomic uint64_t *value, uint64_t next) {
     atomic_store_explicit(value, next, memory_order_relaxed);
 }
 
-static void begin_change(hd_task *task) {
-    uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
-    atomic_store_explicit(&task->sequence, sequence + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release); /* the odd number comes before what follows [Q1] */
-}
-
-static void end_change(hd_task *task) {
-    uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
-    atomic_store_explicit(&task->sequence, sequence + 1,
-                          memory_order_release); /* the even one after it [Q1] */
-}
-
 void hd_task_account(hd_task *task, uint8_t phase, uint64_t now_ns) {
     hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_relaxed);
     uint8_t old = atomic_load_explicit(&task->phase, memory_order_relaxed);
     uint64_t since = load(&task->since_ns);
+    uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
     if (now_ns < since)
         now_ns = since;
-    begin_change(task);
+    atomic_store_explicit(&task->sequence, sequence + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); /* the odd number comes before what follows [Q1] */
     if (fiber)
         store(&fiber->phases_ns[old], load(&fiber->phases_ns[old]) + now_ns - since);
     store(&task->since_ns, now_ns);
     atomic_store_explicit(&task->phase, phase, memory_order_relaxed);
-    end_change(task);
-}
-
-/* The next task that gets the fiber starts its times anew, so who reads this one's must notice. */
-void hd_task_account_end(hd_task *task, uint64_t now_ns) {
-    begin_change(task);
-    if (now_ns > load(&task->since_ns))
-        store(&task->since_ns, now_ns);
-    atomic_store_explicit(&task->fiber, NULL, memory_order_relaxed);
-    end_change(task);
+    atomic_store_explicit(&task->sequence, sequence + 2,
+                          memory_order_release); /* the even one after it [Q1] */
 }
 
 /* One reading; false: the task moved on meanwhile. */

@@ -175,6 +175,8 @@ void hd_task_main(hd_task *task) {
 }
 
 void hd_task_ended(hd_task *task) {
-    hd_task_account_end(task, hd_sys_now());
+    /* The fiber goes before the sequence moves: who still reads its times finds that they are no longer this task's [Q1] */
+    atomic_store_explicit(&task->fiber, NULL, memory_order_relaxed);
+    hd_task_account(task, HD_PHASE_RUNNING, hd_sys_now());
     hd_task_release(task);
 }

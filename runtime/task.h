@@ -53,9 +53,8 @@ struct hd_task {
     _Atomic uint8_t phase;     /* HD_WAITS_... or HD_PHASE_... */
     _Atomic uint64_t since_ns; /* in this phase */
     _Atomic(hd_fiber *) fiber; /* NULL before the start and after the end */
-    _Atomic int32_t
-        home;      /* index of the worker where it runs or last ran, or -1; for a pinned one constant */
-    hd_task *next; /* in the injector or an inbox */
+    _Atomic int32_t home; /* index of the worker where it runs or last ran, -1: none; constant if pinned */
+    hd_task *next;        /* in the injector or an inbox */
 
     /* constant after the spawn */
     uint8_t stack_class;
@@ -136,9 +135,6 @@ int hd_worker_start_timer(hd_runtime *runtime, hd_timer *timer, uint64_t deadlin
 
 /* The task goes over to another phase of its life at `now_ns`. Only who owns it for the moment. */
 void hd_task_account(hd_task *task, uint8_t phase, uint64_t now_ns);
-
-/* Its last running is over, and its fiber is no longer its own. */
-void hd_task_account_end(hd_task *task, uint64_t now_ns);
 
 /* RUNNABLE → RUNNING. */
 void hd_task_begin_running(hd_task *task);
