@@ -54,7 +54,7 @@ static void add_times(const struct job *job, wire_job_info *info) {
     info->ran_ns = job->started_ns && ran_until > job->started_ns ? ran_until - job->started_ns : 0;
 }
 
-wire_job_info call_job_info(struct call *call, const struct job *job, bool whole) {
+wire_job_info call_job_info(struct call *call, struct job *job, bool whole) {
     const wire_job *spec = &job->spec;
     wire_job_info info = {
         .outcome = jobs_outcome(job, call->arena),
@@ -73,8 +73,8 @@ wire_job_info call_job_info(struct call *call, const struct job *job, bool whole
     };
     add_times(job, &info);
     if (job->run)
-        info.pid = atomic_load_explicit(&job->run->pid, memory_order_relaxed);        /* see run_set_pid */
-    struct output *output = atomic_load_explicit(&job->output, memory_order_acquire); /* [O1], output.c */
+        info.pid = atomic_load_explicit(&job->run->pid, memory_order_relaxed); /* see run_set_pid */
+    struct output *output = job_output(job);
     if (output)
         output_counts(output, &info.output_bytes, &info.output_dropped);
     if (whole)
@@ -89,7 +89,7 @@ struct listing {
     size_t room, bytes;
 };
 
-static bool add_row(struct listing *listing, const struct job *job) {
+static bool add_row(struct listing *listing, struct job *job) {
     wire_reply *reply = listing->call->reply;
     wire_job_info *rows = arena_grow(listing->call->arena, reply->u.list.jobs, reply->u.list.count,
                                      &listing->room, sizeof *rows);

@@ -32,7 +32,7 @@ static void follow(struct call *call, struct job *job) {
         call_no_memory(call);
         return;
     }
-    struct output *output = atomic_load_explicit(&job->output, memory_order_acquire); /* [O1], output.c */
+    struct output *output = job_output(job);
     if (!output) {
         tell_end(call, job);
         return;
@@ -45,7 +45,7 @@ static void follow(struct call *call, struct job *job) {
 }
 
 static void read_once(struct call *call, struct job *job) {
-    struct output *output = atomic_load_explicit(&job->output, memory_order_acquire); /* [O1], output.c */
+    struct output *output = job_output(job);
     jobs_unfollow(call->jobs, job, call->caller.client);
     if (output)
         read_output(call, job, output);

@@ -38,7 +38,7 @@ struct job *call_job(struct call *call, uint64_t id);
 bool call_select(struct call *call, struct selection *selection, const wire_selector *selector);
 
 /* A row about a job, all copied into the arena; `whole`: with what only show tells. */
-wire_job_info call_job_info(struct call *call, const struct job *job, bool whole);
+wire_job_info call_job_info(struct call *call, struct job *job, bool whole);
 
 /* The bytes of a text in a reply. */
 size_t call_text_bytes(const char *text);

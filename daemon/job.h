@@ -97,6 +97,11 @@ size_t job_size(const wire_job *spec);
 /* Is this a move of the diagram? `from` 0: it is new. */
 bool job_may_move(wire_state from, wire_state to);
 
+/* Its output so far; NULL: none. */
+static inline struct output *job_output(struct job *job) {
+    return atomic_load_explicit(&job->output, memory_order_acquire); /* [O1], output.c */
+}
+
 static inline bool job_ended(const struct job *job) {
     return wire_state_is_final((wire_state)job->state);
 }

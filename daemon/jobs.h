@@ -132,6 +132,9 @@ void jobs_end(struct jobs *jobs, struct job *job, wire_state to, uint8_t exit_co
 /* The delay or backoff is over. */
 void jobs_ready(struct jobs *jobs, struct job *job);
 
+/* Gives each dependency of a new job its edge; those that have ended already are released at once. */
+void jobs_tie(struct jobs *jobs, struct job *job);
+
 /* Looks at a dependency again whose job has ended. */
 void jobs_resolve(struct jobs *jobs, struct edge *edge);
 
