@@ -57,6 +57,13 @@ def seconds_left(deadline):
     return max(0.0, deadline - time.monotonic())
 
 
+def until(test, wanted, message, limit=30):
+    """Asks again until it holds. For what has no event of its own; a question is a round trip, so this does not spin."""
+    deadline = time.monotonic() + test.setup.limit(limit)
+    while not wanted():
+        check(time.monotonic() < deadline, message() if callable(message) else message)
+
+
 class Result:
     def __init__(self, argv, code, out, err):
         self.argv, self.code, self.raw, self.err = argv, code, out, err
@@ -103,7 +110,9 @@ class Pipe:
 
     def more(self, deadline):
         """False at the end of the stream."""
-        if not select.select([self.fd], [], [], seconds_left(deadline))[0]:
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        if not poll.poll(1000 * seconds_left(deadline)):
             raise Failure(f"{self.what}: nothing came in time; so far: {self.buffer[-500:]!r}")
         try:
             data = os.read(self.fd, 1 << 16)
@@ -180,6 +189,7 @@ class Process:
         for thread in threads:
             thread.join()
         status = self.wait(limit)
+        self.close()
         for value in collected.values():
             if isinstance(value, Failure):
                 raise value
@@ -200,6 +210,9 @@ class Process:
         if self.popen.poll() is None:
             self.popen.kill()
         self.popen.wait()
+        self.close()
+
+    def close(self):
         for stream in (self.popen.stdout, self.popen.stderr, self.popen.stdin):
             if stream and not stream.closed:
                 try:
@@ -262,12 +275,12 @@ class Notifications:
 class Service:
     """A heddled of a test's own. `config` is the text of its configuration file."""
 
-    def __init__(self, test, config=None, args=(), env=None, directory=None, listen=None, user=None):
+    def __init__(self, test, config=None, args=(), env=None, directory=None, state=None, user=None):
         self.test, self.setup = test, test.setup
         self.dir = directory or test.subdir("service")
-        self.socket_path = listen or os.path.join(self.dir, "heddle.sock")
+        self.socket_path = os.path.join(self.dir, "heddle.sock")
         self.url = "ipc://" + self.socket_path
-        self.state = os.path.join(self.dir, "state")
+        self.state = state or os.path.join(self.dir, "state")
         self.config_path = os.path.join(self.dir, "heddle.conf")
         self.log_path = os.path.join(self.dir, "log")
         self.config, self.args, self.extra_env, self.user = config, list(args), env or {}, user

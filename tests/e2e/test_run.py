@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import select
 import signal
 import time
 
@@ -213,7 +214,10 @@ def run_of_a_killed_service_says_so_and_ends_125(t):
     check(s.socket_path in result.err or "service" in result.err, f"it says what happened:\n{result}")
     # Nobody is there any more to end the command; that is the service's successor's or the operator's affair.
     try:
-        os.kill(pid, signal.SIGKILL)
+        handle = os.pidfd_open(pid)
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [], 30)
+        os.close(handle)
     except ProcessLookupError:
         pass
 

@@ -139,11 +139,11 @@ def control_characters_do_not_reach_the_terminal_by_way_of_a_name_or_a_message(t
 @test
 def tables_are_whole_in_a_pipe_and_headed(t):
     s = t.service()
-    long_argument = "x" * 300
-    s.wait(s.submit("--name", "table", "exec", "--", "echo", long_argument))
+    name, group = "n" * 120, "g" * 120
+    s.wait(s.submit("--name", name, "--group", group, "exec", "--", "false"))
     lines = s.ctl("ls").lines
     check(len(lines) == 2 and "ID" in lines[0] and "STATE" in lines[0], f"a heading and a row: {lines}")
-    check(long_argument in lines[1], "nothing is cut where no terminal is")
+    check(name in lines[1] and group in lines[1], f"nothing is cut where no terminal is: {lines}")
 
 
 @test
