@@ -27,7 +27,8 @@ typedef struct compare_run {
     uint64_t steals, tasks_stolen, switches, parks;
     double *busy; /* each worker's share of the wall time in tasks, 0 to 1 */
     size_t workers;
-    double pool; /* threads of the blocking pool at work, on average */
+    double others; /* cores that other programs used meanwhile; negative: unknown */
+    double pool;   /* threads of the blocking pool at work, on average */
 } compare_run;
 
 void compare_run_fini(compare_run *run);

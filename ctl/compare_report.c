@@ -8,6 +8,9 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
+
+#define OTHERS_NOTED 0.3 /* cores that others may use without it being said */
 
 enum { LINE_MIN = 20, LINE_MAX = 60, LINE_REST = 52, WORKERS_NAMED = 4, WORKERS_MAX = 16 };
 
@@ -58,6 +61,7 @@ json_t *compare_run_json(const compare_pair *pair, int which) {
     json_object_set_new(object, "speed_up",
                         which == COMPARE_MULTI ? json_real(compare_speed_up(pair)) : json_null());
     json_object_set_new(object, "busy", busy_json(run));
+    json_object_set_new(object, "others_cores", run->others < 0 ? json_null() : json_real(run->others));
     json_object_set_new(object, "pool_threads_busy", json_real(run->pool));
     return object;
 }
@@ -182,6 +186,17 @@ void compare_print(const compare_pair *pairs, size_t count) {
     printf("\n%-17s%-*s  %7s  %s\n", "", (int)width, "jobs at work over time", "", "each worker busy");
     for (size_t i = 0; i < count; i++)
         print_picture(&pairs[i], width);
+}
+
+void compare_remark_load(const compare_pair *pairs, size_t count) {
+    double most = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (int which = 0; which < COMPARE_LOOPS; which++)
+            most = pairs[i].runs[which].others > most ? pairs[i].runs[which].others : most;
+    }
+    if (most >= OTHERS_NOTED)
+        say("other programs used up to %.1f of %ld cores meanwhile: these figures are not what the machine can do",
+            most, sysconf(_SC_NPROCESSORS_ONLN));
 }
 
 bool compare_remark(const compare_pair *pair) {

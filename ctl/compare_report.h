@@ -23,6 +23,9 @@ json_t *compare_run_json(const compare_pair *pair, int which);
 /* All of it: a table, and beneath it a picture of each run. */
 void compare_print(const compare_pair *pairs, size_t count);
 
+/* On stderr, if others kept the machine busy meanwhile. */
+void compare_remark_load(const compare_pair *pairs, size_t count);
+
 /* On stderr, where a run is not what it seems: jobs that failed, or were no longer known. True if jobs failed. */
 bool compare_remark(const compare_pair *pair);
 

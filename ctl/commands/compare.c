@@ -163,6 +163,7 @@ static int report(struct comparing *comparing, int status) {
         compare_print(comparing->pairs, comparing->pair_count);
     else if (comparing->pair_count > 0)
         print_json(comparing, comparing->cli->format == RENDER_JSONL);
+    compare_remark_load(comparing->pairs, comparing->pair_count);
     for (size_t i = 0; i < comparing->pair_count; i++) {
         failed |= compare_remark(&comparing->pairs[i]);
         for (int which = 0; which < COMPARE_LOOPS; which++)

@@ -7,6 +7,7 @@
 #include "compare_run.h"
 
 #include "batch.h"
+#include "compare_load.h"
 #include "submission.h"
 #include "view.h"
 
@@ -174,6 +175,7 @@ static int measure(struct comparison *comparison, wire_job *jobs, compare_run *r
     int status = read_stats(comparison, before);
     if (status != EXIT_OK)
         return status;
+    compare_load load = compare_load_now((*before)->u.stats.pid);
     uint64_t began_ns = monotonic_ns();
     status = submit(comparison, jobs, run->jobs);
     if (status == EXIT_OK && comparison->signal)
@@ -181,6 +183,8 @@ static int measure(struct comparison *comparison, wire_job *jobs, compare_run *r
     if (status == EXIT_OK)
         status = wait_for_all(comparison);
     run->wall_ns = monotonic_ns() - began_ns;
+    compare_load load_then = compare_load_now((*before)->u.stats.pid);
+    run->others = compare_load_others(&load, &load_then, run->wall_ns);
     if (status == EXIT_OK)
         status = read_stats(comparison, after);
     if (status == EXIT_OK)
