@@ -15,10 +15,14 @@
 #define MS(n) ((uint64_t)(n)*1000000u)
 
 /* Four jobs: one after another on single, two at a time on multi. */
-static compare_span single_spans[] = {
-    {MS(1000), MS(1000), MS(1100)}, {MS(1000), MS(1100), MS(1200)}, {MS(1000), MS(1200), MS(1300)}, {MS(1000), MS(1300), MS(1400)}};
-static compare_span multi_spans[] = {
-    {MS(1000), MS(1000), MS(1100)}, {MS(1000), MS(1000), MS(1100)}, {MS(1000), MS(1100), MS(1200)}, {MS(1000), MS(1100), MS(1200)}};
+static compare_span single_spans[] = {{MS(1000), MS(1000), MS(1100)},
+                                      {MS(1000), MS(1100), MS(1200)},
+                                      {MS(1000), MS(1200), MS(1300)},
+                                      {MS(1000), MS(1300), MS(1400)}};
+static compare_span multi_spans[] = {{MS(1000), MS(1000), MS(1100)},
+                                     {MS(1000), MS(1000), MS(1100)},
+                                     {MS(1000), MS(1100), MS(1200)},
+                                     {MS(1000), MS(1100), MS(1200)}};
 static double single_busy[] = {1.0}, multi_busy[] = {1.0, 0.75};
 
 static compare_pair sample(void) {
