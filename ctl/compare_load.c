@@ -57,5 +57,7 @@ double compare_load_others(const compare_load *before, const compare_load *after
         return -1;
     double all = (double)(after->machine - before->machine), ours = (double)(after->ours - before->ours);
     double wall_ticks = (double)wall_ns / 1e9 * (double)sysconf(_SC_CLK_TCK);
-    return all > ours ? (all - ours) / wall_ticks : 0;
+    double others = all > ours ? (all - ours) / wall_ticks : 0;
+    double cores = (double)sysconf(_SC_NPROCESSORS_ONLN); /* ticks are coarse in short runs */
+    return others < cores ? others : cores;
 }

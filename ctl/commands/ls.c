@@ -186,7 +186,7 @@ static int ls_run(struct cli *cli) {
         limit = view_default_limit(cli->format);
     int status = limit > 0 ? list_newest(cli, &listing, &values->select, limit)
                            : list_all(cli, &listing, &values->select);
-    if (status == EXIT_OK || listing.shown > 0)
+    if (status == EXIT_OK || listing.shown > 0 || listing.table)
         finish(&listing, values->limit > 0);
     return status;
 }
