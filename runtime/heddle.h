@@ -143,7 +143,7 @@ typedef struct hd_spawn_options {
     hd_scope *scope;     /* NULL: the caller's innermost one, or, with `runtime`, none; it must be open */
     uint64_t start_ns;   /* do not start before; a task that has not started has no stack; 0: at once */
     size_t stack_bytes;  /* 0: the runtime's */
-    uint64_t tag;        /* shown by inspection; 0: the caller's */
+    uint64_t tag;        /* shown by inspection; 0: the caller's, or, with `runtime`, none */
     bool pinned;         /* stays on one worker for its whole life */
     bool detached;       /* the caller wants no handle: the return value only says that it worked */
 } hd_spawn_options;

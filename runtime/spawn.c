@@ -41,7 +41,8 @@ static hd_task *task_create(const hd_spawn_options *options, hd_runtime *runtime
     task->runtime = runtime;
     task->name = options->name ? options->name : "task";
     task->id = next_id(worker);
-    task->tag = options->tag || !self ? options->tag : self->tag;
+    bool is_root = options->runtime && !options->scope;
+    task->tag = options->tag || !self || is_root ? options->tag : self->tag;
     task->spawned_ns = hd_sys_now();
     atomic_init(&task->since_ns, task->spawned_ns);
     hd_worker *home = !options->pinned ? NULL : worker ? worker : hd_worker_in_turn(runtime);
