@@ -209,7 +209,8 @@ HD_API int hd_cancel(hd_task *task);
 /* Is the calling task cancelled (shielded or not)? Any thread; false outside of tasks. */
 HD_API bool hd_cancelled(void);
 
-/* Between the two, awaits of the calling task work although it is cancelled: for clean-up. They nest. Task. */
+/* Between the two, awaits of the calling task work although it is cancelled: for clean-up. They nest. A scope opened
+ * between them can still be cancelled, or reach its deadline. Task. */
 HD_API void hd_shield_begin(void);
 HD_API void hd_shield_end(void);
 

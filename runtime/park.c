@@ -10,12 +10,12 @@ hd_task *hd_self(void) {
 }
 
 bool hd_task_interrupted(const hd_task *self) {
-    if (self->shields)
-        return false;
     /* acquire, both: what the canceller did before is seen [S2] */
-    if (atomic_load_explicit(&self->state, memory_order_acquire) & HD_STATE_CANCEL)
+    if (self->shields == 0 && atomic_load_explicit(&self->state, memory_order_acquire) & HD_STATE_CANCEL)
         return true;
-    for (const hd_scope *scope = self->inner; scope && scope->owner == self; scope = scope->outer)
+    /* A shield is no protection from a scope that was opened behind it: that is how a clean-up gets a deadline. */
+    const hd_scope *scope = self->inner;
+    for (; scope && scope->owner == self && self->shields <= scope->shields; scope = scope->outer)
         if (atomic_load_explicit(&scope->cancelled, memory_order_acquire)) /* [S2] */
             return true;
     return false;

@@ -4,7 +4,12 @@
 #include "wait.h"
 
 void hd_scope_open(hd_scope *scope, hd_task *owner, bool failures_cancel) {
-    *scope = (hd_scope){.owner = owner, .outer = owner->inner, .failures_cancel = failures_cancel};
+    *scope = (hd_scope){
+        .owner = owner,
+        .outer = owner->inner,
+        .failures_cancel = failures_cancel,
+        .shields = owner->shields,
+    };
     atomic_init(&scope->cancelled, false);
     hd_lock_init(&scope->lock);
     hd_list_init(&scope->tasks);

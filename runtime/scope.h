@@ -12,9 +12,10 @@
 #include "task.h"
 
 struct hd_scope {
-    hd_task *owner; /* constant, these three */
+    hd_task *owner; /* constant, these four */
     hd_scope *outer;
     bool failures_cancel;
+    uint8_t shields; /* of the owner when it was opened: they are against what comes from further out */
     _Atomic bool cancelled; /* a level; set under the lock, read anywhere */
 
     hd_lock lock; /* for the rest */
