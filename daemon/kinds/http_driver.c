@@ -4,13 +4,12 @@
  * waiting. The driver hands back pieces of the body and the end; it sets the event of each transfer it did something
  * for once a turn, so a short answer costs its task one wake-up.
  *
- * A driver starts with the first transfer of its loop, as a root task without a job (from a pool thread: what a task
- * spawns belongs to that task's job), and ends when it had nothing to do for LINGER; until then its connections are kept for
- * the next transfer. It is not pinned: when its worker is stuck in some job, another worker takes it. The record of
- * a driver stays to the end, so that nobody holds a stale one.
+ * A driver starts with the first transfer of its loop, as a root task without a job, and ends when it had nothing to do
+ * for LINGER; until then its connections are kept for the next transfer. It is not pinned: when its worker is stuck in
+ * some job, another worker takes it. The record of a driver stays to the end, so that nobody holds a stale one.
  *
- * Turned down: a driver a runtime (all answers of a service would pass through one core); transfers that each
- * drive a multi handle of their own (no connection would ever be used twice). */
+ * Turned down: a driver a runtime (all answers of a service would pass through one core); transfers that each drive a
+ * multi handle of their own (no connection would ever be used twice). */
 #include "http_driver.h"
 
 #include "kinds.h"
