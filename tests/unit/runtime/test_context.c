@@ -1,0 +1,101 @@
+/* Switching stacks: this machine's assembly, and the portable implementation beside it, under other names. */
+#include "context.h"
+#include "inside.h"
+
+#include <fenv.h>
+#include <stdlib.h>
+
+static void portable_init(hd_context *context, void *low, size_t bytes, void (*entry)(void *), void *arg);
+static void portable_switch(hd_context *from, hd_context *to);
+#define hd_context_init   portable_init
+#define hd_context_switch portable_switch
+#include "context_ucontext.c"
+#undef hd_context_init
+#undef hd_context_switch
+
+typedef struct machine {
+    void (*init)(hd_context *, void *, size_t, void (*)(void *), void *);
+    void (*go)(hd_context *from, hd_context *to);
+} machine;
+
+static const machine machines[] = {{hd_context_init, hd_context_switch}, {portable_init, portable_switch}};
+
+enum { STACK = 128 << 10 };
+
+typedef struct pair {
+    const machine *by;
+    hd_context home, away;
+    void *stack;
+    int steps;
+    double sum;
+    uintptr_t alignment;
+    int rounding;
+} pair;
+
+static void begin(pair *self, const machine *by, void (*entry)(void *)) {
+    *self = (pair){.by = by, .stack = aligned_alloc(64, STACK)};
+    assert_non_null(self->stack);
+    by->init(&self->away, self->stack, STACK, entry, self);
+}
+
+static void step(void *arg) {
+    pair *self = arg;
+    _Alignas(16) volatile char aligned[16];
+    self->alignment = (uintptr_t)&aligned % 16;
+    for (double x = 1;; x += 1) { /* lives in a register or on this stack across the switch */
+        self->steps++;
+        self->sum += x;
+        self->by->go(&self->away, &self->home);
+    }
+}
+
+static void a_context_goes_on_where_it_left_with_its_own_registers(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        pair self;
+        long a = 1, b = 2, c = 3, d = 4, e = 5;
+        begin(&self, &machines[i], step);
+        for (int n = 1; n <= 1000; n++) {
+            a += n, b += a, c ^= b, d -= c, e += d;
+            long before = a + b + c + d + e;
+            __asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e));
+            self.by->go(&self.home, &self.away);
+            assert_int_equal(a + b + c + d + e, before);
+            assert_int_equal(self.steps, n);
+        }
+        assert_true(self.sum == 500500.0);
+        assert_int_equal(self.alignment, 0);
+        free(self.stack);
+    }
+}
+
+static void round_up(void *arg) {
+    pair *self = arg;
+    fesetround(FE_UPWARD);
+    for (;;) {
+        self->by->go(&self->away, &self->home);
+        self->rounding = fegetround();
+    }
+}
+
+static void each_context_has_its_own_rounding_mode(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        pair self;
+        begin(&self, &machines[i], round_up);
+        self.by->go(&self.home, &self.away);
+        assert_int_equal(fegetround(), FE_TONEAREST);
+        self.by->go(&self.home, &self.away);
+        assert_int_equal(self.rounding, FE_UPWARD);
+        assert_int_equal(fegetround(), FE_TONEAREST);
+        free(self.stack);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_context_goes_on_where_it_left_with_its_own_registers),
+        cmocka_unit_test(each_context_has_its_own_rounding_mode),
+    };
+    return cmocka_run_group_tests_name("context", tests, NULL, NULL);
+}
