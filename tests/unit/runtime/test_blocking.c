@@ -285,6 +285,8 @@ static int64_t without_threads(void *arg) {
     }
     check(pool_stats().threads == 0 && pool_stats().queued == 0);
     check(hd_blocking(HD_POOL_USER, return_seven, NULL) == 7);
+    while (pool_stats().idle == 0) /* its thread gives the result away before it says that it is free */
+        check(hd_yield() == 0);
 
     /* with one thread that lives, a call waits for it */
     hd_task *first = hd_spawn(call_hold, &held);
