@@ -54,7 +54,8 @@ static bool add(struct reading *reading, const struct event *event, const struct
 static int scan(struct reading *reading) {
     struct events *events = &reading->call->jobs->events;
     struct pace slice = {0};
-    while (reading->at < events->next && reading->bytes < WIRE_REPLY_TARGET) {
+    size_t most = reading->call->request->u.events.follow ? WIRE_REPLY_TARGET / 4 : WIRE_REPLY_TARGET;
+    while (reading->at < events->next && reading->bytes < most) {
         uint64_t oldest = events_oldest(events);
         if (reading->at < oldest) {
             reading->call->reply->u.events.lost += oldest - reading->at;

@@ -11,7 +11,8 @@ static void tell_end(struct call *call, const struct job *job) {
 
 static void read_output(struct call *call, struct job *job, struct output *output) {
     struct output_piece piece;
-    if (!output_read(output, call->request->u.logs.offset, WIRE_REPLY_TARGET, call->arena, &piece)) {
+    size_t most = call->request->u.logs.follow ? WIRE_REPLY_TARGET / 4 : WIRE_REPLY_TARGET;
+    if (!output_read(output, call->request->u.logs.offset, most, call->arena, &piece)) {
         call_no_memory(call);
         return;
     }

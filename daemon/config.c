@@ -262,14 +262,33 @@ static bool defaults(struct config *config, char *error) {
     return true;
 }
 
-static bool parse_text(struct config *config, const char *name, const char *text, size_t bytes, char *error) {
+/* Blanks the comments that last to the end of a line: libconfuse counts those lines twice, and names wrong ones after them.
+ * A comment begins where a word could. */
+static void blank_comments(char *text, size_t bytes) {
+    char quote = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        bool at_start = i == 0 || strchr(" \t\n", text[i - 1]);
+        if (quote) {
+            i += text[i] == '\\';
+            quote = i < bytes && text[i] == quote ? 0 : quote;
+        } else if (text[i] == '"' || text[i] == '\'') {
+            quote = text[i];
+        } else if (at_start && (text[i] == '#' || (text[i] == '/' && i + 1 < bytes && text[i + 1] == '/'))) {
+            for (; i < bytes && text[i] != '\n'; i++)
+                text[i] = ' ';
+        }
+    }
+}
+
+static bool parse_text(struct config *config, const char *name, char *text, size_t bytes, char *error) {
     if (bytes == 0)
         return true;
     if (memchr(text, 0, bytes)) {
         snprintf(error, CONFIG_ERROR_MAX, "%s: this is not a text file (it has NUL bytes)", name);
         return false;
     }
-    FILE *file = fmemopen((void *)text, bytes, "r");
+    blank_comments(text, bytes);
+    FILE *file = fmemopen(text, bytes, "r");
     if (!file) {
         snprintf(error, CONFIG_ERROR_MAX, "%s: %s", name, strerror(errno));
         return false;
@@ -283,13 +302,16 @@ static bool parse_text(struct config *config, const char *name, const char *text
 
 bool config_parse(struct config *config, const char *name, const char *text, size_t bytes,
                   char error[CONFIG_ERROR_MAX]) {
-    if (!defaults(config, error))
-        return false;
-    if (!parse_text(config, name, text, bytes, error)) {
+    char *copy = malloc(bytes + 1);
+    bool good = copy && defaults(config, error);
+    if (!copy)
+        snprintf(error, CONFIG_ERROR_MAX, "out of memory");
+    if (good && !parse_text(config, name, memcpy(copy, text, bytes), bytes, error)) {
         config_free(config);
-        return false;
+        good = false;
     }
-    return true;
+    free(copy);
+    return good;
 }
 
 /* The whole file in memory, which the caller frees; NULL and a message. */

@@ -152,11 +152,9 @@ struct run *run_take_ended(struct run_list *list) {
     return oldest;
 }
 
-const char *run_error(struct run *attempt) {
-    int64_t result = hd_await(attempt->task);
-    if (result == HD_ECANCELED && !hd_task_done(attempt->task))
-        return "";
-    return hd_task_error(attempt->task);
+void run_await_end(struct run *attempt) {
+    if (!hd_task_done(attempt->task))
+        (void)!hd_await(attempt->task);
 }
 
 void run_destroy(struct run *attempt) {

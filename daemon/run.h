@@ -52,8 +52,9 @@ struct run *run_start(struct job *job, const kind *what, hd_runtime *runtime, st
 /* All that have ended since, oldest first. */
 struct run *run_take_ended(struct run_list *list);
 
-/* The text of a failure; awaits the last steps of the task. "" if there is none. Task of the control runtime. */
-const char *run_error(struct run *run);
+/* Awaits the very last steps of its task, so that no trace of it is left when others hear of the end. Task of the control
+ * runtime. */
+void run_await_end(struct run *run);
 
 /* After it was taken. */
 void run_destroy(struct run *run);

@@ -28,7 +28,7 @@ static char *copy(const char *text) {
     return *text ? strdup(text) : NULL;
 }
 
-/* What the attempt came to. May await the last steps of a failed one. */
+/* What the attempt came to. */
 static wire_state verdict(struct run *attempt, char **error) {
     char text[96], time[32];
     *error = NULL;
@@ -42,7 +42,7 @@ static wire_state verdict(struct run *attempt, char **error) {
         *error = copy(text);
         return WIRE_TIMED_OUT;
     }
-    const char *told = run_error(attempt);
+    const char *told = hd_task_error(attempt->task);
     *error = copy(*told ? told : hd_strerror(attempt->result));
     return WIRE_FAILED;
 }
@@ -76,6 +76,7 @@ static bool settle_one(struct jobs *jobs) {
     if (!attempt)
         return false;
     jobs->settling = attempt->next;
+    run_await_end(attempt);
     settle(jobs, attempt);
     return true;
 }

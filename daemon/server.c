@@ -12,6 +12,7 @@
  * nothing comes after its leave. The table of clients is nng's side: under the mutex, too. */
 #include "server.h"
 
+#include "coding.h"
 #include "links.h"
 #include "log.h"
 #include "socket_path.h"
@@ -30,8 +31,7 @@ enum {
     INBOX_MESSAGES = 256, /* then nothing more is received for now */
     INBOX_BYTES = 16 << 20,
     SEND_QUEUE = 1024,
-    LARGE = 32 << 10, /* bytes: decoded and encoded on the pool, and few at a time */
-    LARGE_AT_ONCE = 4,
+    LARGE_AT_ONCE = 4, /* requests that are unpacked: that can take 40 times their size */
 };
 
 struct client {
@@ -40,9 +40,11 @@ struct client {
     uint32_t pipe;
     uint32_t uid;
     uint64_t number;
-    /* control runtime */
+    /* control runtime, from here on */
     struct links requests;
     uint64_t count;
+    hd_semaphore *long_reply; /* one at a time: a client that asks and does not read must not fill memory */
+    bool gone;                /* freed with its last request */
 };
 
 struct request {
@@ -50,13 +52,13 @@ struct request {
     struct links of_client;
     struct links of_server;
     struct server *server;
-    struct client *client; /* NULL: gone */
+    struct client *client;
     struct caller caller;
     nng_msg *message;
     hd_task *task;
     uint8_t header[HEADER_MAX];
     size_t header_bytes;
-    bool holds_large;
+    bool holds_large, holds_long_reply;
 };
 
 struct server {
@@ -91,10 +93,18 @@ static struct client **find_client(struct server *server, uint32_t pipe) {
     return at;
 }
 
+static void destroy_client(struct client *client) {
+    if (client)
+        hd_semaphore_destroy(client->long_reply);
+    free(client);
+}
+
 static void on_join(struct server *server, nng_pipe pipe) {
     uint64_t uid;
     struct client *client = calloc(1, sizeof *client);
-    bool good = client && nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0;
+    if (client)
+        client->long_reply = hd_semaphore_create(1);
+    bool good = client && client->long_reply && nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0;
     pthread_mutex_lock(&server->mutex);
     bool full = server->client_count >= server->clients_max;
     if (good && !full) {
@@ -112,7 +122,7 @@ static void on_join(struct server *server, nng_pipe pipe) {
     if (full)
         log_warning("a client was turned away: clients_max = %llu are connected",
                     (unsigned long long)server->clients_max);
-    free(client);
+    destroy_client(client);
     nng_pipe_close(pipe);
 }
 
@@ -175,38 +185,9 @@ static void on_message(void *arg) {
 
 /* ---- one request ------------------------------------------------------------------------------------------------- */
 
-/* A body to decode, or a reply to encode, for the pool. */
-struct coding {
-    const uint8_t *data;
-    size_t length;
-    wire_request *request;
-    const wire_reply *reply;
-    uint8_t *encoded;
-    wire_code code;
-    char error[512];
-};
-
-static int64_t decode(void *arg) {
-    struct coding *coding = arg;
-    coding->request =
-        wire_request_decode(coding->data, coding->length, &coding->code, coding->error, sizeof coding->error);
-    return 0;
-}
-
-static int64_t encode(void *arg) {
-    struct coding *coding = arg;
-    coding->encoded = wire_reply_encode(coding->reply, &coding->length);
-    return 0;
-}
-
-/* What is large is coded on the pool, so that the loop goes on. */
-static int run_coding(hd_fn fn, struct coding *coding, bool large) {
-    return (int)(large ? hd_blocking(HD_POOL_STORE, fn, coding) : fn(coding));
-}
-
-/* Few large requests are unpacked at a time: that can take 40 times their size. */
+/* Until the request is unpacked and, if it is a submission, done. */
 static int hold_large(struct request *request) {
-    if (nng_msg_len(request->message) < LARGE)
+    if (nng_msg_len(request->message) < CODING_LARGE)
         return 0;
     int result = hd_semaphore_acquire(request->server->large, HD_NEVER);
     request->holds_large = !result;
@@ -219,10 +200,26 @@ static void let_large_go(struct request *request) {
     request->holds_large = false;
 }
 
+/* Until the reply is sent, of requests that are answered at once and perhaps at length. */
+static int hold_long_reply(struct request *request, const wire_request *decoded) {
+    bool at_length = decoded->verb == WIRE_LIST || decoded->verb == WIRE_TASKS ||
+                     (decoded->verb == WIRE_LOGS && !decoded->u.logs.follow) ||
+                     (decoded->verb == WIRE_EVENTS && !decoded->u.events.follow);
+    int result = at_length ? hd_semaphore_acquire(request->client->long_reply, HD_NEVER) : 0;
+    request->holds_long_reply = at_length && !result;
+    return result;
+}
+
+static void let_long_reply_go(struct request *request) {
+    if (request->holds_long_reply)
+        hd_semaphore_release(request->client->long_reply);
+    request->holds_long_reply = false;
+}
+
 /* Sends `bytes` under the request's header. A client that does not read loses its answers. */
 static void send_bytes(struct request *request, const uint8_t *bytes, size_t length) {
     nng_msg *message;
-    if (!request->client || nng_msg_alloc(&message, 0) != 0)
+    if (request->client->gone || nng_msg_alloc(&message, 0) != 0)
         return;
     if (nng_msg_header_append(message, request->header, request->header_bytes) != 0 ||
         nng_msg_append(message, bytes, length) != 0) {
@@ -239,36 +236,19 @@ static void send_bytes(struct request *request, const uint8_t *bytes, size_t len
     nng_msg_free(message);
 }
 
-static void send_reply(struct request *request, const wire_reply *reply, bool large) {
-    struct coding coding = {.reply = reply};
+static void send_reply(struct request *request, const wire_reply *reply) {
+    struct encoded encoded;
     hd_shield_begin(); /* also a client whose wait was cancelled hears why */
-    if (run_coding(encode, &coding, large) == 0 && coding.encoded)
-        send_bytes(request, coding.encoded, coding.length);
+    if (!request->client->gone && coding_encode(reply, &encoded) == 0 && encoded.bytes) {
+        send_bytes(request, encoded.bytes, encoded.length);
+        free(encoded.bytes);
+    }
     hd_shield_end();
-    free(coding.encoded);
 }
 
 static void refuse(struct request *request, wire_code code, const char *error) {
     wire_reply reply = {.version = WIRE_VERSION, .code = code, .error = error};
-    send_reply(request, &reply, false);
-}
-
-static size_t logs_bytes(const wire_reply *reply) {
-    size_t bytes = 0;
-    for (size_t i = 0; i < reply->u.logs.count; i++)
-        bytes += reply->u.logs.chunks[i].bytes.length;
-    return bytes;
-}
-
-static bool is_large(const wire_reply *reply) {
-    switch (reply->verb) {
-    case WIRE_WAIT: return reply->u.wait.count > 1000;
-    case WIRE_EVENTS: return reply->u.events.count > 300;
-    case WIRE_LIST: return reply->u.list.count > 100;
-    case WIRE_LOGS: return reply->u.logs.count > 300 || (reply->u.logs.count && logs_bytes(reply) >= LARGE);
-    case WIRE_TASKS: return reply->u.tasks.count > 200;
-    default: return false;
-    }
+    send_reply(request, &reply);
 }
 
 static void answer(struct request *request, const wire_request *decoded) {
@@ -276,26 +256,27 @@ static void answer(struct request *request, const wire_request *decoded) {
     wire_reply reply;
     if (decoded->verb != WIRE_SUBMIT)
         let_large_go(request); /* it may wait for long, and what it took is bounded by what it says */
-    api_answer(request->server->api, &request->caller, decoded, &arena, &reply);
-    send_reply(request, &reply, is_large(&reply));
+    if (hold_long_reply(request, decoded) == 0) {
+        api_answer(request->server->api, &request->caller, decoded, &arena, &reply);
+        send_reply(request, &reply);
+    }
+    let_long_reply_go(request);
     arena_free(&arena);
 }
 
-static int64_t handle(void *arg) {
-    struct request *request = arg;
-    struct coding coding = {.data = nng_msg_body(request->message), .length = nng_msg_len(request->message)};
+static void handle(struct request *request) {
+    struct decoded decoded = {0};
     int result = hold_large(request);
     if (!result)
-        result = run_coding(decode, &coding, coding.length >= LARGE);
+        result = coding_decode(nng_msg_body(request->message), nng_msg_len(request->message), &decoded);
     nng_msg_free(request->message);
     request->message = NULL;
-    if (coding.request)
-        answer(request, coding.request);
+    if (decoded.request)
+        answer(request, decoded.request);
     else if (!result)
-        refuse(request, coding.code, coding.error);
-    wire_request_free(coding.request);
+        refuse(request, decoded.code, decoded.error);
+    wire_request_free(decoded.request);
     let_large_go(request);
-    return 0;
 }
 
 /* ---- requests in progress ---------------------------------------------------------------------------------------- */
@@ -304,8 +285,8 @@ static void finish(struct request *request) {
     struct server *server = request->server;
     links_remove(&request->of_client);
     links_remove(&request->of_server);
-    if (request->client)
-        request->client->count--;
+    if (--request->client->count == 0 && request->client->gone)
+        destroy_client(request->client);
     server->request_count--;
     server->api->requests = server->request_count;
     if (server->request_count == 0)
@@ -317,9 +298,9 @@ static void finish(struct request *request) {
 }
 
 static int64_t serve(void *arg) {
-    int64_t result = handle(arg);
+    handle(arg);
     finish(arg);
-    return result;
+    return 0;
 }
 
 static bool is_repeated(const struct request *request) {
@@ -379,14 +360,13 @@ static void begin(struct request *request) {
 }
 
 static void say_goodbye(struct server *server, struct client *client) {
-    while (!links_empty(&client->requests)) {
-        struct request *request = links_item(client->requests.next, struct request, of_client);
-        links_remove(&request->of_client);
-        request->client = NULL;
-        hd_cancel(request->task);
-    }
+    const struct links *all = &client->requests;
+    client->gone = true;
+    for (const struct links *at = all->next; at != all; at = at->next)
+        hd_cancel(links_item(at, struct request, of_client)->task);
     api_client_gone(server->api, client->number);
-    free(client);
+    if (client->count == 0)
+        destroy_client(client);
 }
 
 /* ---- the control runtime's side ---------------------------------------------------------------------------------- */
@@ -540,13 +520,13 @@ static void drop_inbox(struct server *server) {
     while (!links_empty(&server->leavers)) {
         struct client *client = links_item(server->leavers.next, struct client, in_inbox);
         links_remove(&client->in_inbox);
-        free(client);
+        destroy_client(client);
     }
     for (size_t i = 0; i < BUCKETS; i++)
         while (server->clients[i]) {
             struct client *client = server->clients[i];
             server->clients[i] = client->next;
-            free(client);
+            destroy_client(client);
         }
 }
 

@@ -112,13 +112,15 @@ void socket_unlock(struct socket_lock *lock) {
 }
 
 bool socket_share(const char *path, const char *group, unsigned mode, char *error, size_t error_bytes) {
-    errno = 0;
+    char *end;
+    unsigned long number = strtoul(group, &end, 10);
     const struct group *found = getgrnam(group);
-    if (!found) {
+    gid_t gid = found ? found->gr_gid : (gid_t)number;
+    if (!found && *end) {
         snprintf(error, error_bytes, "socket_group: there is no group \"%.60s\"", group);
         return false;
     }
-    if (chown(path, (uid_t)-1, found->gr_gid) < 0 || chmod(path, mode) < 0) {
+    if (chown(path, (uid_t)-1, gid) < 0 || chmod(path, mode) < 0) {
         snprintf(error, error_bytes, "socket_group: %s cannot be given to group %.60s: %s", path, group,
                  strerror(errno));
         return false;
