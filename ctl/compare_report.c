@@ -70,15 +70,19 @@ json_t *compare_run_json(const compare_pair *pair, int which) {
 
 /* Three digits, because these are to be compared. */
 static const char *duration(human buffer, uint64_t ns) {
-    double value = (double)ns;
-    if (value < 1e6)
-        snprintf(buffer, HUMAN_BYTES, "%.3gus", value / 1e3);
-    else if (value < 999.5e6)
-        snprintf(buffer, HUMAN_BYTES, "%.3gms", value / 1e6);
-    else if (value < 60e9)
-        snprintf(buffer, HUMAN_BYTES, "%.3gs", value / 1e9);
-    else
-        human_duration(buffer, ns);
+    static const struct {
+        double unit;
+        const char *name;
+    } units[] = {{1e3, "us"}, {1e6, "ms"}, {1e9, "s"}};
+    if (ns >= UINT64_C(59950000000))
+        return human_duration(buffer, ns);
+    size_t unit = ns < 999500 ? 0 : ns < 999500000 ? 1 : 2;
+    double value = (double)ns / units[unit].unit;
+    snprintf(buffer, HUMAN_BYTES, "%.*f%s",
+             value < 9.995   ? 2
+             : value < 99.95 ? 1
+                             : 0,
+             value, units[unit].name);
     return buffer;
 }
 
