@@ -1,4 +1,4 @@
-/* Each deadline has a task of its own, which goes on if whoever asked for it leaves. What cannot end before the deadline
+/* Each deadline has a task of its own, which goes on if whoever asked for it leaves, and ends the service. What cannot end before the deadline
  * (a delay or a sleep that is longer) is cancelled at once, so that nobody waits for nothing. */
 #include "drain.h"
 
@@ -48,8 +48,10 @@ static int64_t drain_until(void *arg) {
     int result = cancel(drain, false);
     if (!result)
         result = hd_event_wait(drain->jobs->idle, drain->deadline_ns);
-    if (result == HD_ETIMEDOUT)
-        result = cancel(drain, true);
+    if (result == HD_ETIMEDOUT && (result = cancel(drain, true)) == 0)
+        result = hd_event_wait(drain->jobs->idle, HD_NEVER);
+    if (!result && drain->jobs->drained)
+        drain->jobs->drained(drain->jobs->drained_arg);
     free(drain);
     return result;
 }

@@ -65,7 +65,9 @@ struct jobs {
     hd_event *work;       /* wakes the scheduler */
     hd_event *idle;       /* set while no job is live */
     bool draining;
-    uint64_t drained_hard; /* jobs that draining had to cancel */
+    uint64_t drained_hard;      /* jobs that draining had to cancel */
+    void (*drained)(void *arg); /* called when draining is over; NULL: nobody wants to know */
+    void *drained_arg;
 };
 
 /* `config`, `ids` and `environment` (a complete environ) outlive it. NULL: no memory. */

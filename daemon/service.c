@@ -116,16 +116,23 @@ static int64_t stop(void *arg) {
     return 0;
 }
 
-static void on_stop_signal(struct service *service) {
-    if (service->stopping) {
-        log_info("stopping at once");
-        if (drain_begin(service->jobs, hd_now()) != 0)
-            log_error("no memory to stop at once");
+static void begin_stop(void *arg) {
+    struct service *service = arg;
+    if (service->stopping)
         return;
-    }
     log_info("stopping");
     notify_stopping();
     service->stopping = spawn_detached("stop", stop, service);
+}
+
+static void on_stop_signal(struct service *service) {
+    if (!service->stopping) {
+        begin_stop(service);
+        return;
+    }
+    log_info("stopping at once");
+    if (drain_begin(service->jobs, hd_now()) != 0)
+        log_error("no memory to stop at once");
 }
 
 static int64_t handle_signals(void *arg) {
@@ -215,6 +222,8 @@ static bool make_jobs(struct service *service) {
     service->jobs->runtimes[WIRE_MULTI] = service->multi;
     service->jobs->runtimes[WIRE_SINGLE] = service->single;
     service->jobs->service_uid = geteuid();
+    service->jobs->drained = begin_stop; /* draining ends the service */
+    service->jobs->drained_arg = service;
     service->api.control = service->control;
     service->api.multi = service->multi;
     service->api.single = service->single;
