@@ -3,7 +3,7 @@
 # everything went as it should, and leaves nothing behind, however it ends.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-bin=$PWD/${HEDDLE_DEMO_BIN:-build/release/bin}
+bin=$(cd "${HEDDLE_DEMO_BIN:-build/release/bin}" && pwd)
 export PATH=$bin:$PATH NO_COLOR=${NO_COLOR-}
 folder=$(mktemp -d "${TMPDIR:-/tmp}/heddle-demo.XXXXXX")
 export HEDDLE_URL=ipc://$folder/heddle.sock
@@ -178,7 +178,7 @@ heddlectl submit -q --name number-cruncher --loop single cpu 1000000 >/dev/null
 heddlectl submit -q --name later --delay 1h exec -- true >/dev/null
 try heddlectl ps
 say "And ls shows the jobs."
-try heddlectl ls
+try heddlectl ls --limit 12
 
 say "The service's counters: jobs by state, and what each worker of each runtime did."
 try heddlectl stats
