@@ -348,7 +348,7 @@ static int64_t gather_brief_ones(void *arg) {
 
 static int64_t rounds(void *arg) {
     unsigned seed = *(unsigned *)arg;
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 40; i++) {
         hd_task *tasks[12];
         for (int j = 0; j < 12; j++)
             check((tasks[j] = hd_spawn(gather_brief_ones, (void *)(uintptr_t)rand_r(&seed))));

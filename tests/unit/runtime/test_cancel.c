@@ -94,9 +94,9 @@ static int64_t shielded(void *arg) {
 static int64_t shield_first(void *arg) {
     hd_task *parent = arg;
     hd_shield_begin();
-    /* woken by the cancellation, and deaf to it */
-    check(hd_sleep(HD_MS(3)) == 0);
-    check(hd_cancelled());
+    do /* woken by the cancellation, and deaf to it */
+        check(hd_sleep(HD_MS(1)) == 0);
+    while (!hd_cancelled());
     hd_shield_end();
     check(hd_yield() == HD_ECANCELED);
     return parent ? 0 : BROKE;

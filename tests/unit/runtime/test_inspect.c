@@ -157,8 +157,9 @@ static int64_t sleep_and_compute(void *arg) {
     hd_task_info info;
     hd_task_inspect(hd_self(), &info);
     check(consistent(&info));
-    check(info.waiting_ns[HD_WAITS_TIMER] >= HD_MS(3));
+    check(info.waiting_ns[HD_WAITS_TIMER] > 0);
     check(info.running_ns >= HD_MS(2));
+    check(info.waiting_ns[HD_WAITS_TIMER] + info.running_ns >= HD_MS(5));
     return 0;
 }
 
@@ -298,11 +299,13 @@ static int64_t count_things(void *arg) {
     for (int i = 0; i < 10; i++)
         check(hd_yield() == 0);
     check(hd_join(hd_spawn(nothing, NULL)) == 0);
-    check(hd_sleep(HD_MS(2)) == 0);
-    hd_runtime_loop_stats(runtime, 0, &after);
-    check(after.yields == before.yields + 10);
+    do { /* more than once only if others kept this thread from its core for so long */
+        check(hd_sleep(HD_MS(2)) == 0);
+        hd_runtime_loop_stats(runtime, 0, &after);
+    } while (after.parks == before.parks);
+    check(after.yields >= before.yields + 10);
     check(after.tasks_spawned == before.tasks_spawned + 1 && after.tasks_ended == before.tasks_ended + 1);
-    check(after.timers_fired == before.timers_fired + 1);
+    check(after.timers_fired > before.timers_fired);
     check(after.switches >= before.switches + 12);
     check(after.parks > before.parks && after.idle_ns > before.idle_ns && after.busy_ns > before.busy_ns);
     check(!after.parked);

@@ -210,12 +210,14 @@ static int64_t note_start(void *arg) {
 static int64_t delayed(void *arg) {
     (void)arg;
     hd_task_info info;
-    uint64_t begun = 0, start = hd_after(HD_MS(5));
+    uint64_t begun = 0, start = hd_after(HD_SECONDS(3600));
     hd_task *task = hd_spawn_at(start, note_start, &begun);
     hd_task_inspect(task, &info);
     check(info.state == HD_TASK_DELAYED && info.waits_detail == start && info.worker == -1);
     check(!atomic_load(&task->fiber));
-    check(hd_join(task) == 0);
+    check(hd_cancel(task) == 0 && hd_join(task) == HD_ECANCELED);
+    start = hd_after(HD_MS(5));
+    check(hd_join(hd_spawn_at(start, note_start, &begun)) == 0);
     check(begun >= start);
     /* Overdue at its spawning. */
     check(hd_join(hd_spawn_at(1, note_start, &begun)) == 0);
