@@ -52,7 +52,7 @@ static const struct key keys[] = {
     {"output_total", SIZE, AT(output_total), "256MiB", 0, TEBIBYTE, true},
     {"events_kept", COUNT, AT(events_kept), "65536", 16, 16777216, false},
     {"default_timeout", DURATION, AT(default_timeout), "0", 0, CENTURY, true},
-    {"grace", DURATION, AT(grace), "5s", 0, 3600 * BILLION, true},
+    {"grace", DURATION, AT(grace), "5s", 0, 86400 * BILLION, true},
     {"drain_timeout", DURATION, AT(drain_timeout), "30s", 0, CENTURY, true},
     {"http_max_bytes", SIZE, AT(http_max_bytes), "64MiB", 1, TEBIBYTE, false},
     {"http_connections", COUNT, AT(http_connections), "256", 1, 65536, false},

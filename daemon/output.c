@@ -69,7 +69,9 @@ static struct segment *extend(struct output *output, struct part *part, bool is_
     struct segment *last = part->last;
     if (last && last->is_stderr == is_stderr && last->start + last->length < last->room)
         return last;
-    size_t room = output->produced < SEGMENT_MOST / 4 ? (size_t)output->produced : SEGMENT_MOST / 4;
+    size_t room = last ? (size_t)last->length * 2 : 0; /* twice what the one before came to hold */
+    if (room > SEGMENT_MOST / 4)
+        room = SEGMENT_MOST / 4;
     if (room < length)
         room = length < SEGMENT_MOST ? length : SEGMENT_MOST;
     if (room < SEGMENT_LEAST)
