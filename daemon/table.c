@@ -1,5 +1,6 @@
-/* Chunks with their jobs and tombstones. A chunk's array of jobs exists while one of its jobs is kept, its array of
- * tombstones from the first burial until the id is TABLE_TOMBSTONES behind the newest. */
+/* Chunks with their jobs and tombstones. A chunk's array of jobs exists while one of its jobs is kept or still to come
+ * (several submissions may add theirs at the same time), or it is the newest; its array of tombstones from the first burial
+ * until the id is TABLE_TOMBSTONES behind the newest. */
 #include "table.h"
 
 #include <assert.h>
@@ -11,7 +12,8 @@ enum { CHUNK = 1024, UIDS_MAX = 4095 };
 struct chunk {
     struct job **jobs;
     uint32_t *tombs;
-    uint32_t live;
+    uint16_t live;     /* jobs that are kept */
+    uint16_t expected; /* ids that were reserved, and have no job yet */
 };
 
 /* A tombstone's bits: state 4, signal 7, exit code 8, owner 12 (0: not remembered, so only the service's user sees it),
@@ -25,6 +27,13 @@ static struct chunk *chunk_at(const struct table *table, uint64_t number) {
     return number < table->first || number - table->first >= table->count
                ? NULL
                : &table->chunks[number - table->first];
+}
+
+static void free_if_unused(struct chunk *chunk) {
+    if (chunk->live || chunk->expected)
+        return;
+    free(chunk->jobs);
+    chunk->jobs = NULL;
 }
 
 bool table_reserve(struct table *table, uint64_t first, size_t count) {
@@ -49,6 +58,8 @@ bool table_reserve(struct table *table, uint64_t first, size_t count) {
         if (!chunk->jobs && !(chunk->jobs = calloc(CHUNK, sizeof *chunk->jobs)))
             return false;
     }
+    for (size_t i = 0; i < count; i++)
+        chunk_at(table, (first + i) / CHUNK)->expected++;
     return true;
 }
 
@@ -57,8 +68,13 @@ void table_put(struct table *table, uint64_t id, struct job *job) {
     assert(chunk && chunk->jobs && !chunk->jobs[id % CHUNK]);
     chunk->jobs[id % CHUNK] = job;
     chunk->live++;
-    if (id > table->newest)
-        table->newest = id;
+    chunk->expected--;
+    if (id <= table->newest)
+        return;
+    struct chunk *before = chunk_at(table, table->newest / CHUNK);
+    table->newest = id;
+    if (before && before != chunk)
+        free_if_unused(before);
 }
 
 struct job *table_get(const struct table *table, uint64_t id) {
@@ -119,7 +135,7 @@ static void forget_oldest(struct table *table) {
         struct chunk *chunk = chunk_at(table, number);
         free(chunk->tombs);
         chunk->tombs = NULL;
-        if (chunk->live)
+        if (chunk->jobs)
             break;
         gone++;
     }
@@ -134,10 +150,9 @@ void table_bury(struct table *table, uint64_t id, const struct tombstone *stone)
     struct chunk *chunk = chunk_at(table, id / CHUNK);
     assert(chunk && chunk->jobs && chunk->jobs[id % CHUNK]);
     chunk->jobs[id % CHUNK] = NULL;
-    if (--chunk->live == 0 && id / CHUNK < table->newest / CHUNK) {
-        free(chunk->jobs);
-        chunk->jobs = NULL;
-    }
+    chunk->live--;
+    if (id / CHUNK < table->newest / CHUNK)
+        free_if_unused(chunk);
     if (id < horizon(table))
         return;
     if (!chunk->tombs)

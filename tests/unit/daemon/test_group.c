@@ -98,7 +98,7 @@ static void a_group_goes_with_its_last_job(void **state) {
     assert_true(groups_init(&groups));
     struct job *jobs[300];
     for (int i = 0; i < 300; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "group-%d", i);
         jobs[i] = queue(&groups, 0, name, 0);
     }

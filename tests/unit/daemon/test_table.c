@@ -60,6 +60,24 @@ static void a_buried_job_is_remembered_with_its_owner_and_end(void **state) {
     table_fini(&table);
 }
 
+static void submissions_may_add_their_jobs_side_by_side(void **state) {
+    (void)state;
+    struct table table = {0};
+    assert_true(table_reserve(&table, 1, 3000));
+    assert_true(table_reserve(&table, 3001, 3000));
+    table_put(&table, 1, job_of(1));
+    table_put(&table, 3001, job_of(3001));
+    bury(&table, 1, 0, 0); /* the first chunk is empty, and has jobs to come */
+    table_put(&table, 2, job_of(2));
+    for (uint64_t id = 3; id <= 3000; id++) {
+        table_put(&table, id, job_of(id));
+        bury(&table, id, 0, 0);
+    }
+    assert_ptr_equal(table_get(&table, 2), job_of(2));
+    assert_ptr_equal(table_next(&table, 2), job_of(3001));
+    table_fini(&table);
+}
+
 static void memory_stays_bounded_however_many_ids_there_were(void **state) {
     (void)state;
     struct table table = {0};
@@ -85,6 +103,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_are_found_by_id_and_in_order),
         cmocka_unit_test(a_buried_job_is_remembered_with_its_owner_and_end),
+        cmocka_unit_test(submissions_may_add_their_jobs_side_by_side),
         cmocka_unit_test(memory_stays_bounded_however_many_ids_there_were),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
