@@ -256,12 +256,16 @@ static void a_task_cancelled_before_its_start_runs_and_meets_it_at_its_first_awa
 
 /* ---- pinning ---- */
 
+static bool at_home(void) {
+    return (int32_t)hd_worker_self()->index == atomic_load(&hd_self()->home);
+}
+
 static int64_t stay(void *arg) {
     (void)arg;
-    pthread_t here = hd_worker_self()->thread;
+    uint32_t here = hd_worker_self()->index;
     for (int i = 0; i < 200; i++) {
+        check(at_home() && hd_worker_self()->index == here);
         check(i % 10 ? hd_yield() == 0 : hd_sleep(HD_US(1)) == 0);
-        check(pthread_equal(here, hd_worker_self()->thread));
     }
     return 0;
 }
@@ -433,6 +437,54 @@ static void a_task_without_a_stack_starts_when_there_is_one(void **state) {
     }
 }
 
+static int64_t nothing(void *arg) {
+    (void)arg;
+    return 0;
+}
+
+/* Fibers come back all the time, whatever fails. */
+static int64_t end_others(void *arg) {
+    hd_task *tasks[40];
+    while (!*(_Atomic bool *)arg) {
+        for (int i = 0; i < 40; i++)
+            tasks[i] = hd_spawn_with(&(hd_spawn_options){.pinned = true}, nothing, NULL);
+        for (int i = 0; i < 40; i++)
+            check(!tasks[i] || hd_join(tasks[i]) == 0);
+        check(hd_yield() == 0);
+    }
+    return 0;
+}
+
+/* Each class of stacks needs an arena of its own, and cannot get it at first. */
+static int64_t starve_at_home(void *arg) {
+    int64_t result = 0;
+    for (size_t bytes = 8 << 20; result == 0 && bytes >= 16 << 10; bytes /= 2) {
+        hd_sys_fail_after(2);
+        hd_task *task = hd_spawn_with(&(hd_spawn_options){.pinned = true, .stack_bytes = bytes}, stay, NULL);
+        result = task ? hd_join(task) : 0;
+    }
+    hd_sys_fail_after(0);
+    *(_Atomic bool *)arg = true;
+    return result;
+}
+
+static void a_pinned_task_waits_for_its_stack_at_home(void **state) {
+    (void)state;
+    for (int round = 0; round < 10; round++) {
+        _Atomic bool over = false;
+        hd_runtime *runtime = hd_runtime_create(&(hd_runtime_options){.loops = 2});
+        hd_spawn_options pinned = {.runtime = runtime, .pinned = true};
+        hd_task *ender = hd_spawn_with(&pinned, end_others, &over);
+        hd_task *starver = hd_spawn_with(&pinned, starve_at_home, &over);
+        assert_int_equal(hd_runtime_drain(runtime, HD_NEVER), 0);
+        assert_int_equal(hd_task_result(ender), 0);
+        assert_int_equal(hd_task_result(starver), 0);
+        hd_release(ender);
+        hd_release(starver);
+        hd_runtime_destroy(runtime);
+    }
+}
+
 static void also_the_first_task_of_all_waits_for_a_stack(void **state) {
     (void)state;
     for (unsigned loops = 1; loops <= 3; loops++) {
@@ -557,6 +609,7 @@ int main(void) {
         cmocka_unit_test(a_task_cannot_run_or_drain_its_own_runtime),
         cmocka_unit_test(what_only_tasks_may_do_says_so_elsewhere),
         cmocka_unit_test(a_task_without_a_stack_starts_when_there_is_one),
+        cmocka_unit_test(a_pinned_task_waits_for_its_stack_at_home),
         cmocka_unit_test(also_the_first_task_of_all_waits_for_a_stack),
         cmocka_unit_test(foreign_threads_may_spawn),
         cmocka_unit_test(a_thread_may_spawn_into_the_runtime_of_hd_run),

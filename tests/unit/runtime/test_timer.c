@@ -188,7 +188,9 @@ static void *expire_always(void *arg) {
     return NULL;
 }
 
+/* Takes its time, so that stopping comes in the midst of it. */
 static void count_only(hd_timer *timer) {
+    for (volatile int pause = 0; pause < 200; pause++) {}
     hd_container_of(timer, watch, timer)->fired++;
 }
 
@@ -200,7 +202,7 @@ static void *start_and_stop(void *arg) {
         watch self = {.timer.fire = count_only};
         if (hd_timers_start(&race.heaps[(i + number) % 2], &self.timer, 1) < 0)
             wrong++;
-        for (volatile int pause = 0; pause < i % 64; pause++) {}
+        for (volatile int pause = 0; pause < i % 256; pause++) {}
         bool stopped = hd_timer_stop(&self.timer);
         wrong += self.fired != !stopped;
         memset((void *)&self, 0xff, sizeof self);
