@@ -97,6 +97,8 @@ struct job *table_next(const struct table *table, uint64_t id) {
 
 struct job *table_previous(const struct table *table, uint64_t id) {
     uint64_t at = id > table->newest ? table->newest + 1 : id;
+    if (table->count == 0)
+        return NULL;
     while (at-- > table->first * CHUNK) {
         struct chunk *chunk = chunk_at(table, at / CHUNK);
         if (chunk->live)

@@ -39,6 +39,17 @@ static void jobs_are_found_by_id_and_in_order(void **state) {
     table_fini(&table);
 }
 
+static void an_empty_table_has_nothing_in_either_direction(void **state) {
+    (void)state;
+    struct table table = {0};
+    struct tombstone stone;
+    assert_null(table_get(&table, 1));
+    assert_null(table_next(&table, 0));
+    assert_null(table_previous(&table, UINT64_MAX));
+    assert_int_equal(table_next_tombstone(&table, 0, &stone), 0);
+    table_fini(&table);
+}
+
 static void a_buried_job_is_remembered_with_its_owner_and_end(void **state) {
     (void)state;
     struct table table = {0};
@@ -102,6 +113,7 @@ static void memory_stays_bounded_however_many_ids_there_were(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_are_found_by_id_and_in_order),
+        cmocka_unit_test(an_empty_table_has_nothing_in_either_direction),
         cmocka_unit_test(a_buried_job_is_remembered_with_its_owner_and_end),
         cmocka_unit_test(submissions_may_add_their_jobs_side_by_side),
         cmocka_unit_test(memory_stays_bounded_however_many_ids_there_were),
