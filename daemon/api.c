@@ -106,23 +106,17 @@ void handle_ping(struct call *call) {
 }
 
 void handle_cancel(struct call *call) {
-    uint64_t matched = 0, cancelled = 0, id = 0;
+    uint64_t matched = 0, cancelled = 0;
     struct selection selection;
-    struct tombstone stone;
-    struct pace slice = {0};
+    struct match found = {0};
     if (!call_select(call, &selection, &call->request->u.cancel.select))
         return;
-    for (struct job *job; (job = selection_next(&selection, id)); matched++) {
-        id = job->id;
-        cancelled += jobs_cancel(call->jobs, job, call->request->u.cancel.grace_ns);
-        int result = pace(&slice);
-        if (result) {
-            call_interrupted(call, result);
-            return;
-        }
+    for (; selection_find(&selection, &found); matched++)
+        cancelled += found.job && jobs_cancel(call->jobs, found.job, call->request->u.cancel.grace_ns);
+    if (selection.result) {
+        call_interrupted(call, selection.result);
+        return;
     }
-    for (id = 0; (id = selection_next_remembered(&selection, id, &stone));)
-        matched++;
     call->reply->u.cancel.matched = matched;
     call->reply->u.cancel.cancelled = cancelled;
 }

@@ -109,8 +109,7 @@ static bool is_full(const struct listing *listing) {
     return listing->bytes > WIRE_REPLY_TARGET || (limit && listing->call->reply->u.list.count >= limit);
 }
 
-static int list_ascending(struct listing *listing, const struct selection *selection) {
-    struct pace slice = {0};
+static int list_ascending(struct listing *listing, struct selection *selection) {
     uint64_t id = listing->call->request->u.list.after_id;
     for (struct job *job; (job = selection_next(selection, id));) {
         if (is_full(listing)) {
@@ -120,15 +119,11 @@ static int list_ascending(struct listing *listing, const struct selection *selec
         if (!add_row(listing, job))
             return HD_ENOMEM;
         id = job->id;
-        int result = pace(&slice);
-        if (result)
-            return result;
     }
-    return 0;
+    return selection->result;
 }
 
-static int list_newest(struct listing *listing, const struct selection *selection) {
-    struct pace slice = {0};
+static int list_newest(struct listing *listing, struct selection *selection) {
     wire_reply *reply = listing->call->reply;
     uint64_t id = UINT64_MAX, after = listing->call->request->u.list.after_id;
     for (struct job *job;
@@ -136,29 +131,21 @@ static int list_newest(struct listing *listing, const struct selection *selectio
         if (!add_row(listing, job))
             return HD_ENOMEM;
         id = job->id;
-        int result = pace(&slice);
-        if (result)
-            return result;
     }
     for (size_t low = 0, high = reply->u.list.count; low + 1 < high; low++) {
         wire_job_info row = reply->u.list.jobs[low];
         reply->u.list.jobs[low] = reply->u.list.jobs[--high];
         reply->u.list.jobs[high] = row;
     }
-    return 0;
+    return selection->result;
 }
 
-static int count_all(struct call *call, const struct selection *selection) {
-    struct pace slice = {0};
+static int count_all(struct call *call, struct selection *selection) {
     uint64_t id = 0, total = 0;
-    for (struct job *job; (job = selection_next(selection, id)); total++) {
+    for (struct job *job; (job = selection_next(selection, id)); total++)
         id = job->id;
-        int result = pace(&slice);
-        if (result)
-            return result;
-    }
     call->reply->u.list.total = total;
-    return 0;
+    return selection->result;
 }
 
 void handle_list(struct call *call) {

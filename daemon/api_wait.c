@@ -60,24 +60,15 @@ static bool add_job(struct waiting *waiting, struct job *job) {
 }
 
 /* All that is selected, kept or only remembered, in ascending order. */
-static int collect(struct waiting *waiting, const struct selection *selection) {
-    struct pace slice = {0};
-    struct tombstone stone;
-    uint64_t remembered = selection_next_remembered(selection, 0, &stone), id = 0;
-    for (int result = 0; !result; result = pace(&slice)) {
-        struct job *job = selection_next(selection, id);
-        bool kept = job && (!remembered || job->id < remembered);
-        if (!kept && !remembered)
-            return 0;
-        if (kept ? !add_job(waiting, job) : !note_id(waiting, remembered))
+static int collect(struct waiting *waiting, struct selection *selection) {
+    struct match found = {0};
+    while (selection_find(selection, &found)) {
+        if (found.job ? !add_job(waiting, found.job) : !note_id(waiting, found.id))
             return HD_ENOMEM;
-        id = waiting->ids[waiting->total - 1];
-        if (kept)
-            continue;
-        count(waiting, (wire_state)stone.state);
-        remembered = selection_next_remembered(selection, remembered, &stone);
+        if (!found.job)
+            count(waiting, (wire_state)found.stone.state);
     }
-    return HD_ECANCELED;
+    return selection->result;
 }
 
 static bool is_over(const struct waiting *waiting) {
@@ -154,6 +145,15 @@ static void tell(struct waiting *waiting, bool outcomes) {
     reply->u.wait.failed = waiting->failed;
 }
 
+/* Takes its nodes out of the lists that they are still in. */
+static void leave(struct waiting *waiting) {
+    struct pace slice = {0};
+    for (struct pending *pending = waiting->pendings; pending; pending = pending->next) {
+        links_remove(&pending->watch.link);
+        (void)pace(&slice); /* also when cancelled it goes to the end */
+    }
+}
+
 void handle_wait(struct call *call) {
     struct waiting waiting = {.call = call, .changed = hd_event_create()};
     struct selection selection;
@@ -166,8 +166,7 @@ void handle_wait(struct call *call) {
         int result = collect(&waiting, &selection);
         if (!result)
             result = await(&waiting, began_ns);
-        for (struct pending *pending = waiting.pendings; pending; pending = pending->next)
-            links_remove(&pending->watch.link);
+        leave(&waiting);
         bool over = is_over(&waiting), timed_out = result == HD_ETIMEDOUT;
         if (result && !timed_out)
             call_interrupted(call, result);

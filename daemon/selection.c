@@ -120,21 +120,33 @@ bool selection_has_id(const struct selection *selection, uint64_t id) {
 
 /* ---- scanning ---------------------------------------------------------------------------------------------------- */
 
-struct job *selection_next(const struct selection *selection, uint64_t id) {
+/* Before each id that is looked at. */
+static bool goes_on(struct selection *selection) {
+    if (!selection->result)
+        selection->result = pace(&selection->slice);
+    return !selection->result;
+}
+
+struct job *selection_next(struct selection *selection, uint64_t id) {
     const struct table *table = &selection->jobs->table;
     if (selection->nothing || id == UINT64_MAX)
         return NULL;
     for (size_t at = range_at(selection, id + 1); at < selection->count; at++) {
         const wire_range *range = &selection->ranges[at];
         uint64_t from = range->first > id + 1 ? range->first - 1 : id;
-        for (struct job *job; (job = table_next(table, from)) && job->id <= range->last; from = job->id)
+        while (goes_on(selection)) {
+            struct job *job = table_next(table, from);
+            if (!job || job->id > range->last)
+                break;
             if (selection_matches(selection, job))
                 return job;
+            from = job->id;
+        }
     }
     return NULL;
 }
 
-struct job *selection_previous(const struct selection *selection, uint64_t id) {
+struct job *selection_previous(struct selection *selection, uint64_t id) {
     const struct table *table = &selection->jobs->table;
     if (selection->nothing)
         return NULL;
@@ -142,26 +154,62 @@ struct job *selection_previous(const struct selection *selection, uint64_t id) {
     for (at = at < selection->count ? at + 1 : at; at-- > 0;) {
         const wire_range *range = &selection->ranges[at];
         uint64_t from = range->last < id - 1 ? range->last + 1 : id;
-        for (struct job *job; (job = table_previous(table, from)) && job->id >= range->first; from = job->id)
+        while (goes_on(selection)) {
+            struct job *job = table_previous(table, from);
+            if (!job || job->id < range->first)
+                break;
             if (selection_matches(selection, job))
                 return job;
+            from = job->id;
+        }
     }
     return NULL;
 }
 
-uint64_t selection_next_remembered(const struct selection *selection, uint64_t id, struct tombstone *stone) {
+/* The next id behind `id` that is kept or remembered; 0: none. */
+static uint64_t next_known(const struct table *table, uint64_t id) {
+    struct tombstone stone;
+    if (table_get(table, id + 1) || table_tombstone(table, id + 1, &stone))
+        return id + 1;
+    const struct job *job = table_next(table, id);
+    uint64_t remembered = table_next_tombstone(table, id, &stone);
+    return job && (!remembered || job->id < remembered) ? job->id : remembered;
+}
+
+static bool found_matches(const struct selection *selection, struct match *found) {
     const struct table *table = &selection->jobs->table;
-    const wire_selector *selector = selection->selector;
-    if (!selector->range_count || selection_needs_record(selection))
-        return 0;
-    for (size_t at = range_at(selection, id + 1); at < selection->count; at++) {
+    uint32_t states = selection->selector->states;
+    found->job = table_get(table, found->id);
+    if (found->job)
+        return selection_matches(selection, found->job);
+    return table_tombstone(table, found->id, &found->stone) &&
+           jobs_allow(selection->jobs, selection->uid, found->stone.uid) &&
+           (!states || states & 1u << found->stone.state);
+}
+
+static bool find_kept(struct selection *selection, struct match *found) {
+    found->job = selection_next(selection, found->id);
+    if (found->job)
+        found->id = found->job->id;
+    return found->job;
+}
+
+bool selection_find(struct selection *selection, struct match *found) {
+    if (selection->nothing || found->id == UINT64_MAX)
+        return false;
+    if (!selection->selector->range_count || selection_needs_record(selection))
+        return find_kept(selection, found);
+    for (size_t at = range_at(selection, found->id + 1); at < selection->count; at++) {
         const wire_range *range = &selection->ranges[at];
-        uint64_t from = range->first > id + 1 ? range->first - 1 : id;
-        for (uint64_t next; (next = table_next_tombstone(table, from, stone)) && next <= range->last;
-             from = next)
-            if (jobs_allow(selection->jobs, selection->uid, stone->uid) &&
-                (!selector->states || selector->states & 1u << stone->state))
-                return next;
+        uint64_t from = range->first > found->id + 1 ? range->first - 1 : found->id;
+        while (goes_on(selection)) {
+            from = next_known(&selection->jobs->table, from);
+            if (!from || from > range->last)
+                break;
+            found->id = from;
+            if (found_matches(selection, found))
+                return true;
+        }
     }
-    return 0;
+    return false;
 }

@@ -1,8 +1,12 @@
-/* Which jobs a request means: a selector made ready for looking up, for one user. */
+/* Which jobs a request means: a selector made ready for looking up, for one user.
+ *
+ * A scan lets others in between, also while nothing matches: one that selects a few of a million jobs must not hold the
+ * control loop. So the table can change during a scan, and each id is judged by what is known of it when its turn comes. */
 #ifndef HEDDLED_SELECTION_H
 #define HEDDLED_SELECTION_H
 
 #include "jobs.h"
+#include "pace.h"
 
 struct selection {
     const struct jobs *jobs;
@@ -11,6 +15,15 @@ struct selection {
     size_t count;
     uint32_t uid;
     bool nothing;
+    struct pace slice;
+    int result; /* HD_ECANCELED: the scan was broken off */
+};
+
+/* What a scan has come to. */
+struct match {
+    uint64_t id;            /* start with 0 */
+    struct job *job;        /* until the next await; NULL: it is only remembered */
+    struct tombstone stone; /* then */
 };
 
 /* False: no memory. */
@@ -21,12 +34,13 @@ bool selection_init(struct selection *selection, const struct jobs *jobs, const 
  * WIRE_NOT_FOUND or WIRE_DENIED, and a message that names it. */
 wire_code selection_check(const struct selection *selection, char *error, size_t error_bytes);
 
-/* The matching kept job with the next greater (smaller) id; NULL: none. */
-struct job *selection_next(const struct selection *selection, uint64_t id);
-struct job *selection_previous(const struct selection *selection, uint64_t id);
+/* The matching kept job with the next greater (smaller) id, until the next await; NULL: none, or see `result`. Task. */
+struct job *selection_next(struct selection *selection, uint64_t id);
+struct job *selection_previous(struct selection *selection, uint64_t id);
 
-/* The next greater id of a matching job that is only remembered; 0: none. Only selections by ids alone have such. */
-uint64_t selection_next_remembered(const struct selection *selection, uint64_t id, struct tombstone *stone);
+/* The match with the next greater id; also one that is only remembered, if ids select it and nothing that only a record
+ * tells. Each id comes once, whatever is forgotten meanwhile. False: none, or see `result`. Task. */
+bool selection_find(struct selection *selection, struct match *found);
 
 bool selection_has_id(const struct selection *selection, uint64_t id);
 
