@@ -74,6 +74,16 @@ static void wake_this_one(hd_worker *worker) {
         kick(worker);
 }
 
+/* More work waits than this worker gets done soon: somebody else might like some. */
+static void share(hd_worker *worker, uint64_t waited_ns) {
+    hd_runtime *runtime = worker->runtime;
+    if (!hd_idle_any(&runtime->idle))
+        return;
+    uint64_t backlog = hd_ring_count(&worker->ring);
+    if (backlog && (waited_ns > WORTH_NS || backlog * worker->mean_task_ns > WORTH_NS))
+        wake_somebody(runtime);
+}
+
 /* ---- queueing -------------------------------------------------------------------------------------------------------- */
 
 static void push_to_ring(hd_worker *worker, hd_task *task) {
@@ -125,12 +135,14 @@ void hd_worker_queue_spawned(hd_task *task) {
     /* As soon as it is queued, the task may end, and its runtime with it, while the rest is still to be done here. */
     if (!self) /* relaxed: comes before the end of the runtime by way of the task */
         atomic_fetch_add_explicit(&runtime->visitors, 1, memory_order_relaxed);
-    if (task->pinned)
+    if (task->pinned) {
         push_pinned(task);
-    else if (self)
+    } else if (self) {
         push_local(self, task);
-    else
+        share(self, 0);
+    } else {
         push_from_outside(task);
+    }
     if (!self) /* release: all this comes before the end of the runtime [V1] */
         atomic_fetch_sub_explicit(&runtime->visitors, 1, memory_order_release);
 }
@@ -187,16 +199,6 @@ static void starve(hd_worker *worker, hd_task *task) {
     for (uint32_t i = 0; i < runtime->loops; i++)
         if (&runtime->workers[i] != worker)
             wake_this_one(&runtime->workers[i]);
-}
-
-/* More work waits than this worker gets done soon: somebody else might like some. */
-static void share(hd_worker *worker, uint64_t waited_ns) {
-    hd_runtime *runtime = worker->runtime;
-    if (!hd_idle_any(&runtime->idle))
-        return;
-    uint64_t backlog = hd_ring_count(&worker->ring);
-    if (backlog && (waited_ns > WORTH_NS || backlog * worker->mean_task_ns > WORTH_NS))
-        wake_somebody(runtime);
 }
 
 /* After a fiber has left: its task goes where it said. */

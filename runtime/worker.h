@@ -10,7 +10,7 @@
  *
  * Whom to wake, when work is queued: from outside, one parked worker if nobody searches. From within, only if the
  * backlog is worth the price of a wake-up (some 10 µs for who wakes, 20 to 50 µs until the other runs): when a task is
- * taken up that has waited longer than WORTH_NS, or when those behind it will take that long. Before it parks, a worker
+ * spawned or taken up and those that wait will take longer than WORTH_NS, or when one is taken up that has waited so long. Before it parks, a worker
  * that has just worked spins for at most SPIN_NS, one a runtime, and not if that did not pay lately. */
 #ifndef HD_WORKER_H
 #define HD_WORKER_H
