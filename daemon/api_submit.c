@@ -117,6 +117,8 @@ static void add_all(struct call *call, struct job **made, size_t count, uint64_t
         jobs_add(call->jobs, made[i], first + i);
         if (call->request->u.submit.follow && !jobs_follow(call->jobs, made[i], call->caller.client, 0))
             call_no_memory(call);
+        if (call->jobs->cancelling)
+            call->jobs->drained_hard += jobs_cancel(call->jobs, made[i], 0);
         /* Once begun it goes to its end, whether the client is still there or not. */
         (void)pace(&slice);
     }
@@ -140,6 +142,11 @@ static bool submit(struct call *call, uint64_t *first) {
     size_t bytes, count = call->request->u.submit.count;
     if (!check_all(call, &bytes))
         return false;
+    /* Looked at with nothing between it and the reservation, which draining waits for. */
+    if (call->jobs->draining) {
+        call_fail(call, WIRE_DRAINING, "the service takes no new jobs: it is draining");
+        return false;
+    }
     wire_code code = jobs_reserve(call->jobs, call->caller.uid, count, bytes, error, sizeof error);
     if (code) {
         call_fail(call, code, "%s", error);
@@ -185,10 +192,6 @@ void handle_submit(struct call *call) {
     }
     if (entry) {
         answer(call, entry->first_id, entry->count, true);
-        return;
-    }
-    if (call->jobs->draining) {
-        call_fail(call, WIRE_DRAINING, "the service takes no new jobs: it is draining");
         return;
     }
     if (!(entry = keys_add(keys, call->caller.uid, call->request->u.submit.key))) {

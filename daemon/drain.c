@@ -1,5 +1,8 @@
-/* Each deadline has a task of its own, which goes on if whoever asked for it leaves, and ends the service. What cannot end before the deadline
- * (a delay or a sleep that is longer) is cancelled at once, so that nobody waits for nothing. */
+/* Each deadline has a task of its own, which goes on if whoever asked for it leaves, and ends the service. What cannot end
+ * before the deadline (a delay or a sleep that is longer) is cancelled at once, so that nobody waits for nothing.
+ *
+ * A submission that had its place reserved before may still add its jobs: also behind the scan that cancels everything, so
+ * it does that itself from then on (`cancelling`). */
 #include "drain.h"
 
 #include "pace.h"
@@ -48,8 +51,12 @@ static int64_t drain_until(void *arg) {
     int result = cancel(drain, false);
     if (!result)
         result = hd_event_wait(drain->jobs->idle, drain->deadline_ns);
-    if (result == HD_ETIMEDOUT && (result = cancel(drain, true)) == 0)
-        result = hd_event_wait(drain->jobs->idle, HD_NEVER);
+    if (result == HD_ETIMEDOUT) {
+        drain->jobs->cancelling = true;
+        result = cancel(drain, true);
+        if (!result)
+            result = hd_event_wait(drain->jobs->idle, HD_NEVER);
+    }
     if (!result && drain->jobs->drained)
         drain->jobs->drained(drain->jobs->drained_arg);
     free(drain);

@@ -65,6 +65,7 @@ struct jobs {
     hd_event *work;       /* wakes the scheduler */
     hd_event *idle;       /* set while no job is live */
     bool draining;
+    bool cancelling;            /* draining's time is up: what is still added is cancelled at once */
     uint64_t drained_hard;      /* jobs that draining had to cancel */
     void (*drained)(void *arg); /* called when draining is over; NULL: nobody wants to know */
     void *drained_arg;
