@@ -64,11 +64,19 @@ static int64_t load(void *arg) {
     return 0;
 }
 
+/* Not while stopping: the server may be gone, and nobody is told READY then. */
 static void reload(struct service *service) {
     struct reload reload = {.sources = service->sources};
     char restart[MESSAGE_MAX];
+    if (service->stopping)
+        return;
     notify_reloading();
     int result = (int)hd_blocking(HD_POOL_FS, load, &reload);
+    if (service->stopping) {
+        if (reload.good)
+            config_free(&reload.fresh);
+        return;
+    }
     if (result) {
         log_error("the settings stay as they were: %s", hd_strerror(result));
     } else if (!reload.good) {
