@@ -120,6 +120,7 @@ static bool set_options(http *self) {
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "heddle/" HEDDLE_VERSION);
     curl_easy_setopt(easy, CURLOPT_PROXY,
                      job->u.http.proxy ? job->u.http.proxy : ""); /* "": not the environment's */
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");                  /* nor its exceptions */
     if (curl_easy_setopt(easy, CURLOPT_URL, job->u.http.url) != CURLE_OK)
         return false;
     set_method(self);
