@@ -83,23 +83,29 @@ static void add_runtimes(struct call *call) {
     }
 }
 
-static void add_groups(struct call *call) {
+/* Bucket by bucket, and others in between: there may be as many groups as jobs. What moves meanwhile may be missed. */
+static int add_groups(struct call *call) {
     const struct groups *groups = &call->jobs->groups;
     wire_reply *reply = call->reply;
     wire_group_stats *rows = arena_alloc(call->arena, GROUPS_MOST * sizeof *rows);
+    struct pace slice = {0};
+    int result = 0;
     reply->u.stats.groups = rows;
-    for (size_t i = 0; rows && i < groups->bucket_count; i++)
+    for (size_t i = 0; rows && !result && i < groups->bucket_count; i++) {
         for (const struct group *group = groups->buckets[i]; group; group = group->next) {
             if (!*group->name || !jobs_allow(call->jobs, call->caller.uid, group->uid))
                 continue;
             if (reply->u.stats.group_count == GROUPS_MOST)
-                return;
+                return 0;
             rows[reply->u.stats.group_count++] =
                 (wire_group_stats){.name = arena_copy(call->arena, group->name),
                                    .parallel = group->parallel,
                                    .running = group->running,
                                    .queued = group->queued};
         }
+        result = pace(&slice);
+    }
+    return result;
 }
 
 static uint64_t oldest_queued_ns(const struct jobs *jobs) {
@@ -129,5 +135,7 @@ void handle_stats(struct call *call) {
     reply->u.stats.events_next = jobs->events.next;
     reply->u.stats.queue_max = jobs->config->queue_max;
     add_runtimes(call);
-    add_groups(call);
+    int result = add_groups(call);
+    if (result)
+        call_interrupted(call, result);
 }
