@@ -4,11 +4,13 @@
 #include "service.h"
 #include "socket_path.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Descriptors for thousands of commands and connections. Jobs inherit the limit, and programs that close all descriptors
  * up to it are slow with a limit of a million, and programs that use select() break beyond 1,024 only if they open as
@@ -62,8 +64,20 @@ static int run(struct options *options) {
     return service_run(&config, &options->sources);
 }
 
+/* A stream that the caller closed is filled: else the next descriptor that is opened takes its number, and the log goes
+ * there. */
+static bool fill_closed_streams(void) {
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    return fd >= 0 && close(fd) == 0;
+}
+
 int main(int argc, char **argv) {
     struct options options;
+    if (!fill_closed_streams())
+        return 1;
     int result = options_parse(&options, argc, argv);
     if (result < 0)
         result = run(&options);
