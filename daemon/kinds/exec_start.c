@@ -171,6 +171,8 @@ static int64_t spawn(exec *self, const int theirs[EXEC_STREAMS]) {
     if (found)
         argv[0] = found;
     if (!code) {
+        /* What was started is ended as any command is, with its grace period: so no cancellation comes in between. */
+        hd_shield_begin();
         self->process = hd_process_spawn(&(hd_process_options){.argv = argv,
                                                                .envp = run_env(self->attempt),
                                                                .cwd = run_cwd(self->attempt),
@@ -178,6 +180,7 @@ static int64_t spawn(exec *self, const int theirs[EXEC_STREAMS]) {
                                                                .stdout_fd = theirs[EXEC_OUT],
                                                                .stderr_fd = theirs[EXEC_ERR]});
         code = self->process ? 0 : -errno;
+        hd_shield_end();
     }
     free(found);
     free(argv);
