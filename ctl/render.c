@@ -131,10 +131,13 @@ void say(const char *format, ...) {
 }
 
 int render_finish(int status) {
+    static bool said;
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
     int code = errno;
-    say("cannot write to stdout%s%s", code != 0 ? ": " : "", code != 0 ? strerror(code) : "");
+    if (!said)
+        say("cannot write to stdout%s%s", code != 0 ? ": " : "", code != 0 ? strerror(code) : "");
+    said = true;
     return EXIT_FAILED;
 }

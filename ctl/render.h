@@ -75,7 +75,7 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* `text` with control characters escaped, on a stream. */
 void render_escaped(FILE *stream, const char *text);
 
-/* Flushes stdout. EXIT_FAILED with a message if something could not be written (a full disk), else `status`. */
+/* Flushes stdout. EXIT_FAILED with a message (once) if something could not be written (a full disk), else `status`. */
 int render_finish(int status);
 
 #endif

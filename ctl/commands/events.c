@@ -62,7 +62,8 @@ static void print_line(const wire_event *event) {
     putchar('\n');
 }
 
-static void print_events(render_list *list, const wire_reply *reply) {
+/* EXIT_OK, or EXIT_FAILED with the reason said. */
+static int print_events(render_list *list, const wire_reply *reply) {
     if (reply->u.events.lost > 0)
         say("%" PRIu64 " events before these are no longer kept", reply->u.events.lost);
     for (size_t i = 0; i < reply->u.events.count; i++) {
@@ -71,7 +72,7 @@ static void print_events(render_list *list, const wire_reply *reply) {
         else
             render_list_item(list, event_json(&reply->u.events.events[i]));
     }
-    fflush(stdout);
+    return render_finish(EXIT_OK);
 }
 
 static int read_events(struct cli *cli, const struct events_values *values, render_list *list) {
@@ -85,11 +86,13 @@ static int read_events(struct cli *cli, const struct events_values *values, rend
         int status = cli_ask(cli, &request, patience, &reply);
         if (status != EXIT_OK)
             return status;
-        print_events(list, reply);
+        status = print_events(list, reply);
         more = request.u.events.follow || reply->u.events.count > 0;
         request.u.events.from = reply->u.events.next;
         request.u.events.from_now = false;
         wire_reply_free(reply);
+        if (status != EXIT_OK)
+            return status;
     }
     return EXIT_OK;
 }

@@ -33,14 +33,15 @@ static void print(const struct cli *cli, const wire_reply *stats, const wire_rep
         render_json(cli->format, stats_json(stats));
 }
 
-/* One picture after another: in the same place on a terminal, else apart by an empty line. */
-static void print_again(const struct cli *cli, const wire_reply *stats, const wire_reply *before) {
+/* One picture after another: in the same place on a terminal, else apart by an empty line. EXIT_OK, or EXIT_FAILED with
+ * the reason said. */
+static int print_again(const struct cli *cli, const wire_reply *stats, const wire_reply *before) {
     if (cli->format == RENDER_TABLE && render_width() > 0)
         fputs("\033[H\033[2J", stdout); /* home, clear */
     else if (cli->format == RENDER_TABLE && before)
         putchar('\n');
     print(cli, stats, before);
-    fflush(stdout);
+    return render_finish(EXIT_OK);
 }
 
 static int read_stats(struct cli *cli, wire_reply **stats) {
@@ -56,9 +57,11 @@ static int watch(struct cli *cli, uint64_t every_ns) {
     wire_reply *before = NULL, *now;
     int status;
     while ((status = read_stats(cli, &now)) == EXIT_OK) {
-        print_again(cli, now, before);
+        status = print_again(cli, now, before);
         wire_reply_free(before);
         before = now;
+        if (status != EXIT_OK)
+            break;
         uint64_t due_ns = (uint64_t)due.tv_nsec + every_ns;
         due.tv_sec += (time_t)(due_ns / 1000000000u);
         due.tv_nsec = (long)(due_ns % 1000000000u);
