@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include "output.h"
+#include "pace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,28 +50,34 @@ static size_t name_length(const char *variable) {
 static bool is_set_in(const wire_strings *variables, size_t from, const char *variable) {
     size_t length = name_length(variable);
     for (size_t i = from; i < variables->count; i++)
-        if (name_length(variables->items[i]) == length && strncmp(variables->items[i], variable, length) == 0)
+        if (strncmp(variables->items[i], variable, length) == 0 && variables->items[i][length] == '=')
             return true;
     return false;
 }
 
 /* The service's environment with the job's own variables over it; the last of one name counts. The strings stay where
- * they are. */
-static const char **merge_environment(const char *const *base, const wire_strings *own) {
+ * they are. Each is compared with all, so of very many it takes its time, in which others run. */
+static int merge_environment(struct run *attempt) {
+    const char *const *base = attempt->list->environment;
+    const wire_strings *own = &attempt->spec->env;
+    struct pace slice = {0};
     size_t count = 0, used = 0;
+    int result = 0;
     while (base[count])
         count++;
-    const char **merged = malloc((count + own->count + 1) * sizeof *merged);
+    const char **merged = attempt->env = malloc((count + own->count + 1) * sizeof *merged);
     if (!merged)
-        return NULL;
+        return HD_ENOMEM;
     for (size_t i = 0; i < count; i++)
         if (!is_set_in(own, 0, base[i]))
             merged[used++] = base[i];
-    for (size_t i = 0; i < own->count; i++)
+    for (size_t i = 0; i < own->count && !result; i++) {
         if (!is_set_in(own, i + 1, own->items[i]))
             merged[used++] = own->items[i];
+        result = pace(&slice);
+    }
     merged[used] = NULL;
-    return merged;
+    return result;
 }
 
 /* ---- the root task ----------------------------------------------------------------------------------------------- */
@@ -100,11 +107,10 @@ static void post(struct run *attempt) {
 
 static int64_t body(void *arg) {
     struct run *attempt = arg;
-    const struct wire_strings *own = &attempt->spec->env;
-    int64_t result;
-    if (own->count && !(attempt->env = merge_environment(attempt->list->environment, own)))
+    int64_t result = attempt->spec->env.count ? merge_environment(attempt) : 0;
+    if (result == HD_ENOMEM)
         result = hd_fail(HD_ENOMEM, "no memory for the environment");
-    else
+    if (!result)
         result = attempt->kind->run(attempt);
     attempt->result = result;
     note_phases(attempt);
