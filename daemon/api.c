@@ -80,6 +80,15 @@ struct job *call_job(struct call *call, uint64_t id) {
     return NULL;
 }
 
+bool call_may_follow(struct call *call) {
+    uint64_t most = call->jobs->config->requests_per_client_max;
+    bool may = jobs_followed(call->jobs, call->caller.client) < most;
+    if (!may)
+        call_fail(call, WIRE_FULL, "requests_per_client_max = %llu jobs are followed by this client",
+                  (unsigned long long)most);
+    return may;
+}
+
 bool call_select(struct call *call, struct selection *selection, const wire_selector *selector) {
     char error[ERROR_MAX];
     if (!selection_init(selection, call->jobs, selector, call->caller.uid, call->arena)) {

@@ -28,7 +28,9 @@ static void read_output(struct call *call, struct job *job, struct output *outpu
 /* Awaits something to tell, with the job pinned. */
 static void follow(struct call *call, struct job *job) {
     uint64_t client = call->caller.client, offset = call->request->u.logs.offset;
-    bool begins = !job_ended(job) || jobs_follows(call->jobs, job, client);
+    bool goes_on = jobs_follows(call->jobs, job, client), begins = goes_on || !job_ended(job);
+    if (begins && !goes_on && !call_may_follow(call))
+        return;
     if (begins && !jobs_follow(call->jobs, job, client, offset)) {
         call_no_memory(call);
         return;

@@ -147,6 +147,8 @@ static bool submit(struct call *call, uint64_t *first) {
         call_fail(call, WIRE_DRAINING, "the service takes no new jobs: it is draining");
         return false;
     }
+    if (call->request->u.submit.follow && !call_may_follow(call))
+        return false;
     wire_code code = jobs_reserve(call->jobs, call->caller.uid, count, bytes, error, sizeof error);
     if (code) {
         call_fail(call, code, "%s", error);

@@ -34,6 +34,9 @@ void call_interrupted(struct call *call, int result);
 /* The job, if it is kept and the caller may see it; else NULL, and the reply is the error. */
 struct job *call_job(struct call *call, uint64_t id);
 
+/* May the caller's connection follow one more job? False: the reply is the error. */
+bool call_may_follow(struct call *call);
+
 /* Makes a selection ready and checks it; false: the reply is the error. */
 bool call_select(struct call *call, struct selection *selection, const wire_selector *selector);
 

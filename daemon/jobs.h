@@ -119,6 +119,9 @@ bool jobs_follow(struct jobs *jobs, struct job *job, uint64_t client, uint64_t o
 bool jobs_follows(struct jobs *jobs, const struct job *job, uint64_t client);
 void jobs_unfollow(struct jobs *jobs, struct job *job, uint64_t client);
 
+/* How many jobs it follows: each is kept as long as it does, with what it has not read. */
+size_t jobs_followed(const struct jobs *jobs, uint64_t client);
+
 /* The client is gone: it follows nothing any more. */
 void jobs_unfollow_all(struct jobs *jobs, uint64_t client);
 

@@ -16,6 +16,13 @@ bool jobs_follows(struct jobs *jobs, const struct job *job, uint64_t client) {
     return find_reader(jobs, job, client) != NULL;
 }
 
+size_t jobs_followed(const struct jobs *jobs, uint64_t client) {
+    size_t count = 0;
+    for (const struct links *at = jobs->readers.next; at != &jobs->readers; at = at->next)
+        count += links_item(at, struct reader, link)->client == client;
+    return count;
+}
+
 bool jobs_follow(struct jobs *jobs, struct job *job, uint64_t client, uint64_t offset) {
     struct output *output = output_at(&job->output, &jobs->outputs);
     struct reader *reader = find_reader(jobs, job, client);
