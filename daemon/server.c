@@ -31,7 +31,9 @@ enum {
     INBOX_MESSAGES = 256, /* then nothing more is received for now */
     INBOX_BYTES = 16 << 20,
     SEND_QUEUE = 1024,
-    LARGE_AT_ONCE = 4, /* requests that are unpacked: that can take 40 times their size */
+    LARGE_AT_ONCE = 4,                /* requests that are unpacked: that can take 40 times their size */
+    UNREAD_MOST = 512 << 20,          /* bytes of requests that wait for that: of all, */
+    UNREAD_MOST_OF_CLIENT = 32 << 20, /* and of one client */
 };
 
 struct client {
@@ -43,6 +45,7 @@ struct client {
     /* control runtime, from here on */
     struct links requests;
     uint64_t count;
+    size_t unread;            /* bytes of its messages */
     hd_semaphore *long_reply; /* one at a time: a client that asks and does not read must not fill memory */
     bool gone;                /* freed with its last request */
 };
@@ -82,6 +85,7 @@ struct server {
     hd_semaphore *large;
     struct links requests;
     uint64_t request_count;
+    size_t unread;
 };
 
 /* ---- nng's threads ----------------------------------------------------------------------------------------------- */
@@ -264,13 +268,21 @@ static void answer(struct request *request, const wire_request *decoded) {
     arena_free(&arena);
 }
 
+static void let_message_go(struct request *request) {
+    if (!request->message)
+        return;
+    request->client->unread -= nng_msg_len(request->message);
+    request->server->unread -= nng_msg_len(request->message);
+    nng_msg_free(request->message);
+    request->message = NULL;
+}
+
 static void handle(struct request *request) {
     struct decoded decoded = {0};
     int result = hold_large(request);
     if (!result)
         result = coding_decode(nng_msg_body(request->message), nng_msg_len(request->message), &decoded);
-    nng_msg_free(request->message);
-    request->message = NULL;
+    let_message_go(request);
     if (decoded.request)
         answer(request, decoded.request);
     else if (!result)
@@ -285,14 +297,13 @@ static void finish(struct request *request) {
     struct server *server = request->server;
     links_remove(&request->of_client);
     links_remove(&request->of_server);
+    let_message_go(request);
     if (--request->client->count == 0 && request->client->gone)
         destroy_client(request->client);
     server->request_count--;
     server->api->requests = server->request_count;
     if (server->request_count == 0)
         hd_event_set(server->none_left);
-    if (request->message)
-        nng_msg_free(request->message);
     hd_release(request->task);
     free(request);
 }
@@ -318,12 +329,15 @@ static bool is_repeated(const struct request *request) {
 static const char *limit_reached(const struct request *request, char *text, size_t bytes) {
     const struct server *server = request->server;
     const struct config *config = server->config;
+    size_t more = nng_msg_len(request->message);
     if (server->request_count >= config->requests_max)
         snprintf(text, bytes, "requests_max = %llu requests are in progress",
                  (unsigned long long)config->requests_max);
     else if (request->client->count >= config->requests_per_client_max)
         snprintf(text, bytes, "requests_per_client_max = %llu requests of this client are in progress",
                  (unsigned long long)config->requests_per_client_max);
+    else if (server->unread + more > UNREAD_MOST || request->client->unread + more > UNREAD_MOST_OF_CLIENT)
+        snprintf(text, bytes, "too many large requests are waiting to be read: send fewer at once");
     else
         return NULL;
     return text;
@@ -350,6 +364,8 @@ static void begin(struct request *request) {
     links_append(&request->client->requests, &request->of_client);
     links_append(&server->requests, &request->of_server);
     request->client->count++;
+    request->client->unread += nng_msg_len(request->message);
+    server->unread += nng_msg_len(request->message);
     server->api->requests = ++server->request_count;
     hd_event_clear(server->none_left);
     request->task = spawn_root("request", serve, request);

@@ -5,6 +5,7 @@ import random
 import re
 import socket
 import struct
+import threading
 
 import sp
 from harness import REPO, check, test, until
@@ -146,6 +147,21 @@ def a_small_message_that_would_unpack_to_much_is_refused(t):
         reply = client.ask(sp.number(request["version"], 1) + unknown)
         check(is_an_error(reply), f"{reply[:100]!r}")
     check(t.setup.sanitized or s.memory_kib() - before < 200 << 10, f"{s.memory_kib() - before} KiB more")
+    still_serves(s)
+
+
+@test
+def large_requests_that_pile_up_are_refused(t):
+    s, numbers = t.service(), proto_fields()
+    jobs = sp.block(numbers["SubmitRequest"]["jobs"], "") * ((4 << 20) // 2 - 32)
+    request = sp.number(numbers["Request"]["version"], 1) + sp.block(numbers["Request"]["submit"], jobs)
+    with sp.Client(s.socket_path) as client:
+        sender = threading.Thread(target=lambda: [client.send(request) for _ in range(40)])
+        sender.start()
+        replies = [client.receive()[1] for _ in range(40)]
+        sender.join()
+    check(all(is_an_error(reply) for reply in replies), "each is answered, with an error")
+    check(any(b"too many large requests" in reply for reply in replies), "what is too much is refused")
     still_serves(s)
 
 
