@@ -141,6 +141,13 @@ def a_proxy_is_used_when_given(t):
 
 
 @test
+def the_services_environment_makes_no_exception_from_the_proxy(t):
+    s, server = t.service(env={"no_proxy": "*", "NO_PROXY": "*"}), web(t)
+    result = s.ctl("run", "http", "--proxy", server.url, "http://example.invalid/page")
+    check(result.out == "through the proxy\n", f"{result}")
+
+
+@test
 def who_cannot_be_reached_is_named(t):
     s = t.service()
     with socket.socket() as closed:
