@@ -5,6 +5,7 @@
  * it does that itself from then on (`cancelling`). */
 #include "drain.h"
 
+#include "notify.h"
 #include "pace.h"
 #include "spawn.h"
 
@@ -69,6 +70,7 @@ int drain_begin(struct jobs *jobs, uint64_t deadline_ns) {
         return HD_ENOMEM;
     *drain = (struct drain){.jobs = jobs, .deadline_ns = deadline_ns};
     jobs->draining = true;
+    notify_status(jobs);
     if (spawn_detached("drain", drain_until, drain))
         return 0;
     free(drain);

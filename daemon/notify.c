@@ -28,6 +28,12 @@ void notify_reloading(void) {
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)(hd_now() / 1000));
 }
 
+void notify_status(const struct jobs *jobs) {
+    char text[STATUS_MAX];
+    put_status(jobs, text);
+    sd_notify(0, text);
+}
+
 void notify_stopping(void) {
     sd_notify(0, "STOPPING=1");
 }
@@ -45,12 +51,10 @@ static int64_t feed_watchdog(void *arg) {
 
 static int64_t tell_status(void *arg) {
     struct jobs *jobs = arg;
-    char text[STATUS_MAX];
     int result = 0;
     while (!result) {
         uint64_t next = jobs->events.next;
-        put_status(jobs, text);
-        sd_notify(0, text);
+        notify_status(jobs);
         result = hd_sleep(HD_SECONDS(1));
         if (!result)
             result = events_wait(&jobs->events, next);

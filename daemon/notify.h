@@ -7,6 +7,7 @@
 void notify_ready(const struct jobs *jobs);
 void notify_reloading(void);
 void notify_stopping(void);
+void notify_status(const struct jobs *jobs); /* at once, not with the next event */
 
 /* Spawns what keeps systemd informed: the watchdog's feeder and the line of counts, each only if somebody listens. Task of
  * the control runtime. */

@@ -460,6 +460,8 @@ class Test:
     def env(self, **more):
         env = {name: value for name, value in os.environ.items()
                if not name.startswith(("HEDDLE_", "XDG_", "NOTIFY_", "WATCHDOG_")) and name not in ("NO_COLOR", "RUNTIME_DIRECTORY")}
+        if self.setup.preset == "tsan":  # else each program sleeps for a second at its end
+            env["TSAN_OPTIONS"] = env.get("TSAN_OPTIONS", "") + ":atexit_sleep_ms=0"
         env.update({MARK: self.mark}, LC_ALL="C.UTF-8", TERM="xterm-256color")
         env.update({name: str(value) for name, value in more.items()})
         return env

@@ -165,7 +165,7 @@ def drain_waits_for_running_jobs_and_then_ends_the_service(t):
     job = s.submit("exec", "--", "sh", "-c", f"echo x > {at}; read x < {hold}")
     at.read_line()
     drain = s.tool("drain")
-    s.notifications.wait(lambda m: m.get("STOPPING") == "1" or "drain" in m.get("STATUS", ""), t.setup.limit(30))
+    s.notifications.wait(lambda m: "drain" in m.get("STATUS", ""), t.setup.limit(20))
     result = s.ctl("submit", "exec", "--", "true", code=6)
     check("drain" in result.err, f"{result}")
     check(s.state_of(job) == "running", "the job goes on")
