@@ -105,7 +105,7 @@ class Pipe:
     """Reads a descriptor with time limits; closes it."""
 
     def __init__(self, fd, what):
-        self.fd, self.what, self.buffer = fd, what, b""
+        self.fd, self.what, self.buffer = fd, what, bytearray()
         os.set_blocking(fd, False)
 
     def more(self, deadline):
@@ -113,7 +113,7 @@ class Pipe:
         poll = select.poll()
         poll.register(self.fd, select.POLLIN)
         if not poll.poll(1000 * seconds_left(deadline)):
-            raise Failure(f"{self.what}: nothing came in time; so far: {self.buffer[-500:]!r}")
+            raise Failure(f"{self.what}: nothing came in time; so far: {bytes(self.buffer[-500:])!r}")
         try:
             data = os.read(self.fd, 1 << 16)
         except BlockingIOError:
@@ -125,8 +125,9 @@ class Pipe:
         deadline = time.monotonic() + limit
         while b"\n" not in self.buffer:
             if not self.more(deadline):
-                raise Failure(f"{self.what}: ended before a whole line came; it had: {self.buffer!r}")
-        line, self.buffer = self.buffer.split(b"\n", 1)
+                raise Failure(f"{self.what}: ended before a whole line came; it had: {bytes(self.buffer)!r}")
+        line, _, rest = self.buffer.partition(b"\n")
+        self.buffer = rest
         return line.decode(errors="replace")
 
     def lines_until(self, wanted, limit=30):
@@ -140,7 +141,7 @@ class Pipe:
         deadline = time.monotonic() + limit
         while self.more(deadline):
             pass
-        data, self.buffer = self.buffer, b""
+        data, self.buffer = bytes(self.buffer), bytearray()
         return data
 
     def close(self):

@@ -94,8 +94,7 @@ def a_message_that_claims_to_be_huge_ends_its_connection_only(t):
             check(client.closed_by_service(), f"a header of {size} bytes closes the connection")
     check(s.memory_kib() - before < 64 << 10, f"{s.memory_kib() - before} KiB more")
     with sp.Client(s.socket_path) as client:
-        client.send_raw(sp.FRAME.pack(7, 10))
-        client.send_raw(b"0123456789")
+        client.send_raw(sp.FRAME.pack(7, 10) + b"0123456789")
         check(client.closed_by_service(), "a frame of an unknown kind closes the connection")
     still_serves(s)
 

@@ -59,6 +59,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 256  # a full backlog loses connections for seconds
 
     def handle_error(self, *_):
         pass
