@@ -4,7 +4,7 @@
  * change (a seqlock: H. Boehm, "Can Seqlocks Get Along With Programming Language Memory Models?", 2012). A reader that
  * saw the number change looks again. All that is read this way is atomic, and the fibers' records stay readable until the
  * runtime ends. */
-#include "worker.h"
+#include "scheduler.h"
 #include "sys.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* How a task gives up its worker: parking, yielding, sleeping; and what every await asks first. */
 #include "scope.h"
 #include "sys.h"
-#include "worker.h"
+#include "scheduler.h"
 
 enum { IGNORED_CANCELS_BEFORE_YIELD = 16 };
 

@@ -1,6 +1,6 @@
 #include "scope.h"
 
-#include "worker.h"
+#include "scheduler.h"
 #include "wait.h"
 
 void hd_scope_open(hd_scope *scope, hd_task *owner, bool failures_cancel) {

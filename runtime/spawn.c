@@ -2,7 +2,7 @@
 #include "local.h"
 #include "scope.h"
 #include "sys.h"
-#include "worker.h"
+#include "scheduler.h"
 
 enum { ID_BLOCK = 1024 /* ids that a worker takes at once */ };
 

@@ -1,5 +1,7 @@
 #include "worker.h"
 
+#include "queue.h"
+#include "search.h"
 #include "sys.h"
 
 #include <signal.h>
@@ -7,19 +9,12 @@
 #include <string.h>
 
 enum {
-    TICKS =
-        61, /* tasks between two looks at the injector, timers and descriptors (Go's and Tokio's number) */
-    NEXT_IN_A_ROW = 3,     /* woken tasks that go first, before the ring has its turn */
-    EXPIRE_BATCH = 128,    /* timers fired under one hold of the heap's lock */
-    TAKE_MOST = 128,       /* tasks taken from the injector at once */
-    WORTH_NS = 40000,      /* a backlog of this much is worth waking somebody */
-    MAINTAIN_NS = 200000,  /* between two looks, when tasks are long */
-    STARVED_NS = 10000000, /* between two tries to find stacks for tasks that have none */
+    MAINTAIN_NS = 200000, /* between two looks at timers and descriptors, when tasks are long */
+    MEAN_FIRST_NS =
+        100000, /* a task is thought to take so long until it is known better: then others are woken */
     SPIN_NS = 50000,
     SPIN_TRIES = 16,          /* spins after which it is judged whether they pay */
     SPIN_PAUSE_NS = 20000000, /* how long not to spin when they did not */
-    MEAN_FIRST_NS =
-        100000, /* until it is known better, tasks are thought to be long: then others are woken for them */
 };
 
 static _Thread_local hd_worker *current_worker;
@@ -44,137 +39,13 @@ HD_NOINLINE hd_poller *hd_worker_poller(void) {
     return &hd_worker_self()->poller;
 }
 
-hd_worker *hd_worker_in_turn(hd_runtime *runtime) {
-    /* relaxed: taking turns needs no order */
-    uint32_t turn = atomic_fetch_add_explicit(&runtime->next_worker, 1, memory_order_relaxed);
-    return &runtime->workers[turn % runtime->loops];
-}
-
-/* ---- waking others ------------------------------------------------------------------------------------------------- */
-
-static hd_worker *worker_of(hd_idler *idler) {
-    return hd_container_of(idler, hd_worker, idler);
-}
-
-static void kick(hd_worker *worker) {
-    hd_worker *self = hd_worker_self();
-    hd_loop_kick(worker->loop);
-    if (self)
-        hd_count(&self->counters.wakes_sent, 1);
-}
-
-static void wake_somebody(hd_runtime *runtime) {
-    hd_idler *idler = hd_idle_take_one(&runtime->idle); /* with the fence [P1] */
-    if (idler)
-        kick(worker_of(idler));
-}
-
-static void wake_this_one(hd_worker *worker) {
-    if (hd_idle_take(&worker->runtime->idle, &worker->idler)) /* with the fence [P1] */
-        kick(worker);
-}
-
-/* More work waits than this worker gets done soon: somebody else might like some. */
-static void share(hd_worker *worker, uint64_t waited_ns) {
-    hd_runtime *runtime = worker->runtime;
-    if (!hd_idle_any(&runtime->idle))
-        return;
-    uint64_t backlog = hd_ring_count(&worker->ring);
-    if (backlog && (waited_ns > WORTH_NS || backlog * worker->mean_task_ns > WORTH_NS))
-        wake_somebody(runtime);
-}
-
-/* ---- queueing -------------------------------------------------------------------------------------------------------- */
-
-static void push_to_ring(hd_worker *worker, hd_task *task) {
-    hd_task *overflow[HD_RING_SIZE / 2 + 1];
-    uint32_t count;
-    if (hd_ring_push(&worker->ring, task, overflow, &count))
-        return;
-    hd_count(&worker->counters.overflows, 1);
-    hd_injector_push(&worker->runtime->injector, overflow, count);
-}
-
-/* To the end of the worker's queue. On one loop all tasks keep the order in which they come: what does not fit into the
- * ring stands in the injector behind it, and so does who comes after that. On several there is no such order to keep,
- * and the older half of a full ring is for the others to take. */
-static void push_local(hd_worker *worker, hd_task *task) {
-    hd_injector *behind = &worker->runtime->injector;
-    bool full = hd_ring_room(&worker->ring) == 0;
-    if (worker->runtime->loops > 1 || (!full && hd_injector_count(behind) == 0)) {
-        push_to_ring(worker, task);
-        return;
-    }
-    hd_count(&worker->counters.overflows, full);
-    hd_injector_push(behind, &task, 1);
-}
-
-static void push_pinned(hd_task *task) {
-    /* relaxed: constant for pinned ones */
-    hd_worker *home = &task->runtime->workers[atomic_load_explicit(&task->home, memory_order_relaxed)];
-    hd_injector_push(&home->inbox, &task, 1);
-    if (home != hd_worker_self())
-        wake_this_one(home);
-}
-
-/* This worker, if the task may run on it. */
-static hd_worker *own_worker(hd_task *task) {
-    hd_worker *self = hd_worker_self();
-    return self && self->runtime == task->runtime ? self : NULL;
-}
-
-static void push_from_outside(hd_task *task) {
-    hd_runtime *runtime = task->runtime;
-    hd_injector_push(&runtime->injector, &task, 1);
-    wake_somebody(runtime);
-}
-
-void hd_worker_queue_spawned(hd_task *task) {
-    hd_worker *self = own_worker(task);
-    hd_runtime *runtime = task->runtime;
-    /* As soon as it is queued, the task may end, and its runtime with it, while the rest is still to be done here. */
-    if (!self) /* relaxed: comes before the end of the runtime by way of the task */
-        atomic_fetch_add_explicit(&runtime->visitors, 1, memory_order_relaxed);
-    if (task->pinned) {
-        push_pinned(task);
-    } else if (self) {
-        push_local(self, task);
-        share(self, 0);
-    } else {
-        push_from_outside(task);
-    }
-    if (!self) /* release: all this comes before the end of the runtime [V1] */
-        atomic_fetch_sub_explicit(&runtime->visitors, 1, memory_order_release);
-}
-
-void hd_worker_queue_woken(hd_task *task) {
-    hd_worker *self = own_worker(task);
-    if (task->pinned || !self || !self->current) {
-        hd_worker_queue_spawned(task);
-        return;
-    }
-    /* acq_rel: who takes the task from the slot sees what was done before, and so do we of the one displaced [N1] */
-    hd_task *displaced = atomic_exchange_explicit(&self->next, task, memory_order_acq_rel);
-    if (displaced)
-        push_local(self, displaced);
-}
-
-int hd_worker_start_timer(hd_runtime *runtime, hd_timer *timer, uint64_t deadline_ns) {
-    hd_worker *self = hd_worker_self();
-    hd_worker *worker = self && self->runtime == runtime ? self : hd_worker_in_turn(runtime);
-    int result = hd_timers_start(&worker->timers, timer, deadline_ns);
-    if (result > 0 && worker != self)
-        wake_this_one(worker);
-    return result < 0 ? result : 0;
-}
-
 /* ---- running a task -------------------------------------------------------------------------------------------------- */
 
 static void queue_again(hd_worker *worker, hd_task *task) {
     if (task->pinned)
         hd_injector_push(&worker->inbox, &task, 1);
     else
-        push_local(worker, task);
+        hd_queue_local(worker, task);
 }
 
 static bool give_fiber(hd_worker *worker, hd_task *task) {
@@ -198,7 +69,7 @@ static void starve(hd_worker *worker, hd_task *task) {
     hd_injector_push(&runtime->starved, &task, 1);
     for (uint32_t i = 0; i < runtime->loops; i++)
         if (&runtime->workers[i] != worker)
-            wake_this_one(&runtime->workers[i]);
+            hd_queue_wake_this_one(&runtime->workers[i]);
 }
 
 /* After a fiber has left: its task goes where it said. */
@@ -239,7 +110,7 @@ static void run_task(hd_worker *worker, hd_task *task) {
         fiber = atomic_load_explicit(&task->fiber, memory_order_relaxed);
     }
     uint64_t since = atomic_load_explicit(&task->since_ns, memory_order_relaxed);
-    share(worker, started > since ? started - since : 0);
+    hd_queue_share(worker, started > since ? started - since : 0);
     if (!task->pinned)
         /* relaxed: a picture, for inspection */
         atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
@@ -255,145 +126,10 @@ static void run_task(hd_worker *worker, hd_task *task) {
     hd_count(&worker->counters.switches, 1);
     hd_count(&worker->counters.busy_ns, now - started);
     if (now - worker->maintained_ns > MAINTAIN_NS)
-        worker->tick = TICKS;
-}
-
-/* ---- finding a task ---------------------------------------------------------------------------------------------------- */
-
-/* Timers that are due, and descriptors that are ready: their tasks go to the ring. */
-static void maintain(hd_worker *worker) {
-    uint64_t now = hd_sys_now();
-    uint32_t fired, batch;
-    for (fired = 0; (batch = hd_timers_expire(&worker->timers, now, EXPIRE_BATCH)) > 0; fired += batch) {}
-    hd_count(&worker->counters.timers_fired, fired);
-    hd_count(&worker->counters.fd_events, hd_poller_drain(&worker->poller));
-    worker->maintained_ns = now;
-    worker->tick = 0;
-}
-
-/* A fair part of what came from outside; the first to run, the others to the ring. */
-static hd_task *take_injected(hd_worker *worker) {
-    hd_runtime *runtime = worker->runtime;
-    hd_task *tasks[TAKE_MOST];
-    if (runtime->loops == 1 && hd_ring_count(&worker->ring) > 0)
-        return NULL; /* these came first: see push_local */
-    uint32_t fair = hd_injector_count(&runtime->injector) / runtime->loops + 1;
-    uint32_t room = hd_ring_room(&worker->ring) / 2 + 1;
-    uint32_t limit = fair < room ? fair : room;
-    uint32_t taken = hd_injector_take(&runtime->injector, tasks, limit < TAKE_MOST ? limit : TAKE_MOST);
-    for (uint32_t i = 1; i < taken; i++)
-        push_to_ring(worker, tasks[i]);
-    hd_count(&worker->counters.from_injector, taken);
-    return taken ? tasks[0] : NULL;
-}
-
-/* Now and then, one that had no stack; a pinned one goes home for it. */
-static hd_task *take_starved(hd_worker *worker) {
-    hd_injector *starved = &worker->runtime->starved;
-    hd_task *task;
-    uint64_t now;
-    if (hd_injector_count(starved) == 0 || (now = hd_sys_now()) < worker->starved_next_ns)
-        return NULL;
-    worker->starved_next_ns = now + STARVED_NS;
-    if (!hd_injector_take(starved, &task, 1))
-        return NULL;
-    if (!task->pinned)
-        return task;
-    push_pinned(task);
-    return NULL;
-}
-
-static hd_task *take_shared(hd_worker *worker) {
-    hd_task *task = take_injected(worker);
-    return task ? task : take_starved(worker);
-}
-
-static hd_task *take_next(hd_worker *worker) {
-    if (!atomic_load_explicit(&worker->next, memory_order_relaxed)) /* relaxed: the exchange decides */
-        return NULL;
-    return atomic_exchange_explicit(&worker->next, NULL, memory_order_acq_rel); /* [N1] */
-}
-
-static hd_task *take_local(hd_worker *worker) {
-    hd_task *task = NULL;
-    if (worker->next_in_a_row < NEXT_IN_A_ROW && (task = take_next(worker))) {
-        worker->next_in_a_row++;
-        return task;
-    }
-    worker->next_in_a_row = 0;
-    /* Pinned tasks and others take turns in going first. */
-    bool pinned_first = worker->tick & 1;
-    if (pinned_first && hd_injector_take(&worker->inbox, &task, 1))
-        return task;
-    if ((task = hd_ring_pop(&worker->ring)) || (!pinned_first && hd_injector_take(&worker->inbox, &task, 1)))
-        return task;
-    return take_next(worker);
-}
-
-/* One round over the others' rings, and then over their next slots. */
-static hd_task *steal(hd_worker *worker) {
-    hd_runtime *runtime = worker->runtime;
-    for (int slots = 0; slots < 2; slots++) {
-        for (uint32_t i = 0; i < runtime->loops; i++) {
-            hd_worker *victim = &runtime->workers[(worker->victim + i) % runtime->loops];
-            uint32_t taken = 1;
-            if (victim == worker)
-                continue;
-            hd_task *task = slots ? take_next(victim) : hd_ring_steal(&victim->ring, &worker->ring, &taken);
-            if (!task)
-                continue;
-            worker->victim = victim->index;
-            hd_count(&worker->counters.steals, 1);
-            hd_count(&worker->counters.tasks_stolen, taken);
-            return task;
-        }
-    }
-    return NULL;
-}
-
-static void end_search(hd_worker *worker, bool found) {
-    if (!worker->searching)
-        return;
-    worker->searching = false;
-    if (hd_idle_end_search(&worker->runtime->idle) && found)
-        wake_somebody(worker->runtime);
-}
-
-static hd_task *search(hd_worker *worker) {
-    hd_runtime *runtime = worker->runtime;
-    if (runtime->loops == 1)
-        return NULL;
-    if (!worker->searching && !(worker->searching = hd_idle_begin_search(&runtime->idle, runtime->loops)))
-        return NULL;
-    return steal(worker);
-}
-
-static hd_task *find_task(hd_worker *worker) {
-    hd_task *task;
-    if (++worker->tick >= TICKS) {
-        maintain(worker);
-        if ((task = take_shared(worker)))
-            return task;
-    }
-    if ((task = take_local(worker)) || (task = take_shared(worker)))
-        return task;
-    maintain(worker);
-    if ((task = take_local(worker)))
-        return task;
-    return search(worker);
+        worker->tick = HD_SEARCH_TICKS;
 }
 
 /* ---- parking ------------------------------------------------------------------------------------------------------------ */
-
-static bool work_in_sight(hd_worker *worker) {
-    hd_runtime *runtime = worker->runtime;
-    if (hd_injector_count(&worker->inbox) || hd_injector_count(&runtime->injector))
-        return true;
-    for (uint32_t i = 0; i < runtime->loops; i++)
-        if (hd_ring_count(&runtime->workers[i].ring))
-            return true;
-    return atomic_load_explicit(&runtime->stopping, memory_order_relaxed); /* ordered by the fences [P1] */
-}
 
 /* Looks for work for a little while, counted as searching so that nobody pays for waking it. */
 static bool spin(hd_worker *worker) {
@@ -410,7 +146,7 @@ static bool spin(hd_worker *worker) {
         worker->searching = hd_idle_begin_search(&runtime->idle, runtime->loops + 1);
     bool found = false;
     while (worker->searching && !found && now - started < SPIN_NS) {
-        for (int i = 0; i < 16 && !(found = work_in_sight(worker)); i++)
+        for (int i = 0; i < 16 && !(found = hd_search_in_sight(worker)); i++)
             hd_cpu_relax();
         found =
             found || hd_poller_drain(&worker->poller) > 0 || hd_timers_earliest_ns(&worker->timers) <= now;
@@ -439,9 +175,9 @@ static uint64_t park_deadline(hd_worker *worker) {
 static void park(hd_worker *worker) {
     hd_runtime *runtime = worker->runtime;
     worker->worked = false;
-    end_search(worker, false);
+    hd_search_end(worker, false);
     hd_idle_begin_park(&runtime->idle, &worker->idler); /* with the fence [P1] */
-    if (!work_in_sight(worker)) {
+    if (!hd_search_in_sight(worker)) {
         uint64_t started = hd_sys_now();
         unsigned woken = hd_loop_park(worker->loop, park_deadline(worker));
         hd_count(&worker->counters.fd_events, woken);
@@ -456,9 +192,9 @@ static void *worker_main(void *arg) {
     current_worker = worker;
     /* relaxed: a kick follows, and the look in work_in_sight is ordered [P1] */
     while (!atomic_load_explicit(&worker->runtime->stopping, memory_order_relaxed)) {
-        hd_task *task = find_task(worker);
+        hd_task *task = hd_search_task(worker);
         if (task) {
-            end_search(worker, true);
+            hd_search_end(worker, true);
             run_task(worker, task);
         } else if (!spin(worker)) {
             park(worker);
