@@ -29,8 +29,9 @@ struct jobs *jobs_create(const struct config *config, struct ids *ids, const cha
     jobs->timers.before = timer_before;
     jobs->work = hd_event_create();
     jobs->idle = hd_event_create();
+    jobs->unread = hd_event_create();
     bool groups = groups_init(&jobs->groups), events = events_init(&jobs->events, config->events_kept);
-    if (!jobs->work || !jobs->idle || !groups || !events) {
+    if (!jobs->work || !jobs->idle || !jobs->unread || !groups || !events) {
         jobs_destroy(jobs);
         return NULL;
     }
@@ -38,6 +39,7 @@ struct jobs *jobs_create(const struct config *config, struct ids *ids, const cha
     jobs->ended_runs.outputs = &jobs->outputs;
     jobs->ended_runs.environment = environment;
     hd_event_set(jobs->idle);
+    hd_event_set(jobs->unread);
     jobs_configure(jobs);
     return jobs;
 }
@@ -78,6 +80,7 @@ void jobs_destroy(struct jobs *jobs) {
     events_fini(&jobs->events);
     hd_event_destroy(jobs->work);
     hd_event_destroy(jobs->idle);
+    hd_event_destroy(jobs->unread);
     free(jobs->users);
     free(jobs);
 }

@@ -64,6 +64,7 @@ struct jobs {
     uint64_t peak_bytes;  /* the most that was kept since memory was last given back */
     hd_event *work;       /* wakes the scheduler */
     hd_event *idle;       /* set while no job is live */
+    hd_event *unread;     /* set while nobody follows a job's output */
     bool draining;
     bool cancelling;            /* draining's time is up: what is still added is cancelled at once */
     uint64_t drained_hard;      /* jobs that draining had to cancel */

@@ -38,6 +38,7 @@ bool jobs_follow(struct jobs *jobs, struct job *job, uint64_t client, uint64_t o
     reader->client = client;
     jobs_pin(job);
     links_append(&jobs->readers, &reader->link);
+    hd_event_clear(jobs->unread);
     output_follow(output, &reader->follower, offset);
     return true;
 }
@@ -45,6 +46,8 @@ bool jobs_follow(struct jobs *jobs, struct job *job, uint64_t client, uint64_t o
 static void end_reader(struct jobs *jobs, struct reader *reader) {
     output_unfollow(job_output(reader->job), &reader->follower);
     links_remove(&reader->link);
+    if (links_empty(&jobs->readers))
+        hd_event_set(jobs->unread);
     jobs_unpin(jobs, reader->job);
     free(reader);
 }

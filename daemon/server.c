@@ -36,6 +36,9 @@ enum {
     UNREAD_MOST_OF_CLIENT = 32 << 20, /* and of one client */
 };
 
+/* For clients to read what was sent last. */
+#define LAST_ANSWERS_NS HD_MS(100)
+
 struct client {
     struct links in_inbox; /* when it leaves */
     struct client *next;   /* of the same hash */
@@ -81,6 +84,7 @@ struct server {
     bool armed, closing;
 
     hd_event *arrived;
+    hd_event *deserted;  /* set while no client is connected */
     hd_event *none_left; /* control runtime, from here on */
     hd_semaphore *large;
     struct links requests;
@@ -119,6 +123,7 @@ static void on_join(struct server *server, nng_pipe pipe) {
         client->number = ++server->next_number;
         *find_client(server, client->pipe) = client;
         server->client_count++;
+        hd_event_clear(server->deserted);
     }
     pthread_mutex_unlock(&server->mutex);
     if (good && !full)
@@ -135,7 +140,8 @@ static void on_leave(struct server *server, nng_pipe pipe) {
     struct client **at = find_client(server, (uint32_t)nng_pipe_id(pipe)), *client = *at;
     if (client) {
         *at = client->next;
-        server->client_count--;
+        if (--server->client_count == 0)
+            hd_event_set(server->deserted);
         links_append(&server->leavers, &client->in_inbox);
         hd_event_set(server->arrived);
     }
@@ -444,13 +450,16 @@ void server_stop(struct server *server) {
     pthread_mutex_lock(&server->mutex);
     server->closing = true;
     pthread_mutex_unlock(&server->mutex);
-    bool waiting = server->request_count > 0;
     for (struct links *at = server->requests.next; at != &server->requests; at = at->next)
         hd_cancel(links_item(at, struct request, of_server)->task);
     hd_shield_begin();
-    /* nng cannot say whether what was sent has been written: the last answers get a moment for it. */
-    if (waiting && hd_event_wait(server->none_left, HD_NEVER) == 0 && hd_sleep(HD_MS(50)) != 0)
-        log_debug("the last answers may be lost");
+    int result = server->request_count ? hd_event_wait(server->none_left, HD_NEVER) : 0;
+    /* nng cannot say whether what was sent has been written, and drops what has not when it is closed. Who leaves has
+     * read its answer; the others get a moment for it. */
+    if (!result)
+        result = hd_event_wait(server->deserted, hd_after(LAST_ANSWERS_NS));
+    if (result)
+        log_debug("clients were still connected: %s", hd_strerror(result));
     hd_shield_end();
 }
 
@@ -504,10 +513,13 @@ static struct server *create(const struct server_options *options) {
     server->lock.fd = -1;
     server->arrived = hd_event_create();
     server->none_left = hd_event_create();
+    server->deserted = hd_event_create();
     server->large = hd_semaphore_create(LARGE_AT_ONCE);
-    if (server->arrived && server->none_left && server->large &&
-        nng_aio_alloc(&server->receiving, on_message, server) == 0)
+    if (server->arrived && server->none_left && server->deserted && server->large &&
+        nng_aio_alloc(&server->receiving, on_message, server) == 0) {
+        hd_event_set(server->deserted);
         return server;
+    }
     server_close(server);
     return NULL;
 }
@@ -558,6 +570,7 @@ void server_close(struct server *server) {
     drop_inbox(server);
     hd_event_destroy(server->arrived);
     hd_event_destroy(server->none_left);
+    hd_event_destroy(server->deserted);
     hd_semaphore_destroy(server->large);
     pthread_mutex_destroy(&server->mutex);
     free(server);

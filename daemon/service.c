@@ -2,7 +2,7 @@
  *
  * The main thread makes everything, then waits; tasks of the control runtime do the work. Stopping:
  *   1. no new jobs; those that are there end, or are cancelled at the deadline        (drain.c)
- *   2. no new requests; those that wait are told                                      (server_stop)
+ *   2. who follows a job's output hears its end; then no new requests; those that wait are told (server_stop)
  *   3. the scheduler ends: no job is left for it
  *   4. the socket is given up; from here on the main thread
  *   5. the job runtimes end, then what kinds share
@@ -44,6 +44,9 @@ struct service {
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 enum { SIGNALS = sizeof signals / sizeof *signals, MESSAGE_MAX = 512 };
+
+/* For clients that follow a job to read to its end. */
+#define LAST_WORDS_NS HD_SECONDS(5)
 
 int service_block_signals(void) {
     return hd_signal_block(signals, SIGNALS);
@@ -115,6 +118,8 @@ static int64_t stop(void *arg) {
         log_warning("%llu jobs did not end in time, and were cancelled",
                     (unsigned long long)service->jobs->drained_hard);
     /* 2 */
+    if (hd_event_wait(service->jobs->unread, hd_after(LAST_WORDS_NS)))
+        log_warning("somebody did not read a job's output to its end in time");
     end_task(service->serving);
     server_stop(service->server);
     /* 3 */
@@ -139,6 +144,7 @@ static void on_stop_signal(struct service *service) {
         return;
     }
     log_info("stopping at once");
+    hd_event_set(service->jobs->unread);
     if (drain_begin(service->jobs, hd_now()) != 0)
         log_error("no memory to stop at once");
 }

@@ -96,8 +96,11 @@ class Result:
         return text + f"--- ended with {self.code}"
 
 
-def shorten(text, most=2000):
+def shorten(text, most=2000, lines=40):
     text = text.rstrip("\n")
+    if text.count("\n") >= lines:
+        rows = text.split("\n")
+        text = "\n".join(rows[:lines // 2] + [f"[... {len(rows) - lines} lines ...]"] + rows[-lines // 2:])
     return text if len(text) <= most else f"{text[:most // 2]}\n[... {len(text) - most} characters ...]\n{text[-most // 2:]}"
 
 

@@ -6,7 +6,7 @@ import signal
 import socket
 import stat
 
-from harness import Notifications, check, test
+from harness import Notifications, check, test, until
 
 
 # ---- its socket ----
@@ -143,6 +143,24 @@ def sigterm_lets_running_jobs_end_and_takes_no_new_ones(t):
     check(result.out == "finished\n" and os.path.exists(done), f"the running job ended in peace:\n{result}")
     s.wait_exit()
     check(not os.path.lexists(s.socket_path), "the socket is gone")
+
+
+@test
+def who_follows_a_job_hears_all_of_it_although_the_service_is_stopping(t):
+    s = t.service()
+    at, hold, over = t.fifo("at"), t.fifo("hold"), t.fifo("over")
+    run = s.tool("run", "exec", "--", "sh", "-c", f"echo x > {at}; read x < {hold}; seq 100000; echo x > {over}; exit 5")
+    at.read_line()
+    waiter = s.tool("wait", "--exit-code", "1")
+    until(t, lambda: any(task["name"] == "request" and task["waits_for"] == "lock" for task in s.jsonl("ps")), "wait waits")
+    s.popen.send_signal(signal.SIGTERM)
+    s.notifications.wait(lambda m: m.get("STOPPING") == "1", t.setup.limit(30))
+    hold.write_line()
+    over.read_line()
+    waiter.finish(5)
+    # The job has ended, and until now nobody has read anything.
+    check(run.finish(5).lines == [str(n) for n in range(1, 100_001)], "every line")
+    s.wait_exit()
 
 
 @test
