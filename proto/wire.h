@@ -203,8 +203,9 @@ typedef struct wire_request {
         struct {
             wire_selector select;
             bool any;            /* answer when one has ended, not all */
-            uint64_t timeout_ns; /* 0: none */
-            uint64_t seen_done;  /* with `progress`: answer also when more than this have ended */
+            uint64_t timeout_ns; /* 0: none; when it is over the reply is WIRE_OK with `timed_out` */
+            uint64_t
+                seen_done; /* with `progress`: answer also, without outcomes, when more than this have ended */
             bool progress;
         } wait;
         struct {

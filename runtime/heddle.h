@@ -236,8 +236,9 @@ HD_API void hd_scope_cancel(hd_scope *scope);
 /* ---- calls that block ---------------------------------------------------------------------------------------- */
 
 /* Runs `fn(arg)` on a thread of the pool and awaits it. It returns only when the call has ended, also when cancelled:
- * `arg` may lie on the caller's stack. While the class's queue is full the caller waits for room, and may be cancelled
- * then (HD_ECANCELED: `fn` was not called). `fn` must not await. Task. */
+ * `arg` may lie on the caller's stack. While the class's queue is full the caller waits for room. A caller that is cancelled
+ * before a thread has taken the call gets HD_ECANCELED, and `fn` was not called. HD_EAGAIN: the class has no thread and
+ * none could be started. `fn` must not await. Task. */
 HD_API HD_CHECKED int64_t hd_blocking(hd_pool_class pool_class, hd_fn fn, void *arg);
 
 /* As hd_blocking, but a cancelled caller does not wait for the end (HD_ECANCELED). `arg` is the pool's from the call
@@ -246,11 +247,13 @@ HD_API HD_CHECKED int64_t hd_blocking_abandon(hd_pool_class pool_class, hd_fn fn
                                               void (*dispose)(void *));
 
 /* ---- descriptors --------------------------------------------------------------------------------------------- */
-/* Descriptors must be non-blocking, and must be closed with hd_close. Regular files: HD_ENOTSUP. */
+/* Descriptors must be non-blocking, and must be closed with hd_close: a number that was closed otherwise and given out
+ * again may be awaited in vain. Regular files: HD_ENOTSUP. */
 
 enum { HD_READABLE = 1, HD_WRITABLE = 2 };
 
-/* Awaits that `fd` may be ready for HD_READABLE or HD_WRITABLE (one of them); call it after EAGAIN. One task a
+/* Awaits that `fd` may be ready for HD_READABLE or HD_WRITABLE (one of them). Readiness is told once, as it comes: call it
+ * after the system said EAGAIN (for an epoll descriptor: after epoll_wait with no timeout found nothing). One task a
  * direction (HD_EAGAIN: another one waits). 0, HD_ETIMEDOUT, HD_ECANCELED, HD_EBADF, HD_ENOTSUP. Task. */
 HD_API HD_CHECKED int hd_fd_wait(int fd, int direction, uint64_t deadline_ns);
 
@@ -269,7 +272,7 @@ HD_API HD_CHECKED int hd_tcp_listen(const char *address, uint16_t port, int back
 HD_API HD_CHECKED int hd_tcp_connect(const char *address, uint16_t port);
 HD_API HD_CHECKED int hd_tcp_port(int fd);
 
-/* Closes a descriptor; tasks that wait for it get HD_EBADF. Any thread. 0 or a negative code. */
+/* Closes a descriptor; tasks that wait for it get HD_EBADF (none may be inside a system call on it). Any thread. 0 or a negative code. */
 HD_API int hd_close(int fd);
 
 /* ---- child processes ----------------------------------------------------------------------------------------- */
@@ -297,11 +300,13 @@ typedef struct hd_exit {
  * Task. */
 HD_API HD_CHECKED hd_process *hd_process_spawn(const hd_process_options *options);
 
-/* Awaits its end and reaps it. 0, HD_ECANCELED, HD_ETIMEDOUT. A second call gives the same answer. Task. */
+/* Awaits its end and reaps it. 0, HD_ECANCELED, HD_ETIMEDOUT, HD_EAGAIN (another task waits for it). A second call gives
+ * the same answer. Task. */
 HD_API HD_CHECKED int hd_process_wait(hd_process *process, uint64_t deadline_ns, hd_exit *status);
 
-/* Sends a signal to the process, or to its whole group. Never reaches a process that was reaped (a group may still
- * have others in it: then those get it). 0, HD_EALREADY, or a negative errno. Any thread. */
+/* Sends a signal to the process, or to its whole group. Never reaches a process that took the number of one that was
+ * reaped. What is left of a group after that gets it from Linux 6.9 on; before, HD_EALREADY. 0, HD_EALREADY, or a negative
+ * errno. Any thread. */
 HD_API int hd_process_signal(hd_process *process, int signal, bool whole_group);
 
 HD_API pid_t hd_process_pid(const hd_process *process);
