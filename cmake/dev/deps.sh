@@ -10,7 +10,7 @@ packages=(
   dpkg-dev ca-certificates                             # nng's source package
 )
 
-nng_patch=packaging/nng/listener-survives-handshake-failure.patch
+nng_patches=(packaging/nng/*.patch)
 nng_options=(
   -DCMAKE_BUILD_TYPE=Release -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DBUILD_SHARED_LIBS=OFF
   -DNNG_TESTS=OFF -DNNG_TOOLS=OFF -DNNG_ENABLE_NNGCAT=OFF -DNNG_ENABLE_TLS=OFF
@@ -46,7 +46,7 @@ install_packages() {
   fi
 }
 
-# nng from 1.6 on is used as it is. Debian 12's is the distribution's own source package with one fix of ours.
+# nng from 1.6 on is used as it is. Debian 12's is the distribution's own source package with fixes of ours.
 install_nng() {
   local version stamp
   version=$(dpkg-query -W -f '${Version}' libnng-dev 2>/dev/null || true)
@@ -58,9 +58,9 @@ install_nng() {
       return 0
     fi
   fi
-  stamp="$(sha256sum <"$nng_patch") ${nng_options[*]} $(uname -m)"
+  stamp="$(cat "${nng_patches[@]}" | sha256sum) ${nng_options[*]} $(uname -m)"
   if [ -f build/deps/nng.stamp ] && [ "$(cat build/deps/nng.stamp)" = "$stamp" ]; then return 0; fi
-  echo "deps: building nng with packaging/nng/$(basename "$nng_patch")"
+  echo "deps: building nng with ${nng_patches[*]##*/}"
   if ! build_nng >build/log/nng.log 2>&1; then
     tail -n 20 build/log/nng.log >&2
     die "nng could not be built (build/log/nng.log)"
@@ -70,11 +70,12 @@ install_nng() {
 
 build_nng() (
   set -eux
+  local work root patch
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   root=$PWD
   fetch_nng_source "$work"
-  patch -d "$work/nng" -p1 <"$root/$nng_patch"
+  for patch in "${nng_patches[@]}"; do patch -d "$work/nng" -p1 <"$root/$patch"; done
   cmake -S "$work/nng" -B "$work/build" -G Ninja -DCMAKE_INSTALL_PREFIX="$root/build/deps" \
     -DCMAKE_INSTALL_LIBDIR=lib "${nng_options[@]}"
   cmake --build "$work/build" -j "$(nproc)"
