@@ -82,8 +82,8 @@ int cli_connect(struct cli *cli) {
     char error[512];
     if (cli->client != NULL)
         return EXIT_OK;
-    const char *url = client_url(cli->url, cli->service, sizeof cli->service);
-    client_result result = client_open(url, &cli->client, error, sizeof error);
+    cli->url = client_url(cli->url, cli->service, sizeof cli->service);
+    client_result result = client_open(cli->url, &cli->client, error, sizeof error);
     if (result != CLIENT_OK)
         say("%s", error);
     return client_exit_code(result, NULL);
@@ -182,7 +182,7 @@ int cli_main(int argc, char **argv) {
     cli.reading.memory = &cli.memory;
     choose_locale();
     int status = render_finish(run(&cli, argc, argv));
-    client_close(cli.client);
+    client_leave(cli.client);
     scratch_fini(&cli.memory);
     return status;
 }

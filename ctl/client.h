@@ -37,6 +37,10 @@ const char *client_url(const char *url, char *buffer, size_t bytes);
 client_result client_open(const char *url, struct client **client, char *error, size_t error_bytes);
 void client_close(struct client *client); /* NULL is fine */
 
+/* For the end of the process: leaves all as it is. (The system closes everything; and an nng without the fixes in packaging/nng
+ * may wait in nng_close for ever when an answer is just arriving.) */
+void client_leave(struct client *client);
+
 /* Sends a request and waits for the answer. CLIENT_OK and CLIENT_REFUSED give a reply, which the caller frees with
  * wire_reply_free; otherwise it is NULL. */
 client_result client_ask(struct client *client, const wire_request *request, uint64_t patience_ns,

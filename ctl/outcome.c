@@ -17,8 +17,10 @@ int outcome_exit_code(const wire_outcome *outcome) {
 }
 
 bool outcome_is_plain(const wire_outcome *outcome) {
+    char status[32];
+    snprintf(status, sizeof status, "exit status %d", outcome->exit_code);
     bool own_status = outcome->state == WIRE_FAILED && outcome->signal == 0 && outcome->exit_code != 0 &&
-                      *outcome->error == '\0';
+                      (*outcome->error == '\0' || strcmp(outcome->error, status) == 0);
     return outcome->state == WIRE_SUCCEEDED || own_status;
 }
 

@@ -1,6 +1,6 @@
-/* Streams are left in the mode they came in (a descriptor is shared with others, whom O_NONBLOCK would surprise). So that a
- * signal is noticed although nobody reads, a write happens only after poll() said that there is room, and is no larger than
- * what POSIX then promises for pipes; regular files always have room and get all at once. */
+/* Streams are left in the mode they came in (a descriptor is shared with others, whom O_NONBLOCK would surprise). Where a signal
+ * has to be noticed although nobody reads, a write happens only after poll() said that there is room, and is no larger than what
+ * POSIX then promises for pipes; regular files always have room and get all at once. */
 #include "streams.h"
 #include "client.h"
 #include "render.h"
@@ -21,9 +21,9 @@ static size_t most_at_once(int fd) {
 static int wait_for_room(int fd, streams_interrupted *interrupted, void *arg) {
     for (;;) {
         struct pollfd fds[] = {{.fd = fd, .events = POLLOUT}, {.fd = client_signal_fd(), .events = POLLIN}};
-        if (poll(fds, interrupted == NULL ? 1 : 2, -1) < 0 && errno != EINTR)
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
             return errno;
-        if (fds[1].revents != 0 && interrupted != NULL && interrupted(arg))
+        if (fds[1].revents != 0 && interrupted(arg))
             return EINTR;
         if (fds[0].revents != 0)
             return 0;
@@ -31,9 +31,9 @@ static int wait_for_room(int fd, streams_interrupted *interrupted, void *arg) {
 }
 
 static int write_bytes(int fd, const wire_bytes *bytes, streams_interrupted *interrupted, void *arg) {
-    size_t most = most_at_once(fd), done = 0;
+    size_t most = interrupted == NULL ? SSIZE_MAX : most_at_once(fd), done = 0;
     while (done < bytes->length) {
-        int code = wait_for_room(fd, interrupted, arg);
+        int code = interrupted == NULL ? 0 : wait_for_room(fd, interrupted, arg);
         if (code != 0)
             return code;
         size_t left = bytes->length - done;

@@ -35,7 +35,7 @@ struct command;
 /* One invocation. */
 struct cli {
     const struct command *command;
-    const char *url;      /* --url; NULL: not given */
+    const char *url;      /* --url, NULL if not given; once connected, where */
     render_format format; /* -o */
     bool quiet;           /* -q */
     bool help, version;
@@ -45,7 +45,7 @@ struct cli {
     struct client *client; /* NULL before cli_connect */
     struct scratch memory;
     struct reading reading; /* into `memory` */
-    char service[256];      /* the URL in use */
+    char service[256];      /* room for a URL */
 };
 
 struct command {

@@ -14,7 +14,7 @@ static void print(const struct cli *cli, const wire_reply *reply, uint64_t laten
     human uptime, latency;
     if (cli->format != RENDER_TABLE) {
         render_json(cli->format,
-                    json_pack("{s:o, s:o, s:o, s:o, s:b, s:o}", "url", render_text(cli->service), "release",
+                    json_pack("{s:o, s:o, s:o, s:o, s:b, s:o}", "url", render_text(cli->url), "release",
                               render_text(reply->u.ping.release), "pid", render_number(reply->u.ping.pid),
                               "uptime_ns", render_number(reply->u.ping.uptime_ns), "draining",
                               reply->u.ping.draining, "latency_ns", render_number(latency_ns)));
