@@ -147,8 +147,11 @@ def nothing_is_lost_when_both_streams_are_full(t):
 @test
 def a_grandchild_that_holds_the_pipe_does_not_hold_the_job(t):
     s = t.service()
-    result = s.ctl("run", "exec", "--", "sh", "-c", "sleep 1000 & echo started", limit=30)
+    hold, over = t.fifo("hold"), t.fifo("over")
+    result = s.ctl("run", "exec", "--", "sh", "-c", f"(read x < {hold}; echo x > {over}) & echo started", limit=30)
     check(result.out == "started\n", f"what was written before the end is there:\n{result}")
+    hold.write_line()
+    over.read_line()
 
 
 @test
