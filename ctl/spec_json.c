@@ -1,6 +1,7 @@
 /* A line of a batch. Keys are the names of options; what they mean is the options' own affair (spec.c), so here a value only
  * becomes text: strings as they are, numbers and booleans as they are written, arrays member by member. */
 #include "spec.h"
+#include "spec_types.h"
 
 #include <jansson.h>
 
@@ -46,11 +47,32 @@ static bool add_scalar(const struct option_row *option, const json_t *value, opt
     return text != NULL;
 }
 
+/* Options that are pairs may be an object: {"env": {"KEY": "value"}}. What joins a pair as a text; NULL: it is none. */
+static const char *pair_joint(const option_type *type) {
+    return type == &type_env || type == &type_label ? "=" : type == &type_header ? ": " : NULL;
+}
+
+static bool add_pairs(const struct option_row *option, json_t *object, option_list *list,
+                      struct reading *reading) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        const char *text = scalar(option, value, reading);
+        if (text == NULL)
+            return false;
+        text = scratch_printf(reading->memory, "%s%s%s", key, pair_joint(option->type), text);
+        option_list_add(list, option, text, reading->memory);
+    }
+    return true;
+}
+
 /* What stands behind the kind is a list exactly if it can be several; other options that can stand several times may also be a
  * single value. */
 static bool add_value(const spec_kind *kind, const struct option_row *option, const json_t *value,
                       option_list *list, struct reading *reading) {
     bool operand = option == &kind->operand;
+    if (json_is_object(value) && pair_joint(option->type) != NULL)
+        return add_pairs(option, value, list, reading);
     if (!option->type->repeated || (!json_is_array(value) && !operand))
         return add_scalar(option, value, list, reading);
     if (!json_is_array(value))

@@ -3,10 +3,13 @@
 #include "streams.h"
 #include "text.h"
 
-#include <inttypes.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { NOBODY_READS = -1 /* `logs 12 | head`: that is no failure */ };
 
 struct logs_values {
     bool follow;
@@ -27,13 +30,13 @@ static json_t *chunk_json(const wire_chunk *chunk) {
                      must(string), "gap_bytes", render_number(chunk->gap));
 }
 
-/* EXIT_OK, or EXIT_FAILED with the reason said. */
+/* EXIT_OK; or EXIT_FAILED with the reason said; or NOBODY_READS. */
 static int print(const struct cli *cli, const wire_reply *reply, render_list *list) {
     const wire_chunk *chunks = reply->u.logs.chunks;
     if (cli->format == RENDER_TABLE) {
         int fd, code = streams_write(chunks, reply->u.logs.count, &fd, NULL, NULL);
-        if (code == 0)
-            return EXIT_OK;
+        if (code == 0 || code == EPIPE)
+            return code == 0 ? EXIT_OK : NOBODY_READS;
         say("cannot write to %s: %s", fd == STDOUT_FILENO ? "stdout" : "stderr", strerror(code));
         return EXIT_FAILED;
     }
@@ -48,6 +51,8 @@ static int logs_run(struct cli *cli) {
     if (!select_one(&request.u.logs.id, cli->operands, cli->operand_count, &cli->reading))
         return cli_usage(cli);
     render_list list = {0, cli->format};
+    if (cli->format == RENDER_TABLE)
+        signal(SIGPIPE, SIG_IGN);
     for (bool more = true; more;) {
         wire_reply *reply;
         int status = cli_ask(cli, &request, values->follow ? CLIENT_FOREVER_NS : CLIENT_PATIENCE_NS, &reply);
@@ -58,7 +63,7 @@ static int logs_run(struct cli *cli) {
         request.u.logs.offset = reply->u.logs.next;
         wire_reply_free(reply);
         if (status != EXIT_OK)
-            return status;
+            return status == NOBODY_READS ? EXIT_OK : status;
     }
     if (cli->format != RENDER_TABLE)
         render_list_end(&list);

@@ -98,6 +98,22 @@ static void flags_and_keys_mean_the_same(void **state) {
     fini(&b);
 }
 
+static void pairs_may_be_an_object(void **state) {
+    (void)state;
+    struct built b;
+    from_json(
+        &b, "{\"kind\":\"exec\",\"argv\":[\"env\"],\"env\":{\"A\":\"x y\",\"N\":5},\"label\":{\"k\":\"v\"}}");
+    assert_true(b.fine);
+    assert_int_equal(b.job.env.count, 2);
+    assert_string_equal(b.job.env.items[0], "A=x y");
+    assert_string_equal(b.job.env.items[1], "N=5");
+    assert_string_equal(b.job.labels.items[0], "k=v");
+    fini(&b);
+    from_json(&b, "{\"kind\":\"exec\",\"argv\":{\"a\":\"b\"}}");
+    assert_false(b.fine);
+    fini(&b);
+}
+
 static void each_kind_has_its_operand(void **state) {
     (void)state;
     struct built b;
@@ -269,6 +285,7 @@ static void a_body_and_a_commands_input_come_from_files(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flags_and_keys_mean_the_same),
+        cmocka_unit_test(pairs_may_be_an_object),
         cmocka_unit_test(each_kind_has_its_operand),
         cmocka_unit_test(a_relative_file_is_named_as_typed_and_found_where_the_client_is),
         cmocka_unit_test(a_wrong_command_line_is_named),
