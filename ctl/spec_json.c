@@ -68,7 +68,7 @@ static bool add_pairs(const struct option_row *option, json_t *object, option_li
 
 /* What stands behind the kind is a list exactly if it can be several; other options that can stand several times may also be a
  * single value. */
-static bool add_value(const spec_kind *kind, const struct option_row *option, const json_t *value,
+static bool add_value(const spec_kind *kind, const struct option_row *option, json_t *value,
                       option_list *list, struct reading *reading) {
     bool operand = option == &kind->operand;
     if (json_is_object(value) && pair_joint(option->type) != NULL)
