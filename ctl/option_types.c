@@ -52,6 +52,15 @@ static bool parse_duration(const struct option_row *option, const char *text, vo
     return true;
 }
 
+static bool parse_limit(const struct option_row *option, const char *text, void *field,
+                        struct reading *reading) {
+    if (!parse_duration(option, text, field, reading))
+        return false;
+    if (*(uint64_t *)field == 0)
+        *(uint64_t *)field = 1;
+    return true;
+}
+
 static bool parse_size(const struct option_row *option, const char *text, void *field,
                        struct reading *reading) {
     if (!value_size(text, field))
@@ -92,6 +101,7 @@ const option_type option_url = {"URL", false, parse_text, NULL};
 const option_type option_file = {"FILE", false, parse_filled, NULL};
 const option_type option_texts = {"TEXT", true, parse_texts, NULL};
 const option_type option_duration = {"DURATION", false, parse_duration, NULL};
+const option_type option_limit = {"DURATION", false, parse_limit, NULL};
 const option_type option_size = {"SIZE", false, parse_size, NULL};
 const option_type option_number = {"NUMBER", false, parse_number, NULL};
 const option_type option_count = {"NUMBER", false, parse_count, NULL};

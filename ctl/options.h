@@ -56,6 +56,7 @@ extern const option_type option_url;      /* the same, called URL */
 extern const option_type option_file;     /* const char *, not empty */
 extern const option_type option_texts;    /* wire_strings, in the scratch memory */
 extern const option_type option_duration; /* uint64_t, nanoseconds */
+extern const option_type option_limit;    /* the same; 0 becomes 1, since wire's 0 is that nothing was said */
 extern const option_type option_size;     /* uint64_t, bytes */
 extern const option_type option_number;   /* uint64_t */
 extern const option_type option_count;    /* uint32_t */

@@ -26,7 +26,7 @@ const struct option_row spec_options[] = {
     {"label", 0, &type_label, JOB(labels), "a label to select it by"},
     {"env", 0, &type_env, JOB(env), "a variable for its environment"},
     {"cwd", 0, &type_folder, JOB(cwd), "the folder it runs in (default: where you are)"},
-    {"grace", 0, &option_duration, JOB(grace_ns), "between SIGTERM and SIGKILL when it is to end"},
+    {"grace", 0, &option_limit, JOB(grace_ns), "between SIGTERM and SIGKILL when it is to end"},
     {"output", 0, &option_file, JOB(output), "a file for its output, instead of the record"},
     {0}};
 

@@ -48,7 +48,7 @@ static int cancel_run(struct cli *cli) {
 }
 
 static const struct option_row cancel_options[] = {
-    {"grace", 0, &option_duration, offsetof(struct cancel_values, grace_ns),
+    {"grace", 0, &option_limit, offsetof(struct cancel_values, grace_ns),
      "between SIGTERM and SIGKILL for commands (default: as the job says)"},
     {0}};
 

@@ -28,7 +28,7 @@ static int drain_run(struct cli *cli) {
 }
 
 static const struct option_row drain_options[] = {
-    {"timeout", 't', &option_duration, offsetof(struct drain_values, timeout_ns),
+    {"timeout", 't', &option_limit, offsetof(struct drain_values, timeout_ns),
      "then cancel what has not ended (default: the service's drain_timeout)"},
     {0}};
 

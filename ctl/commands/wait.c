@@ -120,7 +120,7 @@ static int wait_run(struct cli *cli) {
 
 static const struct option_row wait_options[] = {
     {"any", 0, &option_flag, offsetof(struct wait_values, any), "until one has ended, not all"},
-    {"timeout", 't', &option_duration, offsetof(struct wait_values, timeout_ns),
+    {"timeout", 't', &option_limit, offsetof(struct wait_values, timeout_ns),
      "give up after so long, with code 124"},
     {"exit-code", 0, &option_flag, offsetof(struct wait_values, exit_code),
      "end with the code of the first that did not succeed, as `run` would"},

@@ -12,6 +12,17 @@ VERBS = ("submit", "run", "batch", "wait", "events", "ls", "show", "logs", "canc
 
 
 @test
+def a_time_limit_of_nothing_is_over_at_once(t):
+    s = t.service()
+    job = s.submit("sleep", "1h")
+    s.ctl("wait", "--timeout", "0s", str(job), code=124)
+    stubborn = s.submit("exec", "--", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
+    s.until_state(stubborn, "running")
+    s.ctl("cancel", "--grace", "0s", str(stubborn))
+    s.ctl("wait", "--timeout", "2s", str(stubborn), code=1)
+
+
+@test
 def every_verb_has_help_with_an_example(t):
     tool = t.setup.program("heddlectl")
     overview = t.run(tool, "--help")
