@@ -92,20 +92,22 @@ static wire_selector select_from(const wire_selector *select, uint64_t id, struc
     return rest;
 }
 
-/* Visits the outcomes of *reply and of as many further answers as it takes. Frees them. */
+/* Visits the outcomes of *reply and of as many further answers as it takes. Frees them. The further ones are not waited
+ * for, and no more are visited than had ended: by now there may be other jobs with that name or group. */
 static int visit_all(struct cli *cli, const struct waiting *waiting, wire_reply *reply) {
     int status = EXIT_OK;
+    uint64_t visited = 0;
     while (reply != NULL && reply->code == WIRE_OK) {
         size_t count = reply->u.wait.count;
-        for (size_t i = 0; i < count && waiting->visit != NULL; i++)
+        for (size_t i = 0; i < count && waiting->visit != NULL && visited < waiting->done; i++, visited++)
             waiting->visit(&reply->u.wait.outcomes[i], waiting->arg);
-        if (!reply->u.wait.more || count == 0 || waiting->visit == NULL || waiting->select.states != 0)
+        if (!reply->u.wait.more || count == 0 || waiting->visit == NULL || waiting->select.states != 0 ||
+            visited >= waiting->done)
             break; /* (what was selected by its state is not in that state any more) */
         uint64_t next = reply->u.wait.outcomes[count - 1].id + 1;
-        wire_request request = {.verb = WIRE_WAIT,
-                                .u.wait = {.select = select_from(&waiting->select, next, &cli->memory),
-                                           .any = waiting->any,
-                                           .timeout_ns = waiting->timed_out ? 1 : 0}};
+        wire_request request = {
+            .verb = WIRE_WAIT,
+            .u.wait = {.select = select_from(&waiting->select, next, &cli->memory), .timeout_ns = 1}};
         wire_reply_free(reply);
         status = cli_ask(cli, &request, CLIENT_FOREVER_NS, &reply);
     }

@@ -3,7 +3,7 @@
 import json
 import time
 
-from harness import check, test
+from harness import check, test, until
 
 
 def lines(*jobs):
@@ -167,3 +167,17 @@ def many_clients_can_wait_for_the_same_job(t):
     hold.write_line()
     for waiter in waiters:
         waiter.finish(0)
+
+
+@test
+def the_answer_about_many_jobs_does_not_wait_for_later_ones(t):
+    s = t.service(args=["--set", "history=100000"])
+    count = 60_000  # more than one reply takes
+    s.ctl("batch", "--wait", input='{"kind":"sleep","duration":"0s","group":"many"}\n' * count)
+    last = s.submit("--group", "many", "sleep", "1h")
+    waiting = s.tool("wait", "--group", "many")
+    until(t, lambda: len([task for task in s.jsonl("ps") if task["name"] == "request"]) > 1, "it waits")
+    s.submit("--group", "many", "sleep", "1h")
+    s.ctl("cancel", str(last))
+    result = waiting.finish(code=1)
+    check(f"{count + 1:,} jobs: {count:,} succeeded, 1 cancelled" in result.out, f"{result}")
