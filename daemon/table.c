@@ -129,18 +129,19 @@ static uint64_t horizon(const struct table *table) {
     return table->newest > TABLE_TOMBSTONES ? table->newest - TABLE_TOMBSTONES : 0;
 }
 
-/* Frees what has passed out of memory at the old end, a few chunks at a time. */
+/* Frees what has passed out of memory at the old end: tombstones also behind a job that lasts, chunks a few at a time. */
 static void forget_oldest(struct table *table) {
     uint64_t limit = horizon(table) / CHUNK;
     size_t gone = 0;
-    for (uint64_t number = table->first; number < limit && gone < table->count; number++) {
-        struct chunk *chunk = chunk_at(table, number);
+    if (table->swept < table->first)
+        table->swept = table->first;
+    for (; table->swept < limit; table->swept++) {
+        struct chunk *chunk = chunk_at(table, table->swept);
         free(chunk->tombs);
         chunk->tombs = NULL;
-        if (chunk->jobs)
-            break;
-        gone++;
     }
+    while (gone < table->count && table->first + gone < limit && !table->chunks[gone].jobs)
+        gone++;
     if (gone < 64 && gone * 2 < table->count)
         return;
     memmove(table->chunks, table->chunks + gone, (table->count - gone) * sizeof *table->chunks);

@@ -15,6 +15,7 @@ struct table {
     uint64_t first; /* number of chunks[0]: its ids divided by 1024 */
     size_t count, room;
     uint64_t newest; /* id; 0: none yet */
+    uint64_t swept;  /* number of the first chunk that may have tombstones */
     uint32_t *uids;  /* owners that tombstones refer to by index */
     size_t uid_count;
 };

@@ -110,6 +110,23 @@ static void memory_stays_bounded_however_many_ids_there_were(void **state) {
     table_fini(&table);
 }
 
+static void a_job_that_lasts_keeps_no_tombstones_of_later_ones(void **state) {
+    (void)state;
+    struct table table = {0};
+    struct tombstone stone;
+    const uint64_t last = TABLE_TOMBSTONES + 20 * 1024;
+    put(&table, 1, 1);
+    for (uint64_t id = 2; id <= last; id++) {
+        put(&table, id, 1);
+        bury(&table, id, 0, 0);
+    }
+    assert_ptr_equal(table_get(&table, 1), job_of(1));
+    assert_false(table_tombstone(&table, 5000, &stone));
+    assert_true(table_tombstone(&table, last - 5000, &stone));
+    assert_true(table_next_tombstone(&table, 1, &stone) > 10000);
+    table_fini(&table);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_are_found_by_id_and_in_order),
@@ -117,6 +134,7 @@ int main(void) {
         cmocka_unit_test(a_buried_job_is_remembered_with_its_owner_and_end),
         cmocka_unit_test(submissions_may_add_their_jobs_side_by_side),
         cmocka_unit_test(memory_stays_bounded_however_many_ids_there_were),
+        cmocka_unit_test(a_job_that_lasts_keeps_no_tombstones_of_later_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
