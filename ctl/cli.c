@@ -4,13 +4,11 @@
 #include "help.h"
 #include "values.h"
 
-#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *format_word(unsigned index) {
     static const char *const words[] = {"table", "json", "jsonl"};
@@ -115,15 +113,6 @@ int cli_ask(struct cli *cli, const wire_request *request, uint64_t patience_ns, 
 
 /* ---- the way there ---- */
 
-/* A stream that came closed shall fail when it is used, and not be a descriptor of something else. */
-static void keep_streams(void) {
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0)
-            open("/dev/null",
-                 fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* is the lowest free one: this one */
-    }
-}
-
 /* Tables and escapes count in characters. A locale without UTF-8 (POSIX, in services and containers) gets it. */
 static void choose_locale(void) {
     setlocale(LC_CTYPE, "");
@@ -191,7 +180,6 @@ static int run(struct cli *cli, int argc, char **argv) {
 int cli_main(int argc, char **argv) {
     struct cli cli = {0};
     cli.reading.memory = &cli.memory;
-    keep_streams();
     choose_locale();
     int status = render_finish(run(&cli, argc, argv));
     client_leave(cli.client);
