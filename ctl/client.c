@@ -23,7 +23,9 @@
 
 enum {
     LAST_WORDS_MS =
-        200 /* an answer that came just before the connection broke may still be on its way to us */
+        200, /* an answer that came just before the connection broke may still be on its way to us */
+    DIAL_ATTEMPTS = 1000,
+    DIAL_PAUSE_MS = 5,
 };
 
 struct client {
@@ -112,6 +114,9 @@ static client_result unreachable(const char *url, int code, char *error, size_t 
                  "%s may not be opened: its owner and group may (run as root, or join the group)", url);
         return CLIENT_DENIED;
     case NNG_ENOMEM: snprintf(error, bytes, "out of memory"); return CLIENT_NO_MEMORY;
+    case NNG_EAGAIN:
+        snprintf(error, bytes, "%s: the service has more new connections than it can take", url);
+        return CLIENT_UNREACHABLE;
     default:
         snprintf(
             error, bytes,
@@ -121,13 +126,25 @@ static client_result unreachable(const char *url, int code, char *error, size_t 
     }
 }
 
+/* The service's queue of new connections is short: it may be full for a moment, and nothing tells when it has room. */
+static int dial(nng_socket socket, const char *url) {
+    static const struct timespec pause = {.tv_nsec = DIAL_PAUSE_MS * 1000000};
+    int code = NNG_EAGAIN;
+    for (int attempt = 0; code == NNG_EAGAIN && attempt < DIAL_ATTEMPTS; attempt++) {
+        if (attempt > 0)
+            nanosleep(&pause, NULL);
+        code = nng_dial(socket, url, NULL, 0);
+    }
+    return code;
+}
+
 static int connect_socket(struct client *client, const char *url) {
     int code;
     if ((code = nng_socket_set_ms(client->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE)) != 0 ||
         (code = nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, WIRE_MESSAGE_MAX)) != 0 ||
         (code = nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, pipe_gone, client)) != 0)
         return code;
-    return nng_dial(client->socket, url, NULL, 0);
+    return dial(client->socket, url);
 }
 
 client_result client_open(const char *url, struct client **result, char *error, size_t error_bytes) {
