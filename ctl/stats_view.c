@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { BUSY_BAR = 8 };
+enum { BUSY_BAR = 8, BUSY_BAR_NARROW = 4, NARROW = 100 /* columns of the terminal */ };
 
 /* ---- JSON ---- */
 
@@ -181,7 +181,9 @@ static const wire_runtime_stats *runtime_before(const between *b, size_t runtime
 
 static void add_share(struct table *table, double part) {
     char bar[BAR_CELL_BYTES * BUSY_BAR + 1];
-    table_printf(table, "%s %3.0f %%", bar_fill(bar, part, BUSY_BAR, bar_unicode()), part * 100);
+    bool narrow = render_width() > 0 && render_width() < NARROW;
+    bar_fill(bar, part, narrow ? BUSY_BAR_NARROW : BUSY_BAR, bar_unicode());
+    table_printf(table, "%s %3.0f %%", bar, part * 100);
 }
 
 static void add_loop(const between *b, struct table *table, const wire_loop_stats *now,

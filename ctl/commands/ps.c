@@ -95,7 +95,15 @@ static void note_phases(const wire_task_info *task, void *arg) {
 static const table_column first_columns[] = {{"TASK", TABLE_RIGHT}, {"JOB", TABLE_RIGHT}, {"WORKER", 0},
                                              {"NAME", TABLE_CUT},   {"STATE", TABLE_CUT}, {"WAITS FOR", 0},
                                              {"AGE", TABLE_RIGHT}};
-enum { FIRST_COLUMNS = sizeof first_columns / sizeof *first_columns };
+enum { FIRST_COLUMNS = sizeof first_columns / sizeof *first_columns, FIRST_WIDTH = 60, PHASE_WIDTH = 6 };
+
+/* How many columns of phases a terminal has room for: the others are left out. */
+static size_t phases_most(void) {
+    unsigned width = render_width();
+    if (width == 0)
+        return WIRE_PHASES;
+    return width > FIRST_WIDTH ? (width - FIRST_WIDTH) / PHASE_WIDTH : 0;
+}
 
 static void create_table(ps_table *shown) {
     static const char *const titles[WIRE_PHASES] = {"READY", "RUN",     "TIMER", "FD",   "TASK",
@@ -103,7 +111,9 @@ static void create_table(ps_table *shown) {
     table_column columns[FIRST_COLUMNS + WIRE_PHASES + 1];
     memcpy(columns, first_columns, sizeof first_columns);
     size_t count = FIRST_COLUMNS;
+    size_t most = FIRST_COLUMNS + phases_most();
     for (unsigned phase = 0; phase < WIRE_PHASES; phase++) {
+        shown->phases[phase] &= count < most;
         if (shown->phases[phase])
             columns[count++] = (table_column){titles[phase], TABLE_RIGHT};
     }
@@ -193,7 +203,8 @@ const struct command command_ps = {
     .details = "WORKER is the runtime and, once the task has run, which of its workers has it.\n"
                "WAITS FOR names a timer and how long that still takes, a descriptor, a task or a\n"
                "child process and its number, ... The columns behind AGE divide that time:\n"
-               "waiting for a core (READY), on one (RUN), and waiting for what.\n",
+               "waiting for a core (READY), on one (RUN), and waiting for what; a narrow\n"
+               "terminal shows the first of them.\n",
     .examples = "heddlectl ps\n"
                 "heddlectl ps 12\n"
                 "heddlectl ps -o jsonl | jq 'select(.state == \"running\")'\n",
