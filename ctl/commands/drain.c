@@ -23,7 +23,7 @@ static int drain_run(struct cli *cli) {
     else if (cancelled == 0)
         puts("drained");
     else
-        printf("drained, %s cancelled because the time was over\n", human_count(number, cancelled));
+        printf("drained, %s cancelled that could not end in time\n", human_count(number, cancelled));
     return EXIT_OK;
 }
 

@@ -94,7 +94,7 @@ static int64_t set_trust(http *self) {
     size_t length;
     if (!ca_file || !*ca_file)
         return 0;
-    int64_t code = kinds_file_read(self->attempt, "ca_file", ca_file, CA_MAX_BYTES, &self->ca, &length);
+    int64_t code = kinds_file_read(self->attempt, "ca", ca_file, CA_MAX_BYTES, &self->ca, &length);
     if (code)
         return code;
     struct curl_blob blob = {.data = self->ca, .len = length, .flags = CURL_BLOB_NOCOPY};
@@ -197,7 +197,7 @@ static int64_t verdict(http *self, const http_result *result) {
                            ? "the service is stopping"
                            : kinds_errno_text(-result->broken));
     if (result->too_large)
-        return hd_fail(-EFBIG, "the answer is larger than %llu bytes (HTTP %ld from %s; see max_bytes)",
+        return hd_fail(-EFBIG, "the answer is larger than %llu bytes (HTTP %ld from %s; see max-bytes)",
                        (unsigned long long)self->max_bytes, result->status, url);
     if (result->code)
         return hd_fail(KINDS_FAILED, "%s: %s", url,
