@@ -7,6 +7,9 @@
 /* An answer that only tells progress is not given more often than so. */
 static const uint64_t progress_ns = HD_MS(100);
 
+/* What all waiting requests may have noted together, at some 60 bytes each. */
+enum { WATCHED_MAX = 8 << 20 };
+
 struct waiting {
     struct call *call;
     uint64_t *ids; /* all that were selected, ascending; in the arena */
@@ -33,38 +36,44 @@ static void on_end(struct watch *watch, const struct job *job) {
     hd_event_set(waiting->changed);
 }
 
-static bool note_id(struct waiting *waiting, uint64_t id) {
+static int note_id(struct waiting *waiting, uint64_t id) {
+    struct jobs *jobs = waiting->call->jobs;
+    if (jobs->watched >= WATCHED_MAX)
+        return HD_EAGAIN;
     uint64_t *ids =
         arena_grow(waiting->call->arena, waiting->ids, waiting->total, &waiting->room, sizeof *waiting->ids);
     if (!ids)
-        return false;
+        return HD_ENOMEM;
     waiting->ids = ids;
     ids[waiting->total++] = id;
-    return true;
+    jobs->watched++;
+    return 0;
 }
 
-static bool add_job(struct waiting *waiting, struct job *job) {
-    if (!note_id(waiting, job->id))
-        return false;
+static int add_job(struct waiting *waiting, struct job *job) {
+    int result = note_id(waiting, job->id);
+    if (result)
+        return result;
     if (job_ended(job)) {
         count(waiting, (wire_state)job->state);
-        return true;
+        return 0;
     }
     struct pending *pending = arena_alloc(waiting->call->arena, sizeof *pending);
     if (!pending)
-        return false;
+        return HD_ENOMEM;
     *pending = (struct pending){.watch.ended = on_end, .waiting = waiting, .next = waiting->pendings};
     waiting->pendings = pending;
     links_append(&job->watches, &pending->watch.link);
-    return true;
+    return 0;
 }
 
 /* All that is selected, kept or only remembered, in ascending order. */
 static int collect(struct waiting *waiting, struct selection *selection) {
     struct match found = {0};
     while (selection_find(selection, &found)) {
-        if (found.job ? !add_job(waiting, found.job) : !note_id(waiting, found.id))
-            return HD_ENOMEM;
+        int result = found.job ? add_job(waiting, found.job) : note_id(waiting, found.id);
+        if (result)
+            return result;
         if (!found.job)
             count(waiting, (wire_state)found.stone.state);
     }
@@ -167,8 +176,12 @@ void handle_wait(struct call *call) {
         if (!result)
             result = await(&waiting, began_ns);
         leave(&waiting);
+        call->jobs->watched -= waiting.total;
         bool over = is_over(&waiting), timed_out = result == HD_ETIMEDOUT;
-        if (result && !timed_out)
+        if (result == HD_EAGAIN)
+            call_fail(call, WIRE_FULL, "requests are waiting for %d jobs already (wait for fewer at a time)",
+                      WATCHED_MAX);
+        else if (result && !timed_out)
             call_interrupted(call, result);
         else
             tell(&waiting, over || timed_out);

@@ -29,6 +29,17 @@ static bool is_asked(const struct job *job) {
     return job->state == WIRE_RUNNING && job->run->cancelled;
 }
 
+/* Whatever grace period the job asked for, it is cut to the service's own: nobody can hold up its end. */
+static void end_hard(struct jobs *jobs, struct job *job) {
+    uint64_t most = jobs->config->grace ? jobs->config->grace : 1;
+    if (!is_asked(job))
+        jobs->drained_hard++;
+    /* relaxed: see run_grace_ns */
+    bool longer =
+        job->state == WIRE_RUNNING && atomic_load_explicit(&job->run->grace_ns, memory_order_relaxed) > most;
+    jobs_cancel(jobs, job, longer ? most : 0);
+}
+
 /* Cancels what is hopeless, or (`all`) everything. */
 static int cancel(const struct drain *drain, bool all) {
     struct jobs *jobs = drain->jobs;
@@ -36,10 +47,8 @@ static int cancel(const struct drain *drain, bool all) {
     uint64_t id = 0;
     for (struct job *job; (job = table_next(&jobs->table, id));) {
         id = job->id;
-        if (!job_ended(job) && !is_asked(job) && (all || is_hopeless(job, drain->deadline_ns))) {
-            jobs_cancel(jobs, job, 0);
-            jobs->drained_hard++;
-        }
+        if (!job_ended(job) && (all || (!is_asked(job) && is_hopeless(job, drain->deadline_ns))))
+            end_hard(jobs, job);
         int result = pace(&slice);
         if (result)
             return result;

@@ -67,6 +67,7 @@ struct jobs {
     hd_event *unread;     /* set while nobody follows a job's output */
     bool draining;
     bool cancelling;            /* draining's time is up: what is still added is cancelled at once */
+    uint64_t watched;           /* jobs that waiting requests have noted, each once a request */
     uint64_t drained_hard;      /* jobs that draining had to cancel */
     void (*drained)(void *arg); /* called when draining is over; NULL: nobody wants to know */
     void *drained_arg;

@@ -37,7 +37,6 @@ const kind *kind_of(wire_kind kind);
 
 /* What the service sets up for kinds, from its configuration. Constant while it runs. */
 typedef struct kind_settings {
-    uint64_t grace_ns;         /* between SIGTERM and SIGKILL */
     uint64_t http_max_bytes;   /* of an answer */
     uint32_t http_connections; /* at once, a loop */
 } kind_settings;

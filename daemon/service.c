@@ -196,8 +196,7 @@ static hd_runtime *start_runtime(const char *name, unsigned loops) {
 }
 
 static bool start_runtimes(struct service *service) {
-    kind_settings settings = {.grace_ns = service->config->grace,
-                              .http_max_bytes = service->config->http_max_bytes,
+    kind_settings settings = {.http_max_bytes = service->config->http_max_bytes,
                               .http_connections = (uint32_t)service->config->http_connections};
     service->control = start_runtime("control", 1);
     service->multi = service->control ? start_runtime("multi", (unsigned)service->config->multi_loops) : NULL;

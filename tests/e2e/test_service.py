@@ -177,6 +177,16 @@ def sigterm_cancels_what_does_not_end_within_the_limit(t):
 
 
 @test
+def no_job_holds_up_the_end_by_its_own_grace_period(t):
+    s = t.service(config="drain_timeout = 300ms\ngrace = 200ms\n")
+    at = t.fifo("at")
+    s.submit("--grace", "1h", "exec", "--", "sh", "-c", f"trap '' TERM; echo x > {at}; while :; do sleep 0.1; done")
+    at.read_line()
+    s.popen.send_signal(signal.SIGTERM)
+    s.wait_exit()
+
+
+@test
 def drain_waits_for_running_jobs_and_then_ends_the_service(t):
     s = t.service()
     at, hold = t.fifo("at"), t.fifo("hold")

@@ -82,7 +82,7 @@ void world_run(bool runs, world_body *body, const char *const *settings) {
         world.multi = hd_runtime_create(&(hd_runtime_options){.name = "multi", .loops = 2});
         world.single = hd_runtime_create(&(hd_runtime_options){.name = "single", .loops = 1});
         assert_true(world.multi && world.single);
-        assert_int_equal(kinds_init(&(kind_settings){HD_MS(100), 1 << 20, 8}), 0);
+        assert_int_equal(kinds_init(&(kind_settings){.http_max_bytes = 1 << 20, .http_connections = 8}), 0);
         world.jobs->runtimes[WIRE_MULTI] = world.api.multi = world.multi;
         world.jobs->runtimes[WIRE_SINGLE] = world.api.single = world.single;
     }
