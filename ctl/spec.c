@@ -123,8 +123,8 @@ static bool check_belonging(const spec_kind *kind, const option_list *given, str
         operands += g->option == &kind->operand;
     }
     if (operands == 0)
-        return reading_fails(reading, "%s: its %s is missing (%s)", wire_kind_name(kind->kind),
-                             kind->operand.name, kind->usage);
+        return reading_fails(reading, "%s: %s missing (%s)", wire_kind_name(kind->kind), kind->operand.name,
+                             kind->usage);
     if (operands > 1 && !kind->operand.type->repeated)
         return reading_fails(reading, "%s: takes one %s, not %zu", wire_kind_name(kind->kind), kind->usage,
                              operands);

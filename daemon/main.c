@@ -5,6 +5,7 @@
 #include "socket_path.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -74,10 +75,16 @@ static bool fill_closed_streams(void) {
     return fd >= 0 && close(fd) == 0;
 }
 
+/* What the service was started with beyond its streams is none of its jobs' business. (Kernels before 5.11 cannot.) */
+static void keep_descriptors_from_jobs(void) {
+    (void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
 int main(int argc, char **argv) {
     struct options options;
     if (!fill_closed_streams())
         return 1;
+    keep_descriptors_from_jobs();
     int result = options_parse(&options, argc, argv);
     if (result < 0)
         result = run(&options);

@@ -174,6 +174,8 @@ static int64_t run_root(void *arg) {
 int64_t hd_run(const hd_runtime_options *options, hd_fn fn, void *arg) {
     if (hd_task_self())
         return HD_EDEADLK;
+    if (!fn)
+        return HD_EINVAL;
     hd_runtime *runtime = hd_runtime_create(options);
     if (!runtime)
         return -errno;

@@ -81,9 +81,11 @@ static void *abort_spawn(hd_task *task, int code) {
     return NULL;
 }
 
-static int spawn_refusal(const hd_spawn_options *options, hd_runtime *runtime) {
+static int spawn_refusal(const hd_spawn_options *options, hd_runtime *runtime, hd_fn fn) {
     if (!runtime)
         return HD_EPERM;
+    if (!fn)
+        return HD_EINVAL;
     if (options->stack_bytes && hd_stack_class(options->stack_bytes) < 0)
         return HD_EINVAL;
     /* It would pass by the gate that keeps its runtime there. */
@@ -98,7 +100,7 @@ static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool
     hd_task *self = hd_task_self();
     hd_runtime *runtime = options->runtime ? options->runtime : self ? self->runtime : NULL;
     hd_scope *scope = options->scope ? options->scope : options->runtime ? NULL : self ? self->inner : NULL;
-    int refusal = spawn_refusal(options, runtime);
+    int refusal = spawn_refusal(options, runtime, fn);
     if (refusal == 0 && !scope)
         refusal = hd_gate_enter(&runtime->gate);
     if (refusal) {

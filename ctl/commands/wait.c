@@ -105,6 +105,10 @@ static int wait_run(struct cli *cli) {
     int status = waiting_run(cli, &waiting);
     if (status != EXIT_OK)
         return status;
+    if (waiting.total == 0) {
+        say("no job matches");
+        return values->select.range_count > 0 ? EXIT_NO_JOB : EXIT_OK;
+    }
     if (!cli->quiet)
         print(&tally);
     human time, open;

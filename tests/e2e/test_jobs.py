@@ -402,3 +402,11 @@ def both_runtimes_run_jobs_of_each_kind(t):
             job = s.submit("--loop", loop, *kind)
             info = s.outcome(job)
             check(info["state"] == "succeeded" and info["loop"] == loop, f"{info}")
+
+
+@test
+def jobs_inherit_no_descriptors_of_the_service(t):
+    s = t.service()
+    # Its own end of the pipe apart: 0, 1, 2, and the folder that ls reads.
+    shown = s.ctl("run", "exec", "--", "ls", "/proc/self/fd").out.split()
+    check(len(shown) == 4, f"only streams: {shown}")

@@ -231,3 +231,12 @@ def ids_given_as_json_are_numbers(t):
     s = t.service()
     text = s.ctl("submit", "-o", "json", "exec", "--", "true").out
     check(json.loads(text)["id"] == 1, text)
+
+
+@test
+def a_wait_for_nothing_says_so(t):
+    s = t.service()
+    result = s.ctl("wait", "7-9", code=4)
+    check("no job" in result.err, f"{result}")
+    result = s.ctl("wait", "--group", "typo", code=0)
+    check("no job" in result.err, f"{result}")

@@ -163,10 +163,10 @@ static void a_wrong_command_line_is_named(void **state) {
         const char *problem;
     } rows[] = {
         {{"dance"}, "kind: \"dance\" is none of sleep, exec, http, hash, cpu"},
-        {{"sleep"}, "sleep: its duration is missing (DURATION)"},
+        {{"sleep"}, "sleep: duration missing (DURATION)"},
         {{"sleep", "soon"}, "duration: \"soon\" is not a duration (try 3s, 250ms)"},
         {{"sleep", "1s", "2s"}, "sleep: takes one DURATION, not 2"},
-        {{"exec"}, "exec: its argv is missing (COMMAND [ARGUMENT...])"},
+        {{"exec"}, "exec: argv missing (COMMAND [ARGUMENT...])"},
         {{"exec", "--method", "GET", "true"}, "method: is not for exec jobs"},
         {{"http", "not a url"}, "url: \"not a url\" is not an address (try http://localhost:8080/)"},
         {{"http", "ftp://x/"}, "url: \"ftp://x/\" is not an address (try http://localhost:8080/)"},
@@ -200,7 +200,7 @@ static void a_wrong_line_is_named(void **state) {
         {"{\"kind\":7}", "kind: is a number (one of sleep, exec, http, hash, cpu is needed)"},
         {"{\"kind\":\"dance\"}", "kind: \"dance\" is none of sleep, exec, http, hash, cpu"},
         {"{\"kind\":\"exec\",\"argv\":\"true\"}", "argv: is a text (a list of texts is needed)"},
-        {"{\"kind\":\"exec\",\"argv\":[]}", "exec: its argv is missing (COMMAND [ARGUMENT...])"},
+        {"{\"kind\":\"exec\",\"argv\":[]}", "exec: argv missing (COMMAND [ARGUMENT...])"},
         {"{\"kind\":\"exec\",\"argv\":[[\"a\"]]}", "argv: is a list (a list of texts is needed)"},
         {"{\"kind\":\"sleep\",\"duration\":\"1s\",\"timout\":\"3s\"}",
          "there is no key \"timout\"; did you mean \"timeout\"?"},
