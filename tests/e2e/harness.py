@@ -279,7 +279,8 @@ class Notifications:
 class Service:
     """A heddled of a test's own. `config` is the text of its configuration file."""
 
-    def __init__(self, test, config=None, args=(), env=None, directory=None, state=None, user=None):
+    def __init__(self, test, config=None, args=(), env=None, directory=None, state=None, user=None,
+                 pass_fds=()):
         self.test, self.setup = test, test.setup
         self.dir = directory or test.subdir("service")
         self.socket_path = os.path.join(self.dir, "heddle.sock")
@@ -288,6 +289,7 @@ class Service:
         self.config_path = os.path.join(self.dir, "heddle.conf")
         self.log_path = os.path.join(self.dir, "log")
         self.config, self.args, self.extra_env, self.user = config, list(args), env or {}, user
+        self.pass_fds = pass_fds
         self.popen = None
         self.notifications = None
         self.exited = False
@@ -311,7 +313,7 @@ class Service:
         env = self.test.env(NOTIFY_SOCKET=path, **self.extra_env)
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(self.argv(), env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          cwd=self.dir, start_new_session=True)
+                                          cwd=self.dir, start_new_session=True, pass_fds=self.pass_fds)
         self.exited = False
         return self
 
