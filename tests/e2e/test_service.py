@@ -94,6 +94,17 @@ def a_socket_without_a_service_is_unreachable_and_so_is_none(t):
         check(result.err, f"{result}")
 
 
+@test
+def who_waits_is_told_when_the_service_is_killed(t):
+    s = t.service()
+    job = s.submit("sleep", "1h")
+    waiters = [s.tool(*verb) for verb in (["wait", str(job)], ["logs", "-f", str(job)], ["events", "--new"])]
+    until(t, lambda: sum(task["name"] == "request" for task in s.jsonl("ps")) == len(waiters) + 1, "all of them wait")
+    s.kill()
+    for waiter in waiters:
+        check(waiter.finish(3).err, f"it says so: {waiter.shown()}")
+
+
 # ---- ids and what survives ----
 
 
