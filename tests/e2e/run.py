@@ -13,7 +13,6 @@ import os
 import re
 import signal
 import sys
-import threading
 import time
 import traceback
 
@@ -23,9 +22,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LIVE = set()
-LIVE_LOCK = threading.Lock()
-STOPPING = threading.Event()
+LIVE = set()  # the tests that run now
+stopping = False
 
 
 def sanitizer_defaults():
@@ -39,11 +37,10 @@ def sanitizer_defaults():
 
 def run_one(setup, function):
     """None, or why it failed."""
-    if STOPPING.is_set():
+    if stopping:
         return "not run: stopped"
     test = harness.Test(setup, function.__name__)
-    with LIVE_LOCK:
-        LIVE.add(test)
+    LIVE.add(test)
     try:
         function(test)
         test.verify_clean_end()
@@ -57,8 +54,7 @@ def run_one(setup, function):
         return traceback.format_exc() + service_logs(test)
     finally:
         test.end()
-        with LIVE_LOCK:
-            LIVE.discard(test)
+        LIVE.discard(test)
 
 
 def service_logs(test):
@@ -70,11 +66,14 @@ def service_logs(test):
 
 
 def stop_everything(number, frame):
-    STOPPING.set()
-    with LIVE_LOCK:
-        live = list(LIVE)
-    for test in live:
-        test.end()
+    """Takes no lock: it may have interrupted who holds it. A second signal (timeout(1) sends two) changes nothing."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    global stopping
+    stopping = True
+    for _ in range(2):  # the tests' threads go on meanwhile
+        for test in list(LIVE):
+            test.end()
     print(f"run.py: stopped by signal {number}", file=sys.stderr)
     os._exit(128 + number)
 
