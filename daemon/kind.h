@@ -4,7 +4,8 @@
  * A kind's `run` is the body of the job's root task on the job's runtime (multi or single), once an attempt. What it
  * returns decides the attempt: >= 0 succeeded, negative failed, with the text given to hd_fail as the job's error;
  * HD_ECANCELED after a cancellation or timeout (the service knows which it was). It must end soon once its awaits return
- * HD_ECANCELED, and leave nothing behind: no process, descriptor, thread or task. */
+ * HD_ECANCELED, and leave nothing behind: no process, descriptor, thread or task. (What a command leaves in the background
+ * when it ends by itself is its own affair.) */
 #ifndef HEDDLED_KIND_H
 #define HEDDLED_KIND_H
 
