@@ -67,10 +67,10 @@ static int add_job(struct waiting *waiting, struct job *job) {
     return 0;
 }
 
-/* All that is selected, kept or only remembered, in ascending order. */
+/* All that is selected, kept or only remembered, in ascending order; not what comes while this goes on. */
 static int collect(struct waiting *waiting, struct selection *selection) {
     struct match found = {0};
-    while (selection_find(selection, &found)) {
+    while (selection_find(selection, &found) && found.id <= selection->newest) {
         int result = found.job ? add_job(waiting, found.job) : note_id(waiting, found.id);
         if (result)
             return result;

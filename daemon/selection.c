@@ -29,8 +29,11 @@ bool selection_init(struct selection *selection, const struct jobs *jobs, const 
                     uint32_t uid, struct arena *arena) {
     bool others =
         *selector->group || *selector->label || *selector->name || selector->states || selector->kind;
-    *selection =
-        (struct selection){.jobs = jobs, .selector = selector, .uid = uid, .count = selector->range_count};
+    *selection = (struct selection){.jobs = jobs,
+                                    .selector = selector,
+                                    .uid = uid,
+                                    .newest = jobs->table.newest,
+                                    .count = selector->range_count};
     selection->nothing = !selector->all && !others && !selection->count;
     size_t count = selection->count ? selection->count : 1;
     selection->ranges = arena_alloc(arena, count * sizeof *selection->ranges);

@@ -14,6 +14,7 @@ struct selection {
     wire_range *ranges;            /* sorted, apart from each other; in the arena */
     size_t count;
     uint32_t uid;
+    uint64_t newest; /* id when it was made: later jobs were not meant */
     bool nothing;
     struct pace slice;
     int result; /* HD_ECANCELED: the scan was broken off */
