@@ -297,9 +297,12 @@ static void wait_for_the_forgotten(struct world *world) {
     wire_job jobs[5];
     for (int i = 0; i < 5; i++)
         jobs[i] = world_sleep(0);
-    uint64_t id = world_submit(world, jobs, 5);
-    for (int i = 0; i < 5; i++)
-        expect(world, world_await(world, id + (uint64_t)i).state == WIRE_SUCCEEDED);
+    uint64_t id = world_submit(world, jobs, 1);
+    expect(world, world_await(world, id).state == WIRE_SUCCEEDED);
+    /* Only now the others: of jobs that run beside each other, any may be the last to end. */
+    uint64_t later = world_submit(world, jobs + 1, 4);
+    for (int i = 0; i < 4; i++)
+        expect(world, world_await(world, later + (uint64_t)i).state == WIRE_SUCCEEDED);
     while (table_get(&world->jobs->table, id))
         expect(world, hd_yield() == 0);
     wire_outcome outcome = world_await(world, id);
