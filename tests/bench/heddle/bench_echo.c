@@ -26,5 +26,5 @@ static int64_t serve(void *arg) {
 }
 
 int main(void) {
-    bench_on_loops(0, serve, NULL);
+    return (int)bench_on_loops(0, serve, NULL);
 }

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 64, BYTES = 64, WARM_UP_MS = 150, MEASURED_MS = 1000 };
+enum { CONNECTIONS = 64, BYTES = 64, WARM_UP_MS = 100, MEASURED_MS = 600 };
 
 static void check(const char *what, int64_t result) {
     if (result < 0)

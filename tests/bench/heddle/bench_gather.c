@@ -9,11 +9,6 @@ static int64_t sleeper(void *arg) {
     return hd_sleep(HD_MS(1));
 }
 
-static int later(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double once(hd_task **tasks) {
     uint64_t began = hd_now();
     for (size_t i = 0; i < TASKS; i++)
@@ -31,8 +26,7 @@ static int64_t root(void *arg) {
     once(tasks);
     for (int i = 0; i < TIMES; i++)
         over[i] = once(tasks);
-    qsort(over, TIMES, sizeof *over, later);
-    bench_tell(which->name, over[TIMES / 2], "ms");
+    bench_tell(which->name, bench_median(over, TIMES), "ms");
     free(tasks);
     return 0;
 }

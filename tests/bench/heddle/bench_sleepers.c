@@ -15,37 +15,6 @@ static const unsigned sleeps_ms[] = {3000, 8000};
 
 enum { TOO_SHORT = 3 };
 
-/* A value in bytes of a line such as "Rss:   123 kB". */
-static double memory(const char *path, const char *key) {
-    FILE *file = must_have(path, fopen(path, "r"));
-    char line[256];
-    double kib = -1;
-    while (fgets(line, sizeof line, file))
-        if (strncmp(line, key, strlen(key)) == 0)
-            kib = atof(line + strlen(key));
-    fclose(file);
-    if (kib < 0)
-        bench_die(path, key);
-    return kib * 1024;
-}
-
-struct memory {
-    double rss, pss, tables;
-};
-
-static struct memory memory_now(void) {
-    return (struct memory){memory("/proc/self/smaps_rollup", "Rss:"),
-                           memory("/proc/self/smaps_rollup", "Pss:"), memory("/proc/self/status", "VmPTE:")};
-}
-
-static void tell_memory(const struct bench_case *which, struct memory before) {
-    struct memory now = memory_now();
-    double count = (double)which->count;
-    bench_tell_part(which->name, "rss", (now.rss - before.rss) / count, "B");
-    bench_tell_part(which->name, "pss", (now.pss - before.pss) / count, "B");
-    bench_tell_part(which->name, "tables", (now.tables - before.tables) / count, "B");
-}
-
 struct night {
     unsigned sleep_ms;
     _Atomic size_t asleep, awake;
@@ -61,7 +30,7 @@ static int64_t sleeper(void *arg) {
 
 /* Returns the seconds beyond the sleep. */
 static double sleep_all(const struct bench_case *which, unsigned sleep_ms, hd_task **tasks,
-                        const struct memory *before) {
+                        const struct bench_memory *before) {
     struct night night = {.sleep_ms = sleep_ms};
     uint64_t began = hd_now();
     for (size_t i = 0; i < which->count; i++)
@@ -71,7 +40,7 @@ static double sleep_all(const struct bench_case *which, unsigned sleep_ms, hd_ta
     if (before) {
         if (atomic_load_explicit(&night.awake, memory_order_relaxed))
             _exit(TOO_SHORT);
-        tell_memory(which, *before);
+        bench_tell_memory(which, *before);
     }
     for (size_t i = 0; i < which->count; i++)
         must("hd_join", hd_join(tasks[i]));
@@ -88,7 +57,7 @@ static int64_t sleeping(void *arg) {
     const struct bench_case *which = nights->which;
     hd_task **tasks = bench_alloc(which->count, sizeof *tasks);
     memset(tasks, 1, which->count * sizeof *tasks); /* its pages are the caller's, not the tasks' */
-    struct memory before = memory_now();
+    struct bench_memory before = bench_memory_now();
     double fresh = sleep_all(which, nights->sleep_ms, tasks, &before);
     bench_tell_part(which->name, "fresh", fresh, "s");
     bench_tell_part(which->name, "recycled", sleep_all(which, nights->sleep_ms, tasks, NULL), "s");
@@ -104,13 +73,13 @@ static int64_t nothing(void *arg) {
 /* They are let go at the end: a cancelled task that never ran still runs, and finds nothing to do. */
 static int64_t delayed(void *arg) {
     const struct bench_case *which = arg;
-    struct memory before = memory_now();
+    struct bench_memory before = bench_memory_now();
     hd_spawn_options options = {.start_ns = hd_after(HD_SECONDS(3600)), .detached = true};
     uint64_t began = hd_now();
     for (size_t i = 0; i < which->count; i++)
         must_have("hd_spawn_with", hd_spawn_with(&options, nothing, NULL));
     double took = (double)(hd_now() - began) / (double)which->count;
-    tell_memory(which, before);
+    bench_tell_memory(which, before);
     bench_tell_part(which->name, "spawn", took, "ns");
     return 0;
 }
