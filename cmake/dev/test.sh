@@ -35,6 +35,7 @@ dev_test() {
     step "build $preset" build_step "$preset"
     [ "$step_failed" = 0 ] || continue
     step "unit $preset" unit_step "$preset"
+    step "stress $preset" stress_step "$preset"
     step "examples $preset" examples_step "$preset"
     [ "$preset" != release ] || step "install" install_step
     step "end to end $preset" e2e_step "$preset"
@@ -122,6 +123,15 @@ run_tap() {
     return 0
   fi
   show_failure "$what" "$output"
+}
+
+# stress_step PRESET: some seconds of the stress program, on libheddle as it is and with tiny rings.
+stress_step() {
+  local program
+  for program in stress stress_tiny_rings; do
+    check "$1 $program" "$log/$1-$program.log" timeout --kill-after=5 "$limit" \
+      "build/$1/tests/stress/$program" --races 200000 --seconds 3 </dev/null
+  done
 }
 
 # Where compilers may cache the address of a thread-local across a switch, they do it best with everything in view.

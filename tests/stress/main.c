@@ -1,0 +1,174 @@
+/*     stress [--races N] [--seed S] [--seconds S] [--only SCENARIO] [--round N] [--stuck SECONDS] [--list]
+ *
+ * Exits with 0 if all held. What broke is told on stderr, and ends it by SIGABRT. */
+#include "stage.h"
+
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { DESCRIPTORS = 4096, LONG_ENOUGH = 4000 /* races, to have seen each way in which they end */ };
+
+#define WAYS_3 (1 << COMPLETED | 1 << CANCELLED | 1 << TIMED_OUT)
+#define WAYS_2 (1 << COMPLETED | 1 << CANCELLED)
+
+/* The weights make for a similar number of races each, save where one costs a thousand times as much. */
+const scenario scenarios[] = {
+    {"sleep", 60, play_sleep, WAYS_2},       {"delayed", 60, play_delayed, WAYS_2},
+    {"mutex", 100, play_mutex, WAYS_2},      {"semaphore", 120, play_semaphore, WAYS_3},
+    {"event", 120, play_event, WAYS_3},      {"channel", 180, play_channel, WAYS_3 | 1 << REFUSED},
+    {"await", 140, play_await, WAYS_3},      {"gather", 80, play_gather, WAYS_3},
+    {"scope", 100, play_scope, WAYS_2},      {"tree", 80, play_tree, WAYS_2},
+    {"blocking", 30, play_blocking, WAYS_2}, {"readable", 60, play_readable, WAYS_3},
+    {"writable", 30, play_writable, WAYS_3}, {"close", 30, play_close, WAYS_3 | 1 << REFUSED},
+    {"outside", 60, play_outside, WAYS_2},   {"runtime", 1, play_runtime, WAYS_2},
+    {"process", 1, play_process, WAYS_3},
+};
+const unsigned scenario_count = sizeof scenarios / sizeof *scenarios;
+
+static uint64_t stuck_ns = HD_SECONDS(60);
+
+/* ---- the watch ---- */
+
+static _Atomic bool over;
+
+static void *watch(void *arg) {
+    uint64_t seen = 0, since = hd_now();
+    while (!atomic_load_explicit(&over, memory_order_relaxed)) {
+        usleep(20000);
+        (void)stage_look();
+        uint64_t now = hd_now(), rounds = atomic_load_explicit(&rounds_done, memory_order_relaxed);
+        if (rounds != seen) {
+            seen = rounds;
+            since = now;
+        } else if (now - since > stuck_ns) {
+            fprintf(stderr, "stress: BROKEN: no round has ended for %llu s\n",
+                    (unsigned long long)(stuck_ns / HD_SECONDS(1)));
+            stage_tell();
+            abort();
+        }
+    }
+    return arg;
+}
+
+/* ---- the report ---- */
+
+static uint64_t races_of(const tally *t) {
+    uint64_t sum = 0;
+    for (int how = 0; how < OUTCOMES; how++)
+        sum += t->ended[how];
+    return sum;
+}
+
+/* How many scenarios did not show what they are for. */
+static int report(const tally tallies[], uint64_t took_ns) {
+    int short_of = 0;
+    uint64_t races = 0, rounds = 0;
+    printf("%-10s %10s %12s %12s %12s %12s %12s\n", "", "rounds", "races", "completed", "cancelled",
+           "timed out", "refused");
+    for (unsigned i = 0; i < scenario_count; i++) {
+        const tally *t = &tallies[i];
+        printf("%-10s %10llu %12llu", scenarios[i].name, (unsigned long long)t->rounds,
+               (unsigned long long)races_of(t));
+        for (int how = 0; how < OUTCOMES; how++)
+            printf(" %12llu", (unsigned long long)t->ended[how]);
+        races += races_of(t), rounds += t->rounds;
+        for (int how = 0; how < OUTCOMES; how++)
+            if (races_of(t) >= LONG_ENOUGH && scenarios[i].expected & 1 << how && t->ended[how] == 0) {
+                printf(" NEVER SEEN");
+                short_of++;
+            }
+        printf("\n");
+    }
+    double seconds = (double)took_ns / 1e9;
+    printf("%llu races in %llu rounds, %.1f s: %.0f races/s, none lost, none doubled; seed %llu\n",
+           (unsigned long long)races, (unsigned long long)rounds, seconds, (double)races / seconds,
+           (unsigned long long)the_plan.seed);
+    return short_of;
+}
+
+/* ---- options ---- */
+
+_Noreturn static void usage(void) {
+    fprintf(stderr, "usage: stress [--races N] [--seed S] [--seconds S] [--only SCENARIO] [--round N] "
+                    "[--stuck SECONDS] [--list]\n");
+    exit(2);
+}
+
+static uint64_t number(const char *text) {
+    char *end;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (end == text || *end)
+        usage();
+    return value;
+}
+
+static const scenario *named(const char *name) {
+    for (unsigned i = 0; i < scenario_count; i++)
+        if (strcmp(scenarios[i].name, name) == 0)
+            return &scenarios[i];
+    usage();
+}
+
+_Noreturn static void list(void) {
+    for (unsigned i = 0; i < scenario_count; i++)
+        puts(scenarios[i].name);
+    exit(0);
+}
+
+static void options(int argc, char **argv) {
+    static const struct option known[] = {
+        {"races", 1, NULL, 'n'}, {"seed", 1, NULL, 's'},  {"seconds", 1, NULL, 't'}, {"only", 1, NULL, 'o'},
+        {"round", 1, NULL, 'r'}, {"stuck", 1, NULL, 'k'}, {"list", 0, NULL, 'l'},    {NULL, 0, NULL, 0},
+    };
+    the_plan = (plan){.races = 100000000, .until_ns = HD_NEVER, .repeat_round = HD_NEVER};
+    if (getrandom(&the_plan.seed, sizeof the_plan.seed, 0) < 0)
+        the_plan.seed = hd_now();
+    the_plan.seed %= 1000000000; /* a person may have to type it */
+    for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;)
+        switch (c) {
+        case 'n': the_plan.races = number(optarg); break;
+        case 's': the_plan.seed = number(optarg); break;
+        case 't': the_plan.until_ns = hd_after(HD_SECONDS(number(optarg))); break;
+        case 'o': the_plan.only = named(optarg); break;
+        case 'r': the_plan.repeat_round = number(optarg); break;
+        case 'k': stuck_ns = HD_SECONDS(number(optarg)); break;
+        case 'l': list();
+        default: usage();
+        }
+    if (optind < argc)
+        usage();
+}
+
+int main(int argc, char **argv) {
+    static tally tallies[SCENARIOS_MAX];
+    pthread_t watcher;
+    options(argc, argv);
+    printf("seed %llu\n", (unsigned long long)the_plan.seed);
+    fflush(stdout);
+    signal(SIGPIPE, SIG_IGN);
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < DESCRIPTORS) {
+        files.rlim_cur = DESCRIPTORS;
+        if (setrlimit(RLIMIT_NOFILE, &files))
+            perror("stress: setrlimit"), exit(2);
+    }
+    if (hd_key_create(&victim_key, victim_local_ends) || pthread_create(&watcher, NULL, watch, NULL))
+        abort();
+    bool again = the_plan.repeat_round != HD_NEVER;
+    uint64_t began = hd_now(), next = again ? the_plan.repeat_round : 0;
+    while (races_done < the_plan.races && hd_now() < the_plan.until_ns) {
+        uint64_t end = stage_play(next, tallies);
+        next = again ? next : end;
+    }
+    uint64_t took = hd_now() - began;
+    over = true;
+    pthread_join(watcher, NULL);
+    return report(tallies, took) ? 1 : 0;
+}
