@@ -91,6 +91,18 @@ static inline void bench_tell_memory(const struct bench_case *which, struct benc
     bench_tell_part(which->name, "tables", (now.tables - before.tables) / count, "B");
 }
 
+/* How long a million sleepers sleep: $BENCH_SLEEP_MS, longer than it takes to start them. If it is not, the program ends
+ * with status 3, and the runner tries a longer one. */
+static inline uint64_t bench_sleep_ms(void) {
+    const char *given = getenv("BENCH_SLEEP_MS");
+    return given ? strtoull(given, NULL, 10) : 4000;
+}
+
+__attribute__((noreturn)) static inline void bench_sleep_is_too_short(void) {
+    fprintf(stderr, "bench: the first woke before the last slept (set BENCH_SLEEP_MS)\n");
+    exit(3);
+}
+
 static inline int bench_later(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);

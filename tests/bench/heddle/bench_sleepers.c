@@ -7,60 +7,43 @@
 
 #include <stdatomic.h>
 
-#include <sys/wait.h>
-#include <unistd.h>
-
-/* The second is for a machine on which the first is over before all have started. */
-static const unsigned sleeps_ms[] = {3000, 8000};
-
-enum { TOO_SHORT = 3 };
-
 struct night {
-    unsigned sleep_ms;
+    uint64_t sleep_ns;
     _Atomic size_t asleep, awake;
 };
 
 static int64_t sleeper(void *arg) {
     struct night *night = arg;
     atomic_fetch_add_explicit(&night->asleep, 1, memory_order_relaxed); /* counted only */
-    must("hd_sleep", hd_sleep(HD_MS(night->sleep_ms)));
+    must("hd_sleep", hd_sleep(night->sleep_ns));
     atomic_fetch_add_explicit(&night->awake, 1, memory_order_relaxed);
     return 0;
 }
 
-/* Returns the seconds beyond the sleep. */
-static double sleep_all(const struct bench_case *which, unsigned sleep_ms, hd_task **tasks,
-                        const struct bench_memory *before) {
-    struct night night = {.sleep_ms = sleep_ms};
+/* Returns the seconds beyond the sleep. Memory is told if there is a `before`. */
+static double sleep_all(const struct bench_case *which, hd_task **tasks, const struct bench_memory *before) {
+    struct night night = {.sleep_ns = HD_MS(bench_sleep_ms())};
     uint64_t began = hd_now();
     for (size_t i = 0; i < which->count; i++)
         tasks[i] = must_have("hd_spawn", hd_spawn(sleeper, &night));
     while (atomic_load_explicit(&night.asleep, memory_order_relaxed) < which->count)
         must("hd_sleep", hd_sleep(HD_MS(1)));
-    if (before) {
-        if (atomic_load_explicit(&night.awake, memory_order_relaxed))
-            _exit(TOO_SHORT);
+    if (atomic_load_explicit(&night.awake, memory_order_relaxed))
+        bench_sleep_is_too_short();
+    if (before)
         bench_tell_memory(which, *before);
-    }
     for (size_t i = 0; i < which->count; i++)
         must("hd_join", hd_join(tasks[i]));
-    return (double)(hd_now() - began) / 1e9 - sleep_ms / 1e3;
+    return (double)(hd_now() - began - night.sleep_ns) / 1e9;
 }
 
-struct nights {
-    const struct bench_case *which;
-    unsigned sleep_ms;
-};
-
 static int64_t sleeping(void *arg) {
-    const struct nights *nights = arg;
-    const struct bench_case *which = nights->which;
+    const struct bench_case *which = arg;
     hd_task **tasks = bench_alloc(which->count, sizeof *tasks);
     memset(tasks, 1, which->count * sizeof *tasks); /* its pages are the caller's, not the tasks' */
     struct bench_memory before = bench_memory_now();
-    double fresh = sleep_all(which, nights->sleep_ms, tasks, &before);
-    bench_tell_part(which->name, "fresh", fresh, "s");
-    bench_tell_part(which->name, "recycled", sleep_all(which, nights->sleep_ms, tasks, NULL), "s");
+    bench_tell_part(which->name, "fresh", sleep_all(which, tasks, &before), "s");
+    bench_tell_part(which->name, "recycled", sleep_all(which, tasks, NULL), "s");
     free(tasks);
     return 0;
 }
@@ -84,22 +67,8 @@ static int64_t delayed(void *arg) {
     return 0;
 }
 
-/* Each try is a process of its own, so that its stacks are fresh. */
 static void run_sleeping(const struct bench_case *which) {
-    int status = 1;
-    for (size_t i = 0; i < sizeof sleeps_ms / sizeof *sleeps_ms; i++) {
-        pid_t child = fork();
-        if (child == 0) {
-            bench_on_loops(which->loops, sleeping, &(struct nights){which, sleeps_ms[i]});
-            exit(0);
-        }
-        if (child < 0 || waitpid(child, &status, 0) < 0)
-            bench_die("fork", strerror(errno));
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != TOO_SHORT)
-            break;
-    }
-    if (status)
-        bench_die(which->name, "it failed");
+    bench_on_loops(which->loops, sleeping, (void *)which);
 }
 
 static void run_delayed(const struct bench_case *which) {
