@@ -2,7 +2,12 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
+
+enum { PIDFD_OF_SELF = -10001 }; /* PIDFD_SELF_THREAD_GROUP, Linux 6.14 */
 
 /* Calls until one fails; <= 0: none will. Relaxed: tests that count use one thread. */
 static _Atomic int64_t fail_countdown;
@@ -47,6 +52,24 @@ void *hd_sys_reserve(size_t bytes) {
 
 void hd_sys_unreserve(void *memory, size_t bytes) {
     munmap(memory, bytes);
+}
+
+static int refuse(int error) {
+    errno = error;
+    return -1;
+}
+
+int hd_sys_advise(void *memory, size_t bytes, int advice) {
+    return hd_sys_fails() ? refuse(EINVAL) : madvise(memory, bytes, advice);
+}
+
+ssize_t hd_sys_advise_many(const struct iovec *ranges, size_t count, int advice) {
+    return hd_sys_fails() ? refuse(EBADF)
+                          : syscall(SYS_process_madvise, PIDFD_OF_SELF, ranges, count, advice, 0);
+}
+
+int hd_sys_forbid(void *memory, size_t bytes) {
+    return hd_sys_fails() ? refuse(ENOMEM) : mprotect(memory, bytes, PROT_NONE);
 }
 
 uint64_t hd_sys_now(void) {

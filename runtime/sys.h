@@ -17,6 +17,14 @@ void hd_sys_free(void *memory);
 void *hd_sys_reserve(size_t bytes);
 void hd_sys_unreserve(void *memory, size_t bytes);
 
+/* madvise(2); process_madvise(2) on this process itself, which returns how many bytes it got through; mprotect(2) that
+ * takes all rights. -1 with errno: to a test that fails them, the kernel does not know the first two, and has no mapping
+ * left for the third. */
+struct iovec;
+int hd_sys_advise(void *memory, size_t bytes, int advice);
+ssize_t hd_sys_advise_many(const struct iovec *ranges, size_t count, int advice);
+int hd_sys_forbid(void *memory, size_t bytes);
+
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t hd_sys_now(void);
 
