@@ -98,7 +98,9 @@ static stage *create(uint64_t first) {
         add_runtime(self, &d);
     for (uint32_t left = 1 + below(&d, 2); left > 0; left--)
         self->rivals[self->rival_count++] = rival_create_thread();
-    self->driver_count = self->runtime_count * (1 + below(&d, DRIVERS_MAX / RUNTIMES_MAX));
+    /* few drivers make for workers that park and are woken, many for workers that are never idle */
+    uint32_t most = one_in(&d, 3) ? 2 : DRIVERS_MAX / RUNTIMES_MAX;
+    self->driver_count = self->runtime_count * (1 + below(&d, most));
     return self;
 }
 
