@@ -28,7 +28,7 @@ cmake_build() {
 
 need_preset() {
   case $1 in
-    release | debug | asan | tsan | fuzz | lto-gcc | lto-clang) ;;
-    *) echo "dev: no preset \"$1\" (release, debug, asan, tsan, fuzz, lto-gcc, lto-clang)" >&2; exit 2 ;;
+    release | debug | asan | tsan | coverage | fuzz | lto-gcc | lto-clang) ;;
+    *) echo "dev: no preset \"$1\" (release, debug, asan, tsan, coverage, fuzz, lto-gcc, lto-clang)" >&2; exit 2 ;;
   esac
 }
