@@ -1,0 +1,182 @@
+"""Measures the rows: heddle and the peers that have the case take turns, a process each, and the median of the rounds
+counts. They come in another order each round, so that what changes meanwhile meets all of them."""
+
+import os
+import statistics
+import subprocess
+import time
+from dataclasses import dataclass
+
+import peers as peers_module
+import rows as rows_module
+from figures import figure, number
+from peers import PEERS, TITLES
+
+HEDDLE = "heddle"
+LIMIT_S = 60
+SERVERS = "echo"  # cases of this group are servers, which a program of ours loads
+NIGHTS_MS = (2000, 4000, 8000, 16000)  # a sleep has to be longer than it takes to start a million sleepers
+NIGHT_TOO_SHORT = 3  # the exit status that says so
+ROUNDS_AT_MOST = {"sleepers": 3}  # long ones
+
+
+@dataclass
+class Contender:
+    name: str
+    command: list
+    cases: dict  # its name for a case, by ours
+
+    def argv(self, case, load):
+        theirs = [*self.command, self.cases[case]]
+        return [load, case, *theirs] if case.startswith(SERVERS) else theirs
+
+
+def contenders(out_dir, chosen):
+    """The peers that are here, and the names of those that are not."""
+    here, missing = [], []
+    for peer in PEERS:
+        if chosen is not None and peer.name not in chosen:
+            continue
+        if not peer.present():
+            missing.append(peer.title)
+            continue
+        try:
+            command = peer.command(out_dir)
+            here.append(Contender(peer.name, command, peer.cases(command)))
+        except peers_module.Broken as broken:
+            print(f"bench: {peer.title} is left out: {broken}", flush=True)
+    return here, missing
+
+
+class Failed(Exception):
+    """A program did not come to its end. Its text is for a person."""
+
+
+class Measuring:
+    """The values of all figures, by figure and contender, in the order of the rounds."""
+
+    def __init__(self, bin_dir):
+        self.load = os.path.join(bin_dir, "bench_echo_load")
+        self.values = {}
+        self.nights = {}  # by contender: the first of NIGHTS_MS that was long enough
+        self.failed = []
+
+    def case(self, case, all_contenders, rounds):
+        playing = list(all_contenders)
+        for turn in range(min(rounds, ROUNDS_AT_MOST.get(case, rounds))):
+            for contender in playing[turn % len(playing):] + playing[:turn % len(playing)]:
+                try:
+                    self.run(contender, case)
+                except Failed as failure:
+                    playing.remove(contender)
+                    self.failed.append((contender.name, case))
+                    print(f"bench: {TITLES.get(contender.name, HEDDLE)}: {case}: {failure}", flush=True)
+            if not playing:
+                return
+
+    def run(self, contender, case):
+        argv = contender.argv(case, self.load)
+        for night in range(self.nights.get(contender.name, 0), len(NIGHTS_MS)):
+            code, out, err = ended(argv, {"BENCH_SLEEP_MS": str(NIGHTS_MS[night])})
+            if code != NIGHT_TOO_SHORT:
+                break
+            self.nights[contender.name] = night + 1
+        if code:
+            raise Failed(err.strip() or f"status {code}")
+        for line in out.splitlines():
+            name, value, _unit = line.split("\t")
+            self.values.setdefault(name, {}).setdefault(contender.name, []).append(float(value))
+
+    def medians(self, name):
+        return {who: statistics.median(values) for who, values in self.values.get(name, {}).items()}
+
+
+def ended(argv, environment):
+    try:
+        done = subprocess.run(argv, capture_output=True, timeout=LIMIT_S, env={**os.environ, **environment})
+    except subprocess.TimeoutExpired:
+        raise Failed(f"still running after {LIMIT_S} s") from None
+    except OSError as error:
+        raise Failed(str(error)) from None
+    return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+
+
+@dataclass
+class Result:
+    """A row, and what came of it."""
+    row: object
+    ours: float  # None: heddle's program failed
+    peers: dict  # medians by name, the best first
+    bar_here: float
+    spread: dict  # the values of all rounds by name
+
+    @property
+    def ok(self):
+        if self.bar_here is None:
+            return None
+        if self.ours is None:
+            return False
+        return self.ours <= self.bar_here if self.row.better == rows_module.LESS else self.ours >= self.bar_here
+
+    def ratio(self, peer):
+        return self.row.ratio(self.ours, self.peers[peer])
+
+    def rivals(self):
+        """The peers that are to be beaten, the best first."""
+        waits = {peer.name for peer in PEERS if peer.waits}
+        return [name for name in self.peers if name in waits]
+
+
+def result(row, measuring):
+    ours = measuring.medians(row.name).get(HEDDLE)
+    theirs = {who: value for who, value in measuring.medians(row.peers_name or row.name).items() if who != HEDDLE}
+    ordered = dict(sorted(theirs.items(), key=lambda item: item[1], reverse=row.better == rows_module.MORE))
+    return Result(row, ours, ordered, row.bar_here(ordered), measuring.values.get(row.name, {}))
+
+
+def tell(one):
+    row = one.row
+    if one.ours is None:
+        print(f"{row.title:<58} {'failed':>14}   {row.bar_text():<24} {'SHORT' if row.bar else ''}", flush=True)
+        return
+    bar = row.bar_text()
+    if one.bar_here is not None and one.bar_here != row.bar:
+        bar += f" (here {number(one.bar_here)})"
+    beside = ", ".join(f"{TITLES[name]} {number(value)} ({one.ratio(name):.2f}x)" for name, value in one.peers.items())
+    figure(row.title, one.ours, row.unit, bar, one.ok, beside)
+
+
+def measure(bin_dir, out_dir, groups, rounds, chosen_peers):
+    """All results of these groups, in the order of the rows, and the measuring."""
+    began, before = time.monotonic(), busy()
+    here, missing = contenders(os.path.join(out_dir, "peers"), chosen_peers)
+    if missing:
+        print(f"bench: missing, and left out: {', '.join(missing)} (./dev bench --install-peers)", flush=True)
+    measuring, results = Measuring(bin_dir), []
+    for group in groups:
+        program = os.path.join(bin_dir, rows_module.program(group))
+        for case in rows_module.cases(group):
+            ours = Contender(HEDDLE, [program], {case: case})
+            measuring.case(case, [ours, *(peer for peer in here if case in peer.cases)], rounds)
+        for row in rows_module.GROUPS[group]:
+            results.append(result(row, measuring))
+            tell(results[-1])
+    took = time.monotonic() - began
+    print(f"bench: {took:.0f} s; what else ran meanwhile took {others(before, took):.2f} cores", flush=True)
+    return results, measuring
+
+
+def busy():
+    """Seconds that all cores have been busy, and of these our children."""
+    with open("/proc/stat") as file:
+        ticks = [int(field) for field in file.readline().split()[1:9]]
+    idle = ticks[3] + ticks[4]
+    times = os.times()
+    return (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK"), times.user + times.system + times.children_user + \
+        times.children_system
+
+
+def others(before, seconds):
+    """How many cores were busy with what is not ours."""
+    now = busy()
+    return max(0.0, (now[0] - before[0]) - (now[1] - before[1])) / seconds
