@@ -10,6 +10,7 @@ if(NOT EV_INCLUDE_DIR OR NOT EV_LIBRARY)
     message(FATAL_ERROR "libev is missing: run ./dev deps")
 endif()
 
+pkg_check_modules(DW REQUIRED IMPORTED_TARGET libdw)
 pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)

@@ -453,6 +453,38 @@ HD_API void hd_runtime_loop_stats(hd_runtime *runtime, unsigned loop, hd_loop_st
 HD_API void hd_runtime_pool_stats(hd_runtime *runtime, hd_pool_class pool_class, hd_pool_stats *stats);
 HD_API const char *hd_pool_class_name(hd_pool_class pool_class);
 
+/* ---- stuck workers ------------------------------------------------------------------------------------------- */
+/* A worker whose task has neither waited nor ended for 10 ms is stuck: the task makes a call that blocks (hd_blocking is
+ * for those), or computes without hd_yield. */
+
+typedef struct hd_stuck_frame {
+    uintptr_t address;
+    const char *function; /* NULL: not known */
+    const char *module;   /* the program or library it lies in, or NULL */
+    uintptr_t module_offset;
+    const char *file; /* NULL: there is no debug information */
+    int line;
+    bool inlined; /* into the next frame */
+    bool guessed; /* that this one called the one before was concluded from what lies on the stack */
+} hd_stuck_frame;
+
+typedef struct hd_stuck_report {
+    uint64_t task; /* its id, tag and name, as hd_task_info has them */
+    uint64_t tag;
+    const char *name;
+    const char *function; /* what the task was spawned with; NULL: not known */
+    const char *runtime;  /* its name */
+    unsigned worker;
+    bool taken_over;         /* another thread serves the worker's loop meanwhile (never on one loop) */
+    uint64_t stuck_ns;       /* until now */
+    bool sleeps;             /* in the kernel; else it runs */
+    long system_call;        /* the one it sleeps in, else -1 */
+    const char *call_name;   /* and its name; NULL: not known */
+    unsigned withheld;       /* reports that were not made since the last one, because there were many */
+    size_t frame_count;      /* 0: no backtrace was to be had */
+    const hd_stuck_frame *frames; /* innermost first, up to the task's function */
+} hd_stuck_report;
+
 /* ---- errno --------------------------------------------------------------------------------------------------- */
 /* glibc declares errno's address constant for a thread, so compilers keep it across an await, after which it is another
  * thread's. This accessor's result is opaque to them. An await keeps the value of errno. */
