@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 /* ---- what the children do ---- */
@@ -63,8 +64,9 @@ static void in_a_fiber(part body) {
 }
 
 static HD_NOINLINE int recurse(int depth) {
-    volatile char some[300];
+    char some[300];
     some[depth % 300] = 1;
+    __asm__ volatile("" ::"r"(some) : "memory"); /* else it may become a loop */
     return depth < INT32_MAX ? recurse(depth + 1) + some[5] : 0;
 }
 
@@ -178,6 +180,23 @@ static void ignored_and_at_fault(void) {
     signal(SIGSEGV, SIG_IGN);
     other_fault();
     _exit(STILL_THERE);
+}
+
+/* A signal with what the kernel would say of a fault in the guard. */
+static void send_as_if(int number, int code) {
+    siginfo_t info = {.si_code = code};
+    begin();
+    child.in_fiber = true;
+    info.si_addr = child.stack.low - 1;
+    syscall(SYS_rt_tgsigqueueinfo, getpid(), (pid_t)syscall(SYS_gettid), number, &info);
+}
+
+static void bus_error_in_the_guard(void) {
+    send_as_if(SIGBUS, BUS_ADRERR);
+}
+
+static void sent_by_hand_with_an_address(void) {
+    send_as_if(SIGSEGV, SI_QUEUE);
 }
 
 static void beyond_a_file(void) {
@@ -298,6 +317,8 @@ static void keep_own_alternate(void) {
     X(on_a_foreign_thread)                  \
     X(on_a_thread_with_all_signals_blocked) \
     X(sent_by_hand)                         \
+    X(sent_by_hand_with_an_address)         \
+    X(bus_error_in_the_guard)               \
     X(ignored_and_sent_by_hand)             \
     X(ignored_and_at_fault)                 \
     X(beyond_a_file)                        \
@@ -397,6 +418,13 @@ static void an_overflow_is_told_and_ends_the_process_by_its_signal(void **state)
     }
 }
 
+static void a_bus_error_in_a_guard_is_an_overflow_too(void **state) {
+    (void)state;
+    watch("bus_error_in_the_guard");
+    assert_killed_by(SIGBUS);
+    assert_non_null(strstr(seen.said, "stack overflow in task 4711"));
+}
+
 static void a_name_may_be_long_or_missing(void **state) {
     (void)state;
     watch("overflow_with_a_long_name");
@@ -410,9 +438,9 @@ static void a_name_may_be_long_or_missing(void **state) {
 
 static void other_faults_end_the_process_as_ever(void **state) {
     (void)state;
-    const char *quiet[] = {"other_fault",         "other_guard",  "outside_of_fibers",
-                           "on_a_foreign_thread", "sent_by_hand", "ignored_and_at_fault",
-                           "host_mends_but_once", "ended"};
+    const char *quiet[] = {"other_fault",          "other_guard",         "outside_of_fibers",
+                           "on_a_foreign_thread",  "sent_by_hand",        "sent_by_hand_with_an_address",
+                           "ignored_and_at_fault", "host_mends_but_once", "ended"};
     for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++) {
         watch(quiet[i]);
         assert_killed_by(SIGSEGV);
@@ -454,6 +482,7 @@ static void a_handler_that_the_host_installs_later_is_left_alone(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_overflow_is_told_and_ends_the_process_by_its_signal),
+        cmocka_unit_test(a_bus_error_in_a_guard_is_an_overflow_too),
         cmocka_unit_test(a_name_may_be_long_or_missing),
         cmocka_unit_test(other_faults_end_the_process_as_ever),
         cmocka_unit_test(a_signal_that_was_ignored_stays_ignored),
