@@ -181,6 +181,7 @@ void hd_monitor_watch(hd_watch *watch) {
     watch->seen_tick = 0;
     watch->seen_task = NULL;
     watch->stuck = watch->relieved = false;
+    hd_snapshot_listen();
     hd_watch_unpark(watch);
     pthread_mutex_lock(&monitor.lock);
     hd_list_append(&monitor.watches, &watch->link);

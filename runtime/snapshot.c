@@ -130,12 +130,12 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     int saved = errno;
     pid_t self = (pid_t)syscall(SYS_gettid);
     uint32_t wanted = word_of(self, WANTED);
-    /* acquire: the span was written before [B1] */
+    /* acquire: the span was written before [X1] */
     if (atomic_compare_exchange_strong_explicit(&request.word, &wanted, word_of(self, TAKEN),
                                                 memory_order_acquire, memory_order_relaxed)) {
         hd_registers_of_signal(&request.registers, context);
         copy_stack(request.span, &request.registers, &request.from, &request.bytes, request.stack);
-        /* release: the answer, for who waits for it [B2] */
+        /* release: the answer, for who waits for it [X2] */
         atomic_store_explicit(&request.word, word_of(self, DONE), memory_order_release);
         syscall(SYS_futex, &request.word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     } else if (previous.sa_flags & SA_SIGINFO) {
@@ -162,6 +162,13 @@ static bool own_signal(void) {
     return installed = sigaction(SIGURG, &action, NULL) == 0;
 }
 
+void hd_snapshot_listen(void) {
+    sigset_t urgent;
+    sigemptyset(&urgent);
+    sigaddset(&urgent, SIGURG);
+    pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
+}
+
 static void wait_for(uint32_t word, uint64_t ns) {
     struct timespec timeout = {.tv_nsec = (long)ns};
     syscall(SYS_futex, &request.word, FUTEX_WAIT_PRIVATE, word, &timeout, NULL, 0);
@@ -169,7 +176,7 @@ static void wait_for(uint32_t word, uint64_t ns) {
 
 /* True: answered. */
 static bool ask(pid_t tid) {
-    /* release: the request, for the handler [B1] */
+    /* release: the request, for the handler [X1] */
     atomic_store_explicit(&request.word, word_of(tid, WANTED), memory_order_release);
     uint32_t word = word_of(tid, WANTED), done = word_of(tid, DONE);
     uint64_t until = hd_sys_now() + ANSWER_NS, now;
@@ -182,7 +189,7 @@ static bool ask(pid_t tid) {
     if (atomic_compare_exchange_strong_explicit(&request.word, &word, IDLE, memory_order_relaxed,
                                                 memory_order_relaxed))
         return false; /* relaxed: withdrawn, nothing was handed over */
-    /* In the handler: a bounded way. acquire: its answer [B2] */
+    /* In the handler: a bounded way. acquire: its answer [X2] */
     while ((word = atomic_load_explicit(&request.word, memory_order_acquire)) != done)
         wait_for(word, BETWEEN_NS);
     atomic_store_explicit(&request.word, IDLE, memory_order_relaxed); /* relaxed: nobody looks */

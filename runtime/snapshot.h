@@ -9,7 +9,7 @@
  * that did not sleep since the last try (or that was never caught asleep in TRIES) gets the signal.
  *
  * Costs nothing until it is used: the handler is installed by the first use. A handler for SIGURG that the program had
- * before gets all signals that are not ours. One thread at a time may take snapshots. */
+ * before gets all signals that are not ours (and may get them on a thread that listens). One thread at a time may take snapshots. */
 #ifndef HD_SNAPSHOT_H
 #define HD_SNAPSHOT_H
 
@@ -28,6 +28,9 @@ typedef struct hd_snapshot {
     size_t bytes;     /* 0: it was on another stack */
     unsigned char stack[];
 } hd_snapshot;
+
+/* The calling thread can be asked when it runs: SIGURG is let through to it. */
+void hd_snapshot_listen(void);
 
 /* Catches the thread `tid` of this process. `still(arg)`, asked after each look, tells whether the thread is still at
  * what it is to be caught at. 0, and the caller frees *snapshot by hd_sys_free; HD_ECANCELED: it is not any more;
