@@ -351,6 +351,8 @@ static int play(const char *name) {
 
 /* ---- what the parent sees ---- */
 
+static const char *program; /* this one */
+
 static struct {
     int status;
     char said[8192]; /* on stderr */
@@ -366,7 +368,7 @@ static void watch(const char *name) {
         dup2(out[1], STDERR_FILENO);
         /* ThreadSanitizer would tell faults, too, and has an alternate stack of its own */
         setenv("TSAN_OPTIONS", "handle_segv=0:handle_sigbus=0:use_sigaltstack=0", 1);
-        execl("/proc/self/exe", "test_overflow", name, (char *)NULL);
+        execl(program, program, name, (char *)NULL);
         _exit(99);
     }
     close(out[1]);
@@ -490,6 +492,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(the_host_may_mend_a_fault_and_go_on),
         cmocka_unit_test(a_handler_that_the_host_installs_later_is_left_alone),
     };
+    program = argv[0];
     return argc > 1 ? play(argv[1]) : cmocka_run_group_tests_name("overflow", tests, NULL, NULL);
 }
 
@@ -504,6 +507,7 @@ static void the_sanitizer_tells_of_overflows_itself(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_sanitizer_tells_of_overflows_itself)};
+    program = argv[0];
     return argc > 1 ? play(argv[1]) : cmocka_run_group_tests_name("overflow", tests, NULL, NULL);
 }
 
