@@ -5,7 +5,8 @@
 enum { FAN = 3, SHOWN = 4 };
 
 typedef struct tree_world {
-    _Atomic uint32_t spawned, begun, ended[OUTCOMES];
+    _Atomic uint32_t spawned, begun, ended;
+    _Atomic uint32_t races[OUTCOMES];
     _Atomic(hd_task *) shown[SHOWN]; /* handles, for who cancels */
     bool cancelled, impatient;
 } tree_world;
@@ -119,13 +120,16 @@ static int64_t node_main(void *arg) {
     node *self = arg;
     tree_world *world = self->round->world;
     atomic_fetch_add_explicit(&world->begun, 1, memory_order_relaxed);
-    if (world->cancelled && self->variant / 2048 % 4 == 0)
+    bool shown = world->cancelled && self->variant / 2048 % 4 == 0;
+    if (shown)
         hd_release(show(self->round, self->variant / 8192, hd_retain(hd_self())));
     if (self->depth == 0)
         self->value = be_leaf(self);
     else
         self->value = self->variant / 128 % 8 == 0 ? spawn_in_scope(self) : spawn_and_await(self);
-    atomic_fetch_add_explicit(&world->ended[outcome_of(self->value)], 1, memory_order_relaxed);
+    if (shown || self->value < 0) /* it could have been cancelled, or it was */
+        atomic_fetch_add_explicit(&world->races[outcome_of(self->value)], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&world->ended, 1, memory_order_relaxed);
     return self->value;
 }
 
@@ -144,14 +148,9 @@ static void cancel_root(action *self) {
 
 /* Nothing is left; what began has ended. */
 static void check_and_count(round *self, tree_world *world) {
-    uint32_t ended = 0;
-    for (int how = 0; how < OUTCOMES; how++) {
-        uint32_t count = atomic_load_explicit(&world->ended[how], memory_order_relaxed);
-        ended += count;
-        if (world->cancelled || world->impatient)
-            round_count(self, how, count);
-    }
-    must(self, world->spawned == world->begun && world->begun == ended);
+    must(self, world->spawned == world->begun && world->begun == world->ended);
+    for (int how = 0; how < OUTCOMES; how++)
+        round_count(self, how, world->races[how]);
     for (uint32_t i = 0; i < SHOWN; i++)
         hd_release(show(self, i, NULL));
 }
