@@ -149,6 +149,71 @@ static void an_await_that_fails_has_ended_the_task_too(void **state) {
     passes(1, await_without_memory, NULL);
 }
 
+/* ---- nobody ---- */
+
+static _Atomic int failed;
+
+static int64_t fail_with_text(void *arg) {
+    failed++;
+    return hd_fail(HD_EBADF, "number %d", (int)(intptr_t)arg);
+}
+
+static int64_t leave_failures(void *arg) {
+    (void)arg;
+    failed = 0;
+    hd_task *kept = hd_spawn(fail_with_text, (void *)1);
+    hd_release(hd_spawn(fail_with_text, (void *)2));
+    check(hd_spawn_with(&(hd_spawn_options){.detached = true}, fail_with_text, (void *)3));
+    while (failed < 3)
+        check(hd_yield() == 0);
+    while (!hd_task_done(kept))
+        check(hd_yield() == 0);
+    /* nothing happens to who spawned them, and the result stays for who asks later */
+    check(!hd_cancelled() && hd_sleep(HD_US(10)) == 0);
+    check(hd_task_result(kept) == HD_EBADF && strcmp(hd_task_error(kept), "number 1") == 0);
+    hd_release(kept);
+    return 0;
+}
+
+static void a_failure_that_nobody_awaits_stays_with_its_handle(void **state) {
+    (void)state;
+    passes(1, leave_failures, NULL);
+    passes(2, leave_failures, NULL);
+}
+
+static int64_t fail_at_length(void *arg) {
+    char text[1000];
+    (void)arg;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    (void)hd_fail(HD_EBADF, "first");
+    return hd_fail(HD_EINVAL, "%s", text);
+}
+
+static int64_t fail_without_memory(void *arg) {
+    (void)arg;
+    hd_sys_fail_after(1);
+    int64_t code = hd_fail(HD_EINVAL, "a text");
+    hd_sys_fail_after(0);
+    return code;
+}
+
+static int64_t read_texts(void *arg) {
+    (void)arg;
+    hd_task *wordy = hd_spawn(fail_at_length, NULL), *silent = hd_spawn(fail_without_memory, NULL);
+    check(strcmp(hd_task_error(wordy), "") == 0);
+    check(hd_await(wordy) == HD_EINVAL && strlen(hd_task_error(wordy)) == 511);
+    check(hd_await(silent) == HD_EINVAL && strcmp(hd_task_error(silent), "") == 0);
+    hd_release(wordy);
+    hd_release(silent);
+    return 0;
+}
+
+static void a_text_is_the_last_one_cut_or_none_without_memory(void **state) {
+    (void)state;
+    passes(1, read_texts, NULL);
+}
+
 /* ---- gather ---- */
 
 enum { MANY = 40 };
@@ -377,6 +442,8 @@ int main(void) {
         cmocka_unit_test(a_cancelled_task_that_awaits_gives_the_cancellation_on),
         cmocka_unit_test(many_may_await_the_same_task),
         cmocka_unit_test(an_await_that_fails_has_ended_the_task_too),
+        cmocka_unit_test(a_failure_that_nobody_awaits_stays_with_its_handle),
+        cmocka_unit_test(a_text_is_the_last_one_cut_or_none_without_memory),
         cmocka_unit_test(gathered_results_are_in_the_order_asked_for),
         cmocka_unit_test(the_first_failure_ends_a_gather_and_the_others_go_on),
         cmocka_unit_test(a_cancelled_gather_cancels_all_and_awaits_them),

@@ -36,6 +36,102 @@ static void from_then_on_every_await_says_so(void **state) {
     passes(2, cancel_it, NULL);
 }
 
+/* ---- also where it need not wait ---- */
+
+static int64_t run_nothing(void *arg) {
+    (void)arg;
+    return 3;
+}
+
+static int64_t must_not_run(void *arg) {
+    *(bool *)arg = true;
+    return BROKE;
+}
+
+static int64_t must_not_open(hd_scope *scope, void *arg) {
+    (void)scope;
+    return must_not_run(arg);
+}
+
+static void count_disposed(void *arg) {
+    ++*(int *)arg;
+}
+
+static int await_tasks(hd_task *ended) {
+    bool ran = false;
+    int disposed = 0;
+    check(hd_yield() == HD_ECANCELED);
+    check(hd_sleep(0) == HD_ECANCELED && hd_sleep_until(1) == HD_ECANCELED);
+    check(hd_await(ended) == HD_ECANCELED && hd_await_until(ended, 1) == HD_ECANCELED);
+    check(hd_gather(&ended, 1, NULL) == HD_ECANCELED && hd_gather(NULL, 0, NULL) == HD_ECANCELED);
+    check(hd_wait(&ended, 1, HD_WAIT_FIRST_DONE, HD_NEVER) == HD_ECANCELED);
+    check(hd_wait(NULL, 0, HD_WAIT_ALL, HD_NEVER) == HD_ECANCELED);
+    check(hd_join(hd_retain(ended)) == HD_ECANCELED); /* and the handle is gone */
+    check(hd_scope_run(HD_NEVER, must_not_open, &ran) == HD_ECANCELED);
+    check(hd_blocking(HD_POOL_USER, must_not_run, &ran) == HD_ECANCELED);
+    check(hd_blocking_abandon(HD_POOL_USER, must_not_run, &disposed, count_disposed) == HD_ECANCELED);
+    check(!ran && disposed == 1);
+    return 0;
+}
+
+static int await_locks(void) {
+    hd_mutex *mutex = hd_mutex_create();
+    hd_semaphore *semaphore = hd_semaphore_create(1);
+    hd_event *event = hd_event_create();
+    hd_channel *channel = hd_channel_create(2, sizeof(int));
+    int item = 5;
+    hd_event_set(event);
+    check(hd_channel_try_send(channel, &item) == 0);
+    check(hd_mutex_lock(mutex) == HD_ECANCELED && hd_semaphore_acquire(semaphore, 1) == HD_ECANCELED);
+    check(hd_event_wait(event, HD_NEVER) == HD_ECANCELED);
+    check(hd_channel_send(channel, &(int){6}, HD_NEVER) == HD_ECANCELED);
+    check(hd_channel_receive(channel, &item, HD_NEVER) == HD_ECANCELED && item == 5);
+    /* what does not wait works, and nothing was taken */
+    check(hd_mutex_trylock(mutex) == 0 && hd_mutex_unlock(mutex) == 0);
+    check(hd_semaphore_try(semaphore) == 0 && hd_semaphore_try(semaphore) == HD_EAGAIN);
+    check(hd_channel_try_receive(channel, &item) == 0 && item == 5);
+    check(hd_channel_try_receive(channel, &item) == HD_EAGAIN);
+    hd_mutex_destroy(mutex);
+    hd_semaphore_destroy(semaphore);
+    hd_event_destroy(event);
+    hd_channel_destroy(channel);
+    return 0;
+}
+
+static int await_descriptors(void) {
+    int fds[2], listener = hd_tcp_listen("127.0.0.1", 0, 1);
+    const char *const argv[] = {"true", NULL};
+    char byte = 0;
+    check(pipe2(fds, O_NONBLOCK | O_CLOEXEC) == 0 && write(fds[1], "x", 1) == 1);
+    check(hd_fd_wait(fds[0], HD_READABLE, HD_NEVER) == HD_ECANCELED);
+    check(hd_read(fds[0], &byte, 1) == HD_ECANCELED && hd_write(fds[1], "y", 1) == HD_ECANCELED);
+    check(hd_write_all(fds[1], "yz", 2) == HD_ECANCELED && hd_accept(listener, NULL, NULL) == HD_ECANCELED);
+    check(hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(listener)) == HD_ECANCELED);
+    errno = 0;
+    check(!hd_process_spawn(&(hd_process_options){.argv = argv}) && errno == ECANCELED);
+    check(read(fds[0], &byte, 1) == 1 && byte == 'x' && read(fds[0], &byte, 1) < 0);
+    check(hd_close(fds[0]) == 0 && hd_close(fds[1]) == 0 && hd_close(listener) == 0);
+    return 0;
+}
+
+static int64_t await_all_sorts(void *arg) {
+    hd_task *ended = hd_spawn(run_nothing, arg);
+    check(hd_await(ended) == 3);
+    check(hd_cancel(hd_self()) == 0);
+    check(await_tasks(ended) == 0);
+    check(await_locks() == 0);
+    check(await_descriptors() == 0);
+    check(!hd_task_done(hd_self()) && hd_task_result(ended) == 3);
+    hd_release(ended);
+    return 0;
+}
+
+static void an_await_says_so_also_if_it_need_not_wait(void **state) {
+    (void)state;
+    passes(1, await_all_sorts, NULL);
+    passes(2, await_all_sorts, NULL);
+}
+
 static int64_t cancel_oneself(void *arg) {
     (void)arg;
     check(hd_cancel(hd_self()) == 0);
@@ -268,6 +364,7 @@ static void completion_cancellation_and_deadlines_at_once_lose_nothing(void **st
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_then_on_every_await_says_so),
+        cmocka_unit_test(an_await_says_so_also_if_it_need_not_wait),
         cmocka_unit_test(a_task_may_cancel_itself),
         cmocka_unit_test(a_task_cancelled_before_it_ran_still_runs),
         cmocka_unit_test(awaits_work_behind_a_shield),

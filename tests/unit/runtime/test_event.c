@@ -1,5 +1,7 @@
 #include "inside.h"
 
+#include "sys.h"
+
 #include <pthread.h>
 
 enum { TASKS = 100 };
@@ -98,12 +100,22 @@ static void setting_and_cancelling_at_once_leave_nobody_behind(void **state) {
     hd_event_destroy(event);
 }
 
+static void without_memory_there_is_none(void **state) {
+    (void)state;
+    hd_sys_fail_after(1);
+    errno = 0;
+    assert_null(hd_event_create());
+    assert_int_equal(errno, ENOMEM);
+    hd_sys_fail_after(0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(setting_wakes_all_also_if_it_is_cleared_at_once),
         cmocka_unit_test(a_deadline_a_cancellation_and_the_flag_end_the_wait),
         cmocka_unit_test(a_foreign_thread_sets_it),
         cmocka_unit_test(setting_and_cancelling_at_once_leave_nobody_behind),
+        cmocka_unit_test(without_memory_there_is_none),
     };
     return cmocka_run_group_tests_name("event", tests, NULL, NULL);
 }

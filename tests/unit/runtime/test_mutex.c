@@ -1,5 +1,7 @@
 #include "inside.h"
 
+#include "sys.h"
+
 enum { TASKS = 50, ROUNDS = 40 };
 
 typedef struct world {
@@ -184,6 +186,15 @@ static void unlocking_and_cancelling_at_once_never_lose_the_mutex(void **state) 
         passes(2, race, *state);
 }
 
+static void without_memory_there_is_none(void **state) {
+    (void)state;
+    hd_sys_fail_after(1);
+    errno = 0;
+    assert_null(hd_mutex_create());
+    assert_int_equal(errno, ENOMEM);
+    hd_sys_fail_after(0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(only_one_task_is_inside, setup, teardown),
@@ -194,6 +205,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_owner_is_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(unlocking_and_cancelling_at_once_never_lose_the_mutex, setup,
                                         teardown),
+        cmocka_unit_test(without_memory_there_is_none),
     };
     return cmocka_run_group_tests_name("mutex", tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 #include "inside.h"
 
+#include "sys.h"
+
 #include <stdatomic.h>
 
 enum { TASKS = 60, ROUNDS = 30, PLACES = 3 };
@@ -125,12 +127,22 @@ static void foreign_threads_release_and_try(void **state) {
     hd_semaphore_destroy(semaphore);
 }
 
+static void without_memory_there_is_none(void **state) {
+    (void)state;
+    hd_sys_fail_after(1);
+    errno = 0;
+    assert_null(hd_semaphore_create(1));
+    assert_int_equal(errno, ENOMEM);
+    hd_sys_fail_after(0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_more_tasks_than_the_count_are_inside),
         cmocka_unit_test(cancelled_waiters_neither_lose_nor_make_places),
         cmocka_unit_test(a_deadline_a_cancellation_and_a_grant_end_the_wait),
         cmocka_unit_test(foreign_threads_release_and_try),
+        cmocka_unit_test(without_memory_there_is_none),
     };
     return cmocka_run_group_tests_name("semaphore", tests, NULL, NULL);
 }
