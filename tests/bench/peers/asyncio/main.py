@@ -153,7 +153,7 @@ async def starter(times):
 
 
 async def process(name, count):
-    await asyncio.gather(starter(10), starter(10))
+    await asyncio.gather(starter(5), starter(5))
     began = time.perf_counter()
     await asyncio.gather(starter(count // 2), starter(count // 2))
     tell(name, count / (time.perf_counter() - began), "/s")
@@ -170,7 +170,7 @@ CASES = {
     "offload_1": (offload, 12_800),
     "echo_pinned": (echo, 0),
     "echo_2": (echo, 0),
-    "process": (process, 300),
+    "process": (process, 150),
 }
 
 

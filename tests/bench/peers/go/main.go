@@ -150,33 +150,33 @@ func skynetCase(name string, _ int) {
 	tell(name, since(began)/1e6, "ms")
 }
 
-func fib(n int, result *int, done *sync.WaitGroup) {
-	if n < 2 {
-		*result = n
-	} else {
-		var one, two int
-		var both sync.WaitGroup
-		both.Add(2)
-		go fib(n-1, &one, &both)
-		go fib(n-2, &two, &both)
-		both.Wait()
-		*result = one + two
-	}
-	done.Done()
+// One allocation for a pair of calls.
+type pair struct {
+	results [2]int
+	left    sync.WaitGroup
 }
 
-func fibOf(n int) (result int) {
-	var done sync.WaitGroup
-	done.Add(1)
-	go fib(n, &result, &done)
-	done.Wait()
-	return
+func fib(n int) int {
+	if n < 2 {
+		return n
+	}
+	both := &pair{}
+	both.left.Add(2)
+	go fibInto(both, 0, n-1)
+	go fibInto(both, 1, n-2)
+	both.left.Wait()
+	return both.results[0] + both.results[1]
+}
+
+func fibInto(of *pair, index, n int) {
+	of.results[index] = fib(n)
+	of.left.Done()
 }
 
 func fibCase(name string, _ int) {
-	fibOf(20)
+	fib(20)
 	began := time.Now()
-	if fibOf(30) != 832040 {
+	if fib(30) != 832040 {
 		panic("the number is wrong")
 	}
 	tell(name, since(began)/1e6, "ms")
@@ -307,7 +307,7 @@ func echo(_ string, _ int) {
 }
 
 func primes() (found int) {
-	const limit, sieves = 1 << 17, 12
+	const limit, sieves = 1 << 17, 6
 	composite := make([]bool, limit)
 	for again := 0; again < sieves; again++ {
 		for i := range composite {
@@ -346,7 +346,7 @@ func cpuOn(procs, tasks int) float64 {
 
 func cpu(name string, tasks int) {
 	one, two := cpuOn(1, tasks), cpuOn(2, tasks)
-	for turn := 0; turn < 3; turn++ {
+	for turn := 0; turn < 2; turn++ {
 		if took := cpuOn(1, tasks); took < one {
 			one = took
 		}
@@ -374,8 +374,8 @@ func processes(count int) {
 }
 
 func process(name string, _ int) {
-	const count = 1000
-	processes(100)
+	const count = 500
+	processes(50)
 	began := time.Now()
 	processes(count)
 	tell(name, count/(since(began)/1e9), "/s")

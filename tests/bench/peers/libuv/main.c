@@ -4,7 +4,7 @@
 #include <uv.h>
 
 enum { IN_FLIGHT = 64, CALLS = 500000, CALLS_WARM_UP = 50000 };
-enum { PROCESSES = 2000, PROCESSES_IN_FLIGHT = 2, PROCESSES_WARM_UP = 100 };
+enum { PROCESSES = 500, PROCESSES_IN_FLIGHT = 2, PROCESSES_WARM_UP = 20 };
 
 static void must(const char *what, int code) {
     if (code < 0)

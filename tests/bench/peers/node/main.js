@@ -113,7 +113,7 @@ const CASES = {
   gather_1: [gather, 10000],
   echo_pinned: [echo, 0],
   echo_2: [echo, 0],
-  process: [processes, 400],
+  process: [processes, 200],
 };
 
 async function main(wanted) {

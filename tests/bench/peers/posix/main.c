@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PROCESSES = 2000, IN_FLIGHT = 2, WARM_UP = 100 };
-enum { TASKS = 48, LIMIT = 1 << 17, SIEVES = 12, PRIMES = 12251, TURNS = 4, THREADS_MAX = 8 };
+enum { PROCESSES = 1000, IN_FLIGHT = 2, WARM_UP = 100 };
+enum { TASKS = 48, LIMIT = 1 << 17, SIEVES = 6, PRIMES = 12251, TURNS = 3, THREADS_MAX = 8 };
 
 static void start_one(void) {
     static char *argv[] = {(char *)"/bin/true", NULL};

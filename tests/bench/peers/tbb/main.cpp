@@ -85,7 +85,7 @@ void primes() {
     const size_t limit = 1 << 17;
     std::vector<unsigned char> composite(limit);
     size_t found = 0;
-    for (int again = 0; again < 12; again++) {
+    for (int again = 0; again < 6; again++) {
         std::fill(composite.begin(), composite.end(), 0);
         found = 0;
         for (size_t n = 2; n < limit; n++) {
@@ -115,7 +115,7 @@ void cpu_on(unsigned threads, size_t tasks, double *best) {
 
 void cpu(const bench_case *which) {
     double one = 0, more = 0;
-    for (int turn = 0; turn < 4; turn++) {
+    for (int turn = 0; turn < 3; turn++) {
         cpu_on(1, which->count, &one);
         cpu_on(which->loops, which->count, &more);
     }
@@ -123,9 +123,12 @@ void cpu(const bench_case *which) {
 }
 
 const bench_case cases[] = {
-    {"spawn_join_1", spawn_join, 1, 1000000}, {"spawn_join_2", spawn_join, 2, 1000000},
-    {"skynet_1", skynet_case, 1, 1000000},    {"skynet_2", skynet_case, 2, 1000000},
-    {"fib_1", fib_case, 1, 30},               {"fib_2", fib_case, 2, 30},
+    {"spawn_join_1", spawn_join, 1, 1000000},
+    {"spawn_join_2", spawn_join, 2, 1000000},
+    {"skynet_1", skynet_case, 1, 1000000},
+    {"skynet_2", skynet_case, 2, 1000000},
+    {"fib_1", fib_case, 1, 30},
+    {"fib_2", fib_case, 2, 30},
     {"cpu", cpu, 2, 48},
 };
 

@@ -47,7 +47,7 @@ const CASES: &[Case] = &[
     Case { name: "echo_pinned", run: echo, loops: Current, count: 0 },
     Case { name: "echo_2", run: echo, loops: Multi(2), count: 0 },
     Case { name: "cpu", run: cpu, loops: Multi(2), count: 48 },
-    Case { name: "process", run: process, loops: Multi(2), count: 1000 },
+    Case { name: "process", run: process, loops: Multi(2), count: 500 },
 ];
 
 fn runtime(loops: Loops) -> Runtime {
@@ -309,7 +309,7 @@ fn primes() -> usize {
     const LIMIT: usize = 1 << 17;
     let mut composite = vec![false; LIMIT];
     let mut found = 0;
-    for _ in 0..12 {
+    for _ in 0..6 {
         composite.fill(false);
         found = 0;
         for n in 2..LIMIT {
@@ -335,7 +335,7 @@ fn cpu_on(loops: Loops, tasks: usize) -> f64 {
 
 fn cpu(case: &Case) {
     let (mut one, mut two) = (f64::MAX, f64::MAX);
-    for _ in 0..4 {
+    for _ in 0..3 {
         one = one.min(cpu_on(Current, case.count));
         two = two.min(cpu_on(case.loops, case.count));
     }
