@@ -22,7 +22,7 @@ static json_t *loop_json(const wire_loop_stats *loop) {
                     {"yields", loop->yields},
                     {"steals", loop->steals},
                     {"tasks_stolen", loop->tasks_stolen},
-                    {"overflows", loop->overflows},
+                    {"tasks_hosted", loop->tasks_hosted},
                     {"from_injector", loop->from_injector},
                     {"parks", loop->parks},
                     {"spins", loop->spins},

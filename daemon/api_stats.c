@@ -30,7 +30,7 @@ static void add_loops(struct call *call, hd_runtime *runtime, wire_runtime_stats
             .yields = from.yields,
             .steals = from.steals,
             .tasks_stolen = from.tasks_stolen,
-            .overflows = from.overflows,
+            .tasks_hosted = from.tasks_hosted,
             .from_injector = from.from_injector,
             .parks = from.parks,
             .spins = from.spins,

@@ -329,7 +329,7 @@ typedef struct wire_task_info {
 } wire_task_info;
 
 typedef struct wire_loop_stats {
-    uint64_t tasks_spawned, tasks_ended, switches, yields, steals, tasks_stolen, overflows, from_injector,
+    uint64_t tasks_spawned, tasks_ended, switches, yields, steals, tasks_stolen, tasks_hosted, from_injector,
         parks, spins, spin_hits, wakes_sent, timers_fired, fd_events, busy_ns, idle_ns, queued;
     bool parked;
 } wire_loop_stats;

@@ -29,7 +29,7 @@ static const wire_field loop_fields[] = {
     {"yields", FIELD_U64, LOOP_AT(yields)},
     {"steals", FIELD_U64, LOOP_AT(steals)},
     {"tasks_stolen", FIELD_U64, LOOP_AT(tasks_stolen)},
-    {"overflows", FIELD_U64, LOOP_AT(overflows)},
+    {"tasks_hosted", FIELD_U64, LOOP_AT(tasks_hosted)},
     {"from_injector", FIELD_U64, LOOP_AT(from_injector)},
     {"parks", FIELD_U64, LOOP_AT(parks)},
     {"spins", FIELD_U64, LOOP_AT(spins)},

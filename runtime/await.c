@@ -3,6 +3,7 @@
  * A waiter stands in the line of each task it is interested in. When it is several, a tally that they share counts down,
  * and only the grant that decides wakes the waiting task: a gather of ten thousand is woken once. Whoever leaves takes
  * itself out of each line under that line's lock, so no grant touches the waiters or the tally afterwards. */
+#include "host.h"
 #include "sys.h"
 #include "wait.h"
 
@@ -49,7 +50,8 @@ void hd_task_grant_awaiters(hd_task *task) {
         }
         tally_waiter *member = hd_container_of(waiter, tally_waiter, waiter);
         hd_list_remove(&waiter->link);
-        waiter->granted = true;
+        /* relaxed: looked at under the lock */
+        atomic_store_explicit(&waiter->granted, HD_GRANTED_FAR, memory_order_relaxed);
         if (tally_count(t, member->index, task->result < 0))
             hd_task_wake(waiter->task);
     }
@@ -57,20 +59,27 @@ void hd_task_grant_awaiters(hd_task *task) {
 
 /* ---- one ------------------------------------------------------------------------------------------------------------ */
 
+static uint64_t id_of(hd_task *task) {
+    return atomic_load_explicit(&task->id, memory_order_relaxed); /* relaxed: constant */
+}
+
 /* Waits for its end; 0, or what cut the wait short. */
 static int await_end(hd_task *task, uint64_t deadline_ns, bool deaf) {
     hd_waiter waiter = {.data = NULL};
+    if (hd_task_done(task))
+        return 0;
     hd_lock_acquire(&task->lock);
-    if (hd_task_done(task)) {
+    if (!hd_task_mark_awaited(task)) {
         hd_lock_release(&task->lock);
         return 0;
     }
     return (deaf ? hd_wait_in_line_shielded : hd_wait_in_line)(&task->lock, &task->awaiters, &waiter,
-                                                               HD_WAITS_TASK, task->id, deadline_ns);
+                                                               HD_WAITS_TASK, id_of(task), deadline_ns);
 }
 
-int64_t hd_await_until(hd_task *task, uint64_t deadline_ns) {
+static int64_t await_one(hd_task *task, uint64_t deadline_ns, bool joins) {
     hd_task *self = hd_task_self();
+    int64_t result;
     if (!self)
         return HD_EPERM;
     if (!task)
@@ -78,28 +87,30 @@ int64_t hd_await_until(hd_task *task, uint64_t deadline_ns) {
     if (task == self)
         return HD_EDEADLK;
     int cut_short = hd_task_checkpoint();
+    if (cut_short == 0 && deadline_ns == HD_NEVER && hd_host_run(self, task, joins, &result))
+        return hd_task_interrupted(self) ? HD_ECANCELED : result;
     if (cut_short == 0)
         cut_short = await_end(task, deadline_ns, false);
-    if (cut_short == 0)
-        return task->result;
-    hd_cancel(task);
-    await_end(task, HD_NEVER, true);
-    if (cut_short == HD_ETIMEDOUT && task->result != HD_ECANCELED)
-        return task->result;
-    return cut_short;
+    if (cut_short != 0) {
+        hd_cancel(task);
+        await_end(task, HD_NEVER, true);
+    }
+    result = task->result;
+    if (joins)
+        hd_task_release(task);
+    return cut_short == 0 || (cut_short == HD_ETIMEDOUT && result != HD_ECANCELED) ? result : cut_short;
+}
+
+int64_t hd_await_until(hd_task *task, uint64_t deadline_ns) {
+    return await_one(task, deadline_ns, false);
 }
 
 int64_t hd_await(hd_task *task) {
-    return hd_await_until(task, HD_NEVER);
+    return await_one(task, HD_NEVER, false);
 }
 
 int64_t hd_join(hd_task *task) {
-    hd_task *self = hd_task_self();
-    int64_t result = hd_await(task);
-    /* by who calls, not by the result: that may be the task's own */
-    if (self && self != task)
-        hd_release(task);
-    return result;
+    return await_one(task, HD_NEVER, true);
 }
 
 /* ---- several --------------------------------------------------------------------------------------------------------- */
@@ -110,10 +121,10 @@ static void stand_in_lines(tally *t, tally_waiter *waiters, hd_task *const tasks
         hd_lock_acquire(&tasks[i]->lock);
         waiters[i] = (tally_waiter){.waiter = {.task = self, .data = t}, .index = i};
         hd_list_init(&waiters[i].waiter.link);
-        if (hd_task_done(tasks[i]))
-            tally_count(t, i, tasks[i]->result < 0);
-        else
+        if (hd_task_mark_awaited(tasks[i]))
             hd_list_append(&tasks[i]->awaiters, &waiters[i].waiter.link);
+        else
+            tally_count(t, i, tasks[i]->result < 0);
         hd_lock_release(&tasks[i]->lock);
     }
 }
@@ -121,7 +132,7 @@ static void stand_in_lines(tally *t, tally_waiter *waiters, hd_task *const tasks
 static void leave_lines(tally *t, tally_waiter *waiters, hd_task *const tasks[]) {
     for (size_t i = 0; i < t->count; i++) {
         hd_lock_acquire(&tasks[i]->lock);
-        if (!waiters[i].waiter.granted)
+        if (!atomic_load_explicit(&waiters[i].waiter.granted, memory_order_relaxed)) /* the lock */
             hd_list_remove(&waiters[i].waiter.link);
         hd_lock_release(&tasks[i]->lock);
     }

@@ -2,6 +2,7 @@
 
 #include "sys.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #ifdef HD_TSAN
@@ -25,71 +26,55 @@ static void annotate_destroy(hd_fiber *fiber HD_UNUSED) {
     __tsan_destroy_fiber(fiber->tsan_fiber);
 #endif
 #ifdef HD_ASAN
-    __asan_unpoison_memory_region(fiber->stack_low, (size_t)((char *)fiber - fiber->stack_low));
+    __asan_unpoison_memory_region(fiber->stack.low, (size_t)((char *)fiber - fiber->stack.low));
 #endif
 }
 
-static void annotate_resume(hd_fiber_cache *cache HD_UNUSED, hd_fiber *fiber HD_UNUSED,
-                            void **fake HD_UNUSED) {
+static void annotate_leaving(hd_fiber_cache *cache HD_UNUSED, hd_fiber *from HD_UNUSED,
+                             hd_fiber *to HD_UNUSED) {
 #ifdef HD_ASAN
-    __sanitizer_start_switch_fiber(fake, fiber->stack_low, (size_t)((char *)fiber - fiber->stack_low));
+    const void *low = to ? to->stack.low : cache->thread_low;
+    size_t bytes = to ? (size_t)((char *)to - to->stack.low) : cache->thread_bytes;
+    __sanitizer_start_switch_fiber(from ? &from->asan_fake_stack : &cache->asan_fake_stack, low, bytes);
 #endif
 #ifdef HD_TSAN
-    cache->tsan_thread = __tsan_get_current_fiber();
-    __tsan_switch_to_fiber(fiber->tsan_fiber, 0);
+    if (!from)
+        cache->tsan_thread = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(to ? to->tsan_fiber : cache->tsan_thread, 0);
 #endif
 }
 
-static void annotate_resumed_worker(void *fake HD_UNUSED) {
+static void annotate_arrived(void *fake_stack HD_UNUSED) {
 #ifdef HD_ASAN
-    __sanitizer_finish_switch_fiber(fake, NULL, NULL);
+    __sanitizer_finish_switch_fiber(fake_stack, NULL, NULL);
 #endif
 }
 
-static void annotate_leave(hd_fiber_cache *cache HD_UNUSED, hd_fiber *fiber HD_UNUSED) {
+void hd_fiber_cache_init(hd_fiber_cache *cache, hd_depot *depot) {
+    cache->depot = depot;
 #ifdef HD_ASAN
-    __sanitizer_start_switch_fiber(&fiber->asan_fake_stack, cache->asan_low, cache->asan_bytes);
-#endif
-#ifdef HD_TSAN
-    __tsan_switch_to_fiber(cache->tsan_thread, 0);
-#endif
-}
-
-static void annotate_entered_fiber(hd_fiber_cache *cache HD_UNUSED, hd_fiber *fiber HD_UNUSED) {
-#ifdef HD_ASAN
-    /* The bounds of the stack it came from are those of the thread it runs on now. */
-    __sanitizer_finish_switch_fiber(fiber->asan_fake_stack, &cache->asan_low, &cache->asan_bytes);
+    pthread_attr_t attributes;
+    void *low;
+    hd_assert(pthread_getattr_np(pthread_self(), &attributes) == 0);
+    pthread_attr_getstack(&attributes, &low, &cache->thread_bytes);
+    pthread_attr_destroy(&attributes);
+    cache->thread_low = low;
 #endif
 }
 
 /* ---- switching ---- */
 
-hd_fiber_exit hd_fiber_resume(hd_fiber_cache *cache, hd_fiber *fiber) {
-    void *fake = NULL;
-    annotate_resume(cache, fiber, &fake);
-    hd_context_switch(&cache->scheduler, &fiber->context);
-    annotate_resumed_worker(fake);
-    return fiber->exit;
+void hd_fiber_switch(hd_fiber_cache *cache, hd_fiber *from, hd_fiber *to) {
+    if (from && (char *)from - (char *)__builtin_frame_address(0) > HD_FIBER_SHALLOW)
+        from->deep = true;
+    annotate_leaving(cache, from, to);
+    hd_context_switch(from ? &from->context : &cache->scheduler, to ? &to->context : &cache->scheduler);
+    annotate_arrived(from ? from->asan_fake_stack : cache->asan_fake_stack);
 }
 
-HD_NOINLINE void hd_fiber_leave(hd_fiber *fiber, hd_fiber_exit why) {
-    hd_fiber_cache *cache = hd_worker_fibers();
-    fiber->exit = why;
-    if ((char *)fiber - (char *)__builtin_frame_address(0) > HD_FIBER_SHALLOW)
-        fiber->deep = true;
-    annotate_leave(cache, fiber);
-    hd_context_switch(&fiber->context, &cache->scheduler);
-    annotate_entered_fiber(hd_worker_fibers(), fiber);
-}
-
-/* A fiber's whole life: one task after the other. */
 static void fiber_main(void *arg) {
-    hd_fiber *fiber = arg;
-    annotate_entered_fiber(hd_worker_fibers(), fiber);
-    for (;;) {
-        hd_task_main(fiber->task);
-        hd_fiber_leave(fiber, HD_FIBER_ENDED);
-    }
+    annotate_arrived(NULL);
+    hd_worker_fiber_main(arg);
 }
 
 /* ---- the depot ---- */
@@ -106,17 +91,17 @@ void hd_depot_fini(hd_depot *depot) {
     hd_stacks_fini(&depot->stacks);
 }
 
-static hd_fiber *fiber_create(hd_depot *depot, int stack_class) {
-    char *low = hd_stack_create(&depot->stacks, stack_class);
-    if (!low)
+static hd_fiber *fiber_create(hd_fiber_cache *cache, int stack_class) {
+    hd_depot *depot = cache->depot;
+    hd_stack stack;
+    if (!hd_stack_carve(&depot->stacks, &cache->batches[stack_class], stack_class, &stack))
         return NULL;
-    char *top = low + hd_stack_class_bytes(stack_class);
-    uintptr_t record = ((uintptr_t)top - sizeof(hd_fiber)) & ~(uintptr_t)(HD_CACHE_LINE - 1);
+    uintptr_t record = ((uintptr_t)stack.top - sizeof(hd_fiber)) & ~(uintptr_t)(HD_CACHE_LINE - 1);
     hd_fiber *fiber = (hd_fiber *)record;
     memset(fiber, 0, sizeof *fiber);
-    fiber->stack_low = low;
+    fiber->stack = stack;
     fiber->stack_class = (uint32_t)stack_class;
-    hd_context_init(&fiber->context, low, (size_t)((char *)fiber - low), fiber_main, fiber);
+    hd_context_init(&fiber->context, stack.low, (size_t)((char *)fiber - stack.low), fiber_main, fiber);
     annotate_create(fiber);
     hd_lock_acquire(&depot->lock);
     fiber->all = depot->all;
@@ -125,59 +110,87 @@ static hd_fiber *fiber_create(hd_depot *depot, int stack_class) {
     return fiber;
 }
 
-static hd_fiber *depot_take(hd_depot *depot, int stack_class) {
+/* Half of a cache moves at a time, so that the lock is taken seldom. */
+enum { MOVED = HD_FIBER_CACHE / 2 };
+
+static void depot_take(hd_fiber_cache *cache, int stack_class) {
+    hd_depot *depot = cache->depot;
     hd_lock_acquire(&depot->lock);
-    hd_fiber *fiber = depot->free[stack_class];
-    if (fiber)
+    hd_fiber *fiber;
+    while (cache->count[stack_class] < MOVED && (fiber = depot->free[stack_class])) {
         depot->free[stack_class] = fiber->next;
-    hd_lock_release(&depot->lock);
-    return fiber;
-}
-
-/* All but the page that the record and the first frames are on. The fiber waits in fiber_main's loop: what lies below
- * its frames is not needed. */
-static void fiber_trim(hd_fiber *fiber) {
-    const uintptr_t page = 4096;
-    uintptr_t keep_from = ((uintptr_t)fiber->context.sp & ~(page - 1));
-    if (keep_from > (uintptr_t)fiber->stack_low)
-        hd_stack_trim(fiber->stack_low, keep_from - (uintptr_t)fiber->stack_low);
-    fiber->deep = false;
-}
-
-hd_fiber *hd_fiber_get(hd_fiber_cache *cache, int stack_class, hd_task *task) {
-    hd_fiber *fiber = cache->free[stack_class];
-    if (fiber) {
-        cache->free[stack_class] = fiber->next;
-        cache->count[stack_class]--;
-    } else {
-        fiber = depot_take(cache->depot, stack_class);
-        if (!fiber)
-            fiber = fiber_create(cache->depot, stack_class);
-        if (!fiber)
-            return NULL;
+        fiber->next = cache->free[stack_class];
+        cache->free[stack_class] = fiber;
+        cache->count[stack_class]++;
     }
+    hd_lock_release(&depot->lock);
+}
+
+/* The older ones go: what came last is still in the core's own caches. */
+static void depot_give(hd_fiber_cache *cache, uint32_t stack_class) {
+    hd_depot *depot = cache->depot;
+    hd_fiber *last_kept = cache->free[stack_class];
+    for (uint32_t i = 1; i < MOVED; i++)
+        last_kept = last_kept->next;
+    hd_fiber *first = last_kept->next, *last = first;
+    for (hd_fiber *fiber = first; fiber; fiber = fiber->next) {
+        if (hd_stack_went_deep(&fiber->stack, HD_STACK_FIRST_PAGE))
+            hd_stack_shrink(&fiber->stack, HD_STACK_FIRST_PAGE);
+        last = fiber;
+    }
+    last_kept->next = NULL;
+    cache->count[stack_class] = MOVED;
+    hd_lock_acquire(&depot->lock);
+    last->next = depot->free[stack_class];
+    depot->free[stack_class] = first;
+    hd_lock_release(&depot->lock);
+}
+
+void hd_fiber_prepare(hd_fiber *fiber, hd_task *task) {
     atomic_thread_fence(
         memory_order_release);          /* its last task's sequence has moved before these change [Q1] */
     for (int i = 0; i < HD_PHASES; i++) /* relaxed: read under the task's sequence */
-        atomic_store_explicit(&fiber->phases_ns[i], 0, memory_order_relaxed);
-    fiber->task = task;
+        atomic_store_explicit(&fiber->times.phases[i], 0, memory_order_relaxed);
+    /* relaxed, both: only hints for others */
+    atomic_store_explicit(&fiber->hint, false, memory_order_relaxed);
+    atomic_store_explicit(&fiber->top, task, memory_order_relaxed);
+    fiber->top_changed = !task->attached;
+    fiber->scope = task->scope;
+    fiber->origin = task->origin;
+    fiber->origin_generation = task->origin_generation;
+}
+
+hd_fiber *hd_fiber_get_cached(hd_fiber_cache *cache, int stack_class, hd_task *task) {
+    hd_fiber *fiber = cache->free[stack_class];
+    if (!fiber)
+        return NULL;
+    cache->free[stack_class] = fiber->next;
+    cache->count[stack_class]--;
+    hd_fiber_prepare(fiber, task);
+    return fiber;
+}
+
+hd_fiber *hd_fiber_get(hd_fiber_cache *cache, int stack_class, hd_task *task) {
+    hd_fiber *fiber = hd_fiber_get_cached(cache, stack_class, task);
+    if (fiber)
+        return fiber;
+    depot_take(cache, stack_class);
+    if ((fiber = hd_fiber_get_cached(cache, stack_class, task)))
+        return fiber;
+    fiber = fiber_create(cache, stack_class);
+    if (fiber)
+        hd_fiber_prepare(fiber, task);
     return fiber;
 }
 
 void hd_fiber_put(hd_fiber_cache *cache, hd_fiber *fiber) {
     uint32_t stack_class = fiber->stack_class;
-    fiber->task = NULL;
-    if (cache->count[stack_class] < HD_FIBER_CACHE) {
-        if (fiber->deep)
-            fiber_trim(fiber);
-        fiber->next = cache->free[stack_class];
-        cache->free[stack_class] = fiber;
-        cache->count[stack_class]++;
-        return;
-    }
-    fiber_trim(fiber);
-    hd_lock_acquire(&cache->depot->lock);
-    fiber->next = cache->depot->free[stack_class];
-    cache->depot->free[stack_class] = fiber;
-    hd_lock_release(&cache->depot->lock);
+    atomic_store_explicit(&fiber->top, NULL, memory_order_relaxed); /* relaxed: a hint */
+    if (fiber->deep || hd_stack_went_deep(&fiber->stack, HD_STACK_SHALLOW))
+        hd_stack_shrink(&fiber->stack, HD_STACK_SHALLOW);
+    fiber->deep = false;
+    fiber->next = cache->free[stack_class];
+    cache->free[stack_class] = fiber;
+    if (++cache->count[stack_class] >= HD_FIBER_CACHE)
+        depot_give(cache, stack_class);
 }

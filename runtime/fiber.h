@@ -2,11 +2,11 @@
  *
  * The record lies at the top of its own stack, so a fiber that only sleeps costs one page. Fibers are recycled: one that
  * has run a task runs the next without being prepared anew. Each worker keeps some in a cache, last in, first out;
- * the rest lie in the runtime's depot. A stack seen deep gives its pages back when its task ends, and so does every
- * stack that goes to the depot, but for the page with the record.
+ * the rest lie in the runtime's depot. A stack that went deep gives its pages back when its task ends, and one that goes
+ * to the depot keeps no more than the page with the record.
  *
- * A fiber's record stays readable until the runtime ends: inspection reads `phases_ns` of a task that may just have
- * given its fiber to another one, and finds out by the task's sequence (task.c). */
+ * A fiber's record stays readable until the runtime ends: inspection reads `times` of a task that may just have
+ * given its fiber to another one, and finds out by the task's sequence (inspect.c). */
 #ifndef HD_FIBER_H
 #define HD_FIBER_H
 
@@ -14,26 +14,30 @@
 #include "stack.h"
 #include "task.h"
 
-/* Why a fiber switched back to its worker. */
-typedef enum hd_fiber_exit { HD_FIBER_PARKED, HD_FIBER_YIELDED, HD_FIBER_ENDED } hd_fiber_exit;
-
 struct hd_fiber {
     hd_context context;
-    hd_task *task;
-    hd_fiber_exit exit;
-    hd_fiber *next; /* in a cache or the depot */
-    hd_fiber *all;  /* of the depot */
-    char *stack_low;
+    hd_stack stack;
     uint32_t stack_class;
     bool deep;              /* was seen with more than HD_FIBER_SHALLOW in use */
-    hd_wait_kind wait_kind; /* what its task parks for */
-    _Atomic uint64_t wait_detail;
-    _Atomic uint64_t phases_ns[HD_PHASES];
+    _Atomic bool hint;      /* a host on it may be interrupted: see hd_task_interrupt */
+    _Atomic(hd_task *) top; /* the task that runs on it; below that there may be hosts; NULL: a free fiber */
+    hd_wait_kind wait_kind; /* what that one parks for */
+    bool top_changed;       /* since the hosts were last looked at */
+    hd_scope *scope;        /* of the task at the bottom; for this and the next six see scope.h */
+    int64_t debt;
+    int64_t taken;
+    uint32_t generation;
+    uint32_t ended;   /* tasks that began and ended here, and which their scope has not been told of, */
+    hd_fiber *origin; /* and who owed them, and owes the task at the bottom, if that is not attached */
+    uint32_t origin_generation;
+    hd_times times; /* of the task at the bottom */
+    hd_fiber *next; /* in a cache or the depot */
+    hd_fiber *all;  /* of the depot */
     void *tsan_fiber;
     void *asan_fake_stack;
 };
 
-enum { HD_FIBER_SHALLOW = 12 << 10, HD_FIBER_CACHE = 128 };
+enum { HD_FIBER_SHALLOW = 8 << 10, HD_FIBER_CACHE = 512 };
 
 /* All fibers of a runtime. */
 typedef struct hd_depot {
@@ -46,33 +50,44 @@ typedef struct hd_depot {
 /* A worker's own: no lock. */
 typedef struct hd_fiber_cache {
     hd_depot *depot;
+    hd_stack_batch batches[HD_STACK_CLASSES];
     hd_fiber *free[HD_STACK_CLASSES];
     uint32_t count[HD_STACK_CLASSES];
     hd_context scheduler; /* the worker's thread, while a fiber runs on it */
-    void *tsan_thread;
-    const void *asan_low;
-    size_t asan_bytes;
+    void *tsan_thread;    /* these for the sanitizers */
+    void *asan_fake_stack;
+    const void *thread_low;
+    size_t thread_bytes;
 } hd_fiber_cache;
 
 void hd_depot_init(hd_depot *depot, bool unguarded_allowed);
 void hd_depot_fini(hd_depot *depot);
 
-/* A fiber for `task`, ready to run hd_task_main(task) on it; NULL: no stack to be had. */
+/* A fiber for `task`, ready to run it; NULL: no stack to be had. */
 hd_fiber *hd_fiber_get(hd_fiber_cache *cache, int stack_class, hd_task *task);
+
+/* The same, from the cache only. */
+hd_fiber *hd_fiber_get_cached(hd_fiber_cache *cache, int stack_class, hd_task *task);
+
+/* Makes a fiber whose task has ended ready to run `task`. */
+void hd_fiber_prepare(hd_fiber *fiber, hd_task *task);
 
 /* Takes back a fiber whose task has ended. */
 void hd_fiber_put(hd_fiber_cache *cache, hd_fiber *fiber);
 
-/* Worker → fiber; returns when the fiber leaves, saying why. */
-hd_fiber_exit hd_fiber_resume(hd_fiber_cache *cache, hd_fiber *fiber);
+/* Leaves one context for another; NULL: the thread's own, with the scheduler. Returns when the context left is switched
+ * to again; a fiber's, perhaps on another thread. */
+void hd_fiber_switch(hd_fiber_cache *cache, hd_fiber *from, hd_fiber *to);
 
-/* Fiber → the worker it runs on. Returns when it is resumed, perhaps by another. */
-void hd_fiber_leave(hd_fiber *fiber, hd_fiber_exit why);
+/* The calling thread's stack, for the sanitizers' sake. */
+void hd_fiber_cache_init(hd_fiber_cache *cache, hd_depot *depot);
 
-/* The calling worker's cache; by worker.c. */
-hd_fiber_cache *hd_worker_fibers(void);
+/* How much of the fiber's stack is left, below the caller's frame. */
+static inline size_t hd_fiber_room(const hd_fiber *fiber) {
+    return (size_t)((char *)__builtin_frame_address(0) - fiber->stack.low);
+}
 
-/* What a fiber runs; by spawn.c. */
-void hd_task_main(hd_task *task);
+/* What fibers do, for ever: run tasks. Begins on the fiber; by worker.c. */
+_Noreturn void hd_worker_fiber_main(hd_fiber *fiber);
 
 #endif

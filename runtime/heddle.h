@@ -149,8 +149,8 @@ typedef struct hd_spawn_options {
 } hd_spawn_options;
 
 /* Makes a task that runs `fn(arg)`. On one loop it starts when the caller awaits, at the earliest, and after those spawned
- * before it; with several loops another one may take it at once. It belongs to the caller's innermost scope. Returns a handle that the caller releases (or
- * joins). hd_spawn and hd_spawn_at: task; hd_spawn_with: any thread if options->runtime is given. NULL with errno:
+ * before it, unless it is what the caller awaits (hd_await); with several loops another one may take it at once. It belongs
+ * to the caller's innermost scope. Returns a handle that the caller releases (or joins). hd_spawn and hd_spawn_at: task; hd_spawn_with: any thread if options->runtime is given. NULL with errno:
  * ENOMEM, ESHUTDOWN, EPERM, EINVAL (no stack is that large; the scope is another runtime's). */
 HD_API HD_CHECKED hd_task *hd_spawn(hd_fn fn, void *arg);
 HD_API HD_CHECKED hd_task *hd_spawn_at(uint64_t start_ns, hd_fn fn, void *arg);
@@ -160,7 +160,8 @@ HD_API HD_CHECKED hd_task *hd_spawn_with(const hd_spawn_options *options, hd_fn 
 HD_API hd_task *hd_retain(hd_task *task);
 HD_API void hd_release(hd_task *task);
 
-/* Awaits the end of a task and returns its result: whatever it returns (but HD_EPERM, HD_EINVAL and HD_EDEADLK, where
+/* Awaits the end of a task and returns its result. A task that has not started runs at once, on the caller's stack, if that
+ * has room for it: otherwise it is as any task. Whatever hd_await returns (but HD_EPERM, HD_EINVAL and HD_EDEADLK, where
  * `task` is the caller), `task` has ended. If the caller is cancelled, so is `task`, and the result is HD_ECANCELED.
  * Task. */
 HD_API HD_CHECKED int64_t hd_await(hd_task *task);
@@ -429,7 +430,7 @@ typedef struct hd_loop_stats {
     uint64_t yields;
     uint64_t steals;       /* times this worker stole */
     uint64_t tasks_stolen; /* tasks it got that way */
-    uint64_t overflows;    /* times its ring was full */
+    uint64_t tasks_hosted; /* tasks that ran on the stack of the task that awaited them */
     uint64_t from_injector;
     uint64_t parks;
     uint64_t spins, spin_hits;
@@ -475,13 +476,13 @@ typedef struct hd_stuck_report {
     const char *function; /* what the task was spawned with; NULL: not known */
     const char *runtime;  /* its name */
     unsigned worker;
-    bool taken_over;         /* another thread serves the worker's loop meanwhile (never on one loop) */
-    uint64_t stuck_ns;       /* until now */
-    bool sleeps;             /* in the kernel; else it runs */
-    long system_call;        /* the one it sleeps in, else -1 */
-    const char *call_name;   /* and its name; NULL: not known */
-    unsigned withheld;       /* reports that were not made since the last one, because there were many */
-    size_t frame_count;      /* 0: no backtrace was to be had */
+    bool taken_over;              /* another thread serves the worker's loop meanwhile (never on one loop) */
+    uint64_t stuck_ns;            /* until now */
+    bool sleeps;                  /* in the kernel; else it runs */
+    long system_call;             /* the one it sleeps in, else -1 */
+    const char *call_name;        /* and its name; NULL: not known */
+    unsigned withheld;            /* reports that were not made since the last one, because there were many */
+    size_t frame_count;           /* 0: no backtrace was to be had */
     const hd_stuck_frame *frames; /* innermost first, up to the task's function */
 } hd_stuck_report;
 

@@ -30,56 +30,52 @@ const char *hd_wait_kind_name(hd_wait_kind kind) {
 
 /* ---- a task's life ----------------------------------------------------------------------------------------------- */
 
-/* Shorter names for what is relaxed throughout, since the sequence orders it [Q1]. */
+/* A shorter name for what is relaxed throughout, since the sequence orders it [Q1]. */
 static inline uint64_t load(const _Atomic uint64_t *value) {
     return atomic_load_explicit(value, memory_order_relaxed);
 }
 
-static inline void store(_Atomic uint64_t *value, uint64_t next) {
-    atomic_store_explicit(value, next, memory_order_relaxed);
+/* One consistent reading, in ticks. */
+typedef struct picture {
+    uint8_t phase;
+    bool has_fiber, pinned;
+    int home;
+    uint64_t id, tag, since, spawned, detail, phases[HD_PHASES];
+    const char *name;
+} picture;
+
+/* A hosted task's times lie on its host's stack, which may be anything else by now: then the sequence has moved, and this
+ * is thrown away. Sanitizers are not to look at it. */
+__attribute__((noinline, no_sanitize("thread"), no_sanitize("address"))) static void copy_times(
+    const hd_times *times, picture *p) {
+    const volatile uint64_t *from = (const volatile uint64_t *)times->phases;
+    for (int i = 0; i < HD_PHASES; i++)
+        p->phases[i] = from[i];
+    p->detail = *(const volatile uint64_t *)&times->wait_detail;
 }
 
-void hd_task_account(hd_task *task, uint8_t phase, uint64_t now_ns) {
-    hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_relaxed);
-    uint8_t old = atomic_load_explicit(&task->phase, memory_order_relaxed);
-    uint64_t since = load(&task->since_ns);
-    uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
-    if (now_ns < since)
-        now_ns = since;
-    atomic_store_explicit(&task->sequence, sequence + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release); /* the odd number comes before what follows [Q1] */
-    if (fiber)
-        store(&fiber->phases_ns[old], load(&fiber->phases_ns[old]) + now_ns - since);
-    store(&task->since_ns, now_ns);
-    atomic_store_explicit(&task->phase, phase, memory_order_relaxed);
-    atomic_store_explicit(&task->sequence, sequence + 2,
-                          memory_order_release); /* the even one after it [Q1] */
-}
-
-/* One reading; false: the task moved on meanwhile. */
-static bool read_times(const hd_task *task, hd_task_info *info, uint8_t *phase, uint64_t *since,
-                       bool *has_fiber) {
-    uint64_t phases[HD_PHASES] = {0};
+/* False: the task moved on meanwhile. */
+static bool try_read(const hd_task *task, picture *p) {
+    *p = (picture){0};
     uint32_t before = atomic_load_explicit(&task->sequence, memory_order_acquire); /* [Q1] */
     if (before & 1)
         return false;
     hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_acquire); /* [Q2] */
-    *has_fiber = fiber != NULL;
-    *phase = atomic_load_explicit(&task->phase, memory_order_relaxed);
-    *since = load(&task->since_ns);
-    info->waits_detail = 0;
-    if (fiber) {
-        for (int i = 0; i < HD_PHASES; i++)
-            phases[i] = load(&fiber->phases_ns[i]);
-        info->waits_detail = load(&fiber->wait_detail);
-    }
+    hd_times *times = atomic_load_explicit(&task->times, memory_order_relaxed);
+    p->has_fiber = fiber != NULL;
+    p->phase = atomic_load_explicit(&task->phase, memory_order_relaxed);
+    p->pinned = atomic_load_explicit(&task->pinned, memory_order_relaxed);
+    p->home = atomic_load_explicit(&task->home, memory_order_relaxed);
+    p->name = atomic_load_explicit(&task->name, memory_order_relaxed);
+    p->id = load(&task->id);
+    p->tag = load(&task->tag);
+    p->since = load(&task->since);
+    p->spawned = load(&task->spawned);
+    p->detail = load(&task->timer.deadline_ns);
+    if (fiber && times)
+        copy_times(times, p);
     atomic_thread_fence(memory_order_acquire); /* what was read comes before the second look [Q1] */
-    if (atomic_load_explicit(&task->sequence, memory_order_relaxed) != before)
-        return false;
-    memcpy(info->waiting_ns, phases, sizeof info->waiting_ns);
-    info->runnable_ns = phases[HD_PHASE_RUNNABLE];
-    info->running_ns = phases[HD_PHASE_RUNNING];
-    return true;
+    return atomic_load_explicit(&task->sequence, memory_order_relaxed) == before;
 }
 
 static hd_task_state state_now(const hd_task *task, uint8_t phase, bool has_fiber) {
@@ -92,57 +88,57 @@ static hd_task_state state_now(const hd_task *task, uint8_t phase, bool has_fibe
     return has_fiber ? HD_TASK_WAITING : HD_TASK_DELAYED;
 }
 
-/* The time since the last change of phase belongs to that phase. */
-static void add_running_time(hd_task_info *info, uint8_t phase, uint64_t ns) {
-    if (phase == HD_PHASE_RUNNABLE)
-        info->runnable_ns += ns;
-    else if (phase == HD_PHASE_RUNNING)
-        info->running_ns += ns;
-    else
-        info->waiting_ns[phase] += ns;
+static void look(const hd_task *task, hd_task_info *info) {
+    picture p;
+    while (!try_read(task, &p))
+        hd_cpu_relax();
+    double tick_ns = hd_clock_tick_ns();
+    uint64_t now = hd_clock_ticks();
+    *info = (hd_task_info){.id = p.id, .tag = p.tag, .name = p.name, .pinned = p.pinned, .worker = p.home};
+    info->state = state_now(task, p.phase, p.has_fiber);
+    /* relaxed: a picture, not an order to act on */
+    info->cancelled = atomic_load_explicit(&task->cancelled, memory_order_relaxed);
+    info->waits_for = info->state == HD_TASK_WAITING ? p.phase : HD_WAITS_TIMER;
+    if (info->state == HD_TASK_DELAYED || info->state == HD_TASK_WAITING)
+        info->waits_detail = p.detail;
+    if (!p.has_fiber && info->state != HD_TASK_DONE) /* nothing but its delay has passed before `since` */
+        p.phases[HD_WAITS_TIMER] = p.since - p.spawned;
+    if (info->state != HD_TASK_DONE && now > p.since) /* this phase is not over */
+        p.phases[p.phase] += now - p.since;
+    for (int i = 0; i < HD_PHASES; i++) {
+        uint64_t ns = (uint64_t)((double)p.phases[i] * tick_ns);
+        if (i < HD_WAITS_KINDS)
+            info->waiting_ns[i] = ns;
+        info->age_ns += ns;
+    }
+    info->runnable_ns = (uint64_t)((double)p.phases[HD_PHASE_RUNNABLE] * tick_ns);
+    info->running_ns = (uint64_t)((double)p.phases[HD_PHASE_RUNNING] * tick_ns);
+    if (info->state == HD_TASK_DONE)
+        info->age_ns = (uint64_t)((double)(p.since - p.spawned) * tick_ns);
 }
 
 void hd_task_inspect(const hd_task *task, hd_task_info *info) {
-    uint8_t phase;
-    uint64_t since;
-    bool has_fiber;
-    while (!read_times(task, info, &phase, &since, &has_fiber))
-        hd_cpu_relax();
-    uint64_t now = hd_sys_now();
-    if (now < since)
-        now = since;
-    info->id = task->id;
-    info->tag = task->tag;
-    info->name = task->name;
-    info->state = state_now(task, phase, has_fiber);
-    /* relaxed: a picture, not an order to act on */
-    info->cancelled = atomic_load_explicit(&task->state, memory_order_relaxed) & HD_STATE_CANCEL;
-    info->pinned = task->pinned;
-    info->worker = atomic_load_explicit(&task->home, memory_order_relaxed);
-    info->waits_for = info->state == HD_TASK_WAITING ? phase : HD_WAITS_TIMER;
-    if (info->state == HD_TASK_DELAYED)
-        info->waits_detail = task->start_ns;
-    else if (info->state != HD_TASK_WAITING)
-        info->waits_detail = 0;
-    info->age_ns = (info->state == HD_TASK_DONE ? since : now) - task->spawned_ns;
-    if (!has_fiber && info->state != HD_TASK_DONE) /* nothing but its delay has passed before `since` */
-        info->waiting_ns[HD_WAITS_TIMER] = since - task->spawned_ns;
-    if (info->state != HD_TASK_DONE)
-        add_running_time(info, phase, now - since);
+    look(task, info);
 }
 
-void hd_runtime_tasks(hd_runtime *runtime, bool (*visit)(const hd_task_info *info, void *arg), void *arg) {
-    bool more = true;
-    for (uint32_t i = 0; more && i <= runtime->loops; i++) {
-        hd_shard *shard = &runtime->shards[i];
-        hd_lock_acquire(&shard->lock);
-        for (hd_list *link = shard->tasks.next; more && link != &shard->tasks; link = link->next) {
-            hd_task_info info;
-            hd_task_inspect(hd_list_entry(link, hd_task, registry_link), &info);
-            more = visit(&info, arg);
-        }
-        hd_lock_release(&shard->lock);
-    }
+typedef struct visit {
+    bool (*visit)(const hd_task_info *info, void *arg);
+    void *arg;
+} visit;
+
+static bool visit_record(void *record, void *arg) {
+    const hd_task *task = record;
+    const visit *self = arg;
+    hd_task_info info;
+    /* relaxed: most are free, or done but for their handles; one that comes or goes just now may be seen or not */
+    if ((atomic_load_explicit(&task->state, memory_order_relaxed) & HD_STATE_MASK) == HD_STATE_DONE)
+        return true;
+    look(task, &info);
+    return info.state == HD_TASK_DONE || self->visit(&info, self->arg);
+}
+
+void hd_runtime_tasks(hd_runtime *runtime, bool (*each)(const hd_task_info *info, void *arg), void *arg) {
+    hd_slab_visit(runtime->records, visit_record, &(visit){each, arg});
 }
 
 /* ---- counters ---------------------------------------------------------------------------------------------------- */
@@ -158,7 +154,7 @@ void hd_runtime_loop_stats(hd_runtime *runtime, unsigned loop, hd_loop_stats *st
         .yields = load(&c->yields),
         .steals = load(&c->steals),
         .tasks_stolen = load(&c->tasks_stolen),
-        .overflows = load(&c->overflows),
+        .tasks_hosted = load(&c->tasks_hosted),
         .from_injector = load(&c->from_injector),
         .parks = load(&c->parks),
         .spins = load(&c->spins),
@@ -166,8 +162,8 @@ void hd_runtime_loop_stats(hd_runtime *runtime, unsigned loop, hd_loop_stats *st
         .wakes_sent = load(&c->wakes_sent),
         .timers_fired = load(&c->timers_fired),
         .fd_events = load(&c->fd_events),
-        .busy_ns = load(&c->busy_ns),
-        .idle_ns = load(&c->idle_ns),
+        .busy_ns = hd_clock_to_ns(load(&c->busy)),
+        .idle_ns = hd_clock_to_ns(load(&c->idle)),
         .queued = hd_ring_count(&worker->ring) + hd_injector_count(&worker->inbox),
         .parked = atomic_load_explicit(&worker->idler.parked, memory_order_relaxed), /* a picture */
     };

@@ -33,4 +33,9 @@ static inline void hd_lock_release(hd_lock *lock) {
         hd_lock_wake(lock);
 }
 
+/* Is it free? Then what its last holder did is seen. */
+static inline bool hd_lock_is_free(const hd_lock *lock) {
+    return atomic_load_explicit(&lock->state, memory_order_acquire) == 0; /* [L1] */
+}
+
 #endif

@@ -1,7 +1,7 @@
 /* How a task gives up its worker: parking, yielding, sleeping; and what every await asks first. */
 #include "scope.h"
 #include "sys.h"
-#include "scheduler.h"
+#include "worker.h"
 
 enum { IGNORED_CANCELS_BEFORE_YIELD = 16 };
 
@@ -9,9 +9,12 @@ hd_task *hd_self(void) {
     return hd_task_self();
 }
 
-bool hd_task_interrupted(const hd_task *self) {
-    /* acquire, both: what the canceller did before is seen [S2] */
-    if (self->shields == 0 && atomic_load_explicit(&self->state, memory_order_acquire) & HD_STATE_CANCEL)
+/* By its own doing, without regard to hosts. */
+static bool interrupted_alone(const hd_task *self) {
+    /* acquire, all: what the canceller did before is seen [S2] */
+    if (self->shields == 0 &&
+        (atomic_load_explicit(&self->cancelled, memory_order_acquire) ||
+         (self->scope && atomic_load_explicit(&self->scope->cancelled, memory_order_acquire))))
         return true;
     /* A shield is no protection from a scope that was opened behind it: that is how a clean-up gets a deadline. */
     const hd_scope *scope = self->inner;
@@ -19,6 +22,24 @@ bool hd_task_interrupted(const hd_task *self) {
         if (atomic_load_explicit(&scope->cancelled, memory_order_acquire)) /* [S2] */
             return true;
     return false;
+}
+
+/* Who awaits a task is cancelled with it, unless that is shielded. */
+static bool interrupted_by_hosts(const hd_task *self) {
+    for (; self->host && self->shields == 0; self = self->host)
+        if (interrupted_alone(self->host))
+            return true;
+    return false;
+}
+
+bool hd_task_interrupted(const hd_task *self) {
+    if (interrupted_alone(self))
+        return true;
+    if (!self->host)
+        return false;
+    /* The fiber's hint spares the way through all the hosts. Relaxed: ordered by the fence before a wait [H1] */
+    const hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed);
+    return atomic_load_explicit(&fiber->hint, memory_order_relaxed) && interrupted_by_hosts(self);
 }
 
 bool hd_cancelled(void) {
@@ -32,27 +53,38 @@ bool hd_cancelled(void) {
     return cancelled;
 }
 
-void hd_task_park(hd_wait_kind kind, uint64_t detail) {
-    hd_task *self = hd_task_self();
-    if (atomic_load_explicit(&self->state, memory_order_relaxed) & HD_STATE_WAKE) {
-        /* acquire: what the waker did before is seen [S1] */
+/* Was it woken since it last looked? That is forgotten now. */
+static bool take_wake(hd_task *self) {
+    uint32_t word = atomic_load_explicit(&self->state, memory_order_relaxed); /* relaxed: see below */
+    if (!(word & HD_STATE_WAKE))
+        return false;
+    if (self->alone) /* relaxed: one thread */
+        atomic_store_explicit(&self->state, word & ~(uint32_t)HD_STATE_WAKE, memory_order_relaxed);
+    else /* acquire: what the waker did before is seen [S1] */
         atomic_fetch_and_explicit(&self->state, ~(uint32_t)HD_STATE_WAKE, memory_order_acquire);
-        return;
-    }
-    hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
-    int kept = errno;
-    fiber->wait_kind = kind;
-    atomic_store_explicit(&fiber->wait_detail, detail,
-                          memory_order_relaxed); /* read under the sequence [Q1] */
-    hd_fiber_leave(fiber, HD_FIBER_PARKED);
-    errno = kept;
+    return true;
 }
 
-static void leave_yielding(hd_task *self) {
-    int kept = errno;
-    hd_fiber_leave(atomic_load_explicit(&self->fiber, memory_order_relaxed),
-                   HD_FIBER_YIELDED); /* relaxed: its own */
-    errno = kept;
+/* Before the top of a fiber waits for the first time: who interrupts a host must find it, or it must see that now; so it
+ * looks once more, having attached those to their scopes who were not. */
+static bool look_at_hosts(hd_task *self) {
+    hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
+    if (!fiber->top_changed)
+        return false;
+    fiber->top_changed = false;
+    hd_scope_attach_all(fiber, self);
+    atomic_thread_fence(memory_order_seq_cst); /* `top`, then the flags; partner: wake_top in task.c [H1] */
+    /* Who interrupted a host before it had a fiber could leave no hint. */
+    if (interrupted_by_hosts(self))
+        atomic_store_explicit(&fiber->hint, true, memory_order_relaxed);
+    return true;
+}
+
+void hd_task_park(hd_wait_kind kind, uint64_t detail) {
+    hd_task *self = hd_task_self();
+    if (take_wake(self) || look_at_hosts(self))
+        return;
+    hd_worker_park(self, kind, detail);
 }
 
 int hd_task_checkpoint(void) {
@@ -63,7 +95,7 @@ int hd_task_checkpoint(void) {
         return 0;
     if (++self->ignored_cancels >= IGNORED_CANCELS_BEFORE_YIELD) {
         self->ignored_cancels = 0;
-        leave_yielding(self);
+        hd_worker_yield(self);
     }
     return HD_ECANCELED;
 }
@@ -72,7 +104,7 @@ int hd_yield(void) {
     hd_task *self = hd_task_self();
     if (!self)
         return HD_EPERM;
-    leave_yielding(self);
+    hd_worker_yield(self);
     return hd_task_interrupted(self) ? HD_ECANCELED : 0;
 }
 

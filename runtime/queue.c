@@ -1,7 +1,5 @@
 #include "queue.h"
 
-enum { WORTH_NS = 40000 /* a backlog of this much is worth waking somebody */ };
-
 hd_worker *hd_worker_in_turn(hd_runtime *runtime) {
     /* relaxed: taking turns needs no order */
     uint32_t turn = atomic_fetch_add_explicit(&runtime->next_worker, 1, memory_order_relaxed);
@@ -32,38 +30,37 @@ void hd_queue_wake_this_one(hd_worker *worker) {
         kick(worker);
 }
 
-void hd_queue_share(hd_worker *worker, uint64_t waited_ns) {
+static bool is_worth(hd_worker *worker, uint64_t backlog) {
+    /* relaxed: a hint */
+    return backlog * atomic_load_explicit(&worker->mean_task, memory_order_relaxed) > worker->runtime->worth;
+}
+
+bool hd_queue_worth_robbing(hd_worker *victim, uint64_t now) {
+    uint32_t count = hd_ring_count(&victim->ring);
+    if (count == 0)
+        return false;
+    if (is_worth(victim, count))
+        return true;
+    hd_task *oldest = hd_ring_peek(&victim->ring);
+    /* relaxed: a hint; the record may be another task's by now */
+    uint64_t since = oldest ? atomic_load_explicit(&oldest->since, memory_order_relaxed) : 0;
+    return now > since && now - since > victim->runtime->worth;
+}
+
+void hd_queue_share(hd_worker *worker, uint64_t waited) {
     hd_runtime *runtime = worker->runtime;
     if (!hd_idle_any(&runtime->idle))
         return;
     uint64_t backlog = hd_ring_count(&worker->ring);
-    if (backlog && (waited_ns > WORTH_NS || backlog * worker->mean_task_ns > WORTH_NS))
+    if (backlog && (waited > runtime->worth || is_worth(worker, backlog)))
         hd_queue_wake_somebody(runtime);
 }
 
 /* ---- queueing -------------------------------------------------------------------------------------------------------- */
 
-void hd_queue_ring(hd_worker *worker, hd_task *task) {
-    hd_task *overflow[HD_RING_SIZE / 2 + 1];
-    uint32_t count;
-    if (hd_ring_push(&worker->ring, task, overflow, &count))
-        return;
-    hd_count(&worker->counters.overflows, 1);
-    hd_injector_push(&worker->runtime->injector, overflow, count);
-}
-
-/* On one loop all tasks keep the order in which they come: what does not fit into the
- * ring stands in the injector behind it, and so does who comes after that. On several there is no such order to keep,
- * and the older half of a full ring is for the others to take. */
 void hd_queue_local(hd_worker *worker, hd_task *task) {
-    hd_injector *behind = &worker->runtime->injector;
-    bool full = hd_ring_room(&worker->ring) == 0;
-    if (worker->runtime->loops > 1 || (!full && hd_injector_count(behind) == 0)) {
-        hd_queue_ring(worker, task);
-        return;
-    }
-    hd_count(&worker->counters.overflows, full);
-    hd_injector_push(behind, &task, 1);
+    if (!hd_ring_push(&worker->ring, task)) /* no memory for a longer one: this needs none */
+        hd_injector_push(&worker->runtime->injector, &task, 1);
 }
 
 void hd_queue_pinned(hd_task *task) {
@@ -72,6 +69,11 @@ void hd_queue_pinned(hd_task *task) {
     hd_injector_push(&home->inbox, &task, 1);
     if (home != hd_worker_self())
         hd_queue_wake_this_one(home);
+}
+
+/* Where there is one worker only, a pinned task is like any other. */
+static inline bool is_pinned(const hd_task *task) {
+    return !task->alone && atomic_load_explicit(&task->pinned, memory_order_relaxed); /* relaxed: constant */
 }
 
 /* This worker, if the task may run on it. */
@@ -92,11 +94,12 @@ void hd_worker_queue_spawned(hd_task *task) {
     /* As soon as it is queued, the task may end, and its runtime with it, while the rest is still to be done here. */
     if (!self) /* relaxed: comes before the end of the runtime by way of the task */
         atomic_fetch_add_explicit(&runtime->visitors, 1, memory_order_relaxed);
-    if (task->pinned) {
+    if (is_pinned(task)) {
         hd_queue_pinned(task);
     } else if (self) {
         hd_queue_local(self, task);
-        hd_queue_share(self, 0);
+        if (!self->alone)
+            hd_queue_share(self, 0);
     } else {
         push_from_outside(task);
     }
@@ -106,14 +109,61 @@ void hd_worker_queue_spawned(hd_task *task) {
 
 void hd_worker_queue_woken(hd_task *task) {
     hd_worker *self = own_worker(task);
-    if (task->pinned || !self || !self->current) {
+    if (!self || !self->here.current ||
+        is_pinned(task)) { /* the scheduler wakes for timers and descriptors */
         hd_worker_queue_spawned(task);
         return;
     }
-    /* acq_rel: who takes the task from the slot sees what was done before, and so do we of the one displaced [N1] */
-    hd_task *displaced = atomic_exchange_explicit(&self->next, task, memory_order_acq_rel);
+    hd_task *displaced;
+    if (self->alone) { /* relaxed: no thieves */
+        displaced = atomic_load_explicit(&self->next, memory_order_relaxed);
+        atomic_store_explicit(&self->next, task, memory_order_relaxed);
+    } else {
+        /* acq_rel: who takes the task from the slot sees what was done before, and so do we of the one displaced [N1] */
+        displaced = atomic_exchange_explicit(&self->next, task, memory_order_acq_rel);
+    }
     if (displaced)
         hd_queue_local(self, displaced);
+}
+
+/* The door keeps the runtime there; the reference, the task. */
+void hd_worker_post(hd_task *task) {
+    /* acq_rel: who finds it posted leaves what it has done to whoever looks at the post [O1] */
+    if (atomic_exchange_explicit(&task->posted, true, memory_order_acq_rel))
+        return;
+    hd_slab *slab = hd_slab_of(task);
+    hd_lock_acquire(&slab->door);
+    if (!slab->shut) {
+        hd_runtime *runtime = task->runtime;
+        hd_task_retain(task);
+        /* relaxed, both: under the door's lock; the hint is ordered by the fences [P1] */
+        task->posted_next = atomic_load_explicit(&runtime->posts, memory_order_relaxed);
+        atomic_store_explicit(&runtime->posts, task, memory_order_relaxed);
+        hd_queue_wake_this_one(&runtime->workers[0]);
+    }
+    hd_lock_release(&slab->door);
+}
+
+void hd_queue_look_at_posts(hd_runtime *runtime) {
+    hd_task *newest_first, *task = NULL;
+    hd_lock_acquire(&runtime->records->door);
+    newest_first = atomic_load_explicit(&runtime->posts, memory_order_relaxed);
+    atomic_store_explicit(&runtime->posts, NULL, memory_order_relaxed);
+    hd_lock_release(&runtime->records->door);
+    while (newest_first) { /* in the order in which they came */
+        hd_task *next = newest_first->posted_next;
+        newest_first->posted_next = task;
+        task = newest_first;
+        newest_first = next;
+    }
+    while (task) {
+        hd_task *next = task->posted_next;
+        /* acq_rel: what the poster did is seen; a later one posts again [O1] */
+        atomic_exchange_explicit(&task->posted, false, memory_order_acq_rel);
+        hd_task_posted(task);
+        hd_task_release(task);
+        task = next;
+    }
 }
 
 int hd_worker_start_timer(hd_runtime *runtime, hd_timer *timer, uint64_t deadline_ns) {
@@ -123,4 +173,21 @@ int hd_worker_start_timer(hd_runtime *runtime, hd_timer *timer, uint64_t deadlin
     if (result > 0 && worker != self)
         hd_queue_wake_this_one(worker);
     return result < 0 ? result : 0;
+}
+
+bool hd_queue_take_unstarted(hd_worker *worker, hd_task *task) {
+    /* relaxed: decided by the taking; then the task is ours */
+    if (atomic_load_explicit(&task->fiber, memory_order_relaxed) || !hd_ring_take(&worker->ring, task))
+        return false;
+    if (!atomic_load_explicit(&task->fiber, memory_order_relaxed))
+        return true;
+    hd_queue_local(worker, task); /* it has run, and was woken */
+    return false;
+}
+
+void hd_queue_again(hd_worker *worker, hd_task *task) {
+    if (is_pinned(task))
+        hd_injector_push(&worker->inbox, &task, 1);
+    else
+        hd_queue_local(worker, task);
 }

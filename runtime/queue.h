@@ -5,17 +5,27 @@
 
 #include "scheduler.h"
 
-/* To the end of the calling worker's queue. */
+/* To the end of the calling worker's ring. */
 void hd_queue_local(hd_worker *worker, hd_task *task);
 
-/* Into its ring, for who knows that there is room or that order does not matter: what does not fit goes to the injector. */
-void hd_queue_ring(hd_worker *worker, hd_task *task);
+/* The same for a task that has just left the calling worker, and may be pinned to it. */
+void hd_queue_again(hd_worker *worker, hd_task *task);
 
 /* Into the inbox of its home. Any thread. */
 void hd_queue_pinned(hd_task *task);
 
-/* More work waits than this worker, the calling one, gets done soon: somebody else might like some. */
-void hd_queue_share(hd_worker *worker, uint64_t waited_ns);
+/* If more work waits than the calling worker gets done soon, or the task it takes up has `waited` (ticks) for long already,
+ * somebody else is woken to help. */
+void hd_queue_share(hd_worker *worker, uint64_t waited);
+
+/* Is there so much in the victim's ring, or something so old, that it is worth stealing? */
+bool hd_queue_worth_robbing(hd_worker *victim, uint64_t now);
+
+/* Takes a task out of the calling worker's ring again, if it is there, and has not started. */
+bool hd_queue_take_unstarted(hd_worker *worker, hd_task *task);
+
+/* Does for the tasks that other threads have posted what those wanted. The runtime's worker, or nobody else any more. */
+void hd_queue_look_at_posts(hd_runtime *runtime);
 
 /* Wakes a parked worker, unless one searches already; wakes a certain one, if it is parked. Any thread. */
 void hd_queue_wake_somebody(hd_runtime *runtime);

@@ -1,131 +1,152 @@
 #include "ring.h"
 
-static inline uint64_t pack(uint32_t steal, uint32_t real) {
-    return (uint64_t)steal << 32 | real;
+#include "sys.h"
+
+#define CLOSED (UINT64_C(1) << 63)
+
+static inline uint64_t pack(uint32_t tag, uint32_t first) {
+    return (uint64_t)(tag & INT32_MAX) << 32 | first;
 }
 
-static inline uint32_t steal_of(uint64_t head) {
-    return (uint32_t)(head >> 32);
+static inline uint32_t tag_of(uint64_t head) {
+    return (uint32_t)(head >> 32) & INT32_MAX;
 }
 
-static inline uint32_t real_of(uint64_t head) {
+static inline uint32_t first_of(uint64_t head) {
     return (uint32_t)head;
 }
 
-static inline _Atomic(hd_task *) *slot(hd_ring *ring, uint32_t index) {
-    return &ring->slots[index % HD_RING_SIZE];
+static inline _Atomic(hd_task *) *slot(hd_ring_slots *slots, uint32_t index) {
+    return &slots->at[index & (slots->size - 1)];
 }
 
-void hd_ring_init(hd_ring *ring) {
-    atomic_init(&ring->head, pack(HD_RING_START, HD_RING_START));
+/* The owner's own: relaxed, it wrote them itself. */
+static inline hd_ring_slots *own_slots(hd_ring *ring) {
+    return atomic_load_explicit(&ring->slots, memory_order_relaxed);
+}
+
+static hd_ring_slots *slots_create(uint32_t size, hd_ring_slots *older) {
+    hd_ring_slots *slots = hd_sys_alloc(sizeof *slots + size * sizeof slots->at[0]);
+    if (!slots)
+        return NULL;
+    slots->older = older;
+    slots->size = size;
+    for (uint32_t i = 0; i < size; i++)
+        atomic_init(&slots->at[i], NULL);
+    return slots;
+}
+
+int hd_ring_init(hd_ring *ring, bool shared) {
+    atomic_init(&ring->head, pack(0, HD_RING_START));
     atomic_init(&ring->tail, HD_RING_START);
-    for (uint32_t i = 0; i < HD_RING_SIZE; i++)
-        atomic_init(&ring->slots[i], NULL);
+    atomic_init(&ring->slots, slots_create(HD_RING_SIZE, NULL));
+    ring->shared = shared;
+    return own_slots(ring) ? 0 : HD_ENOMEM;
 }
 
-/* Takes the older half out of a full ring, for the owner. False: a thief came first, so there is room now. */
-static bool take_older_half(hd_ring *ring, uint32_t head, hd_task **overflow) {
-    const uint32_t half = HD_RING_SIZE / 2;
-    uint64_t expected = pack(head, head);
-    /* acq_rel: as a pop of `half` tasks at once [R2] */
-    if (!atomic_compare_exchange_strong_explicit(&ring->head, &expected, pack(head + half, head + half),
-                                                 memory_order_acq_rel, memory_order_relaxed))
+void hd_ring_fini(hd_ring *ring) {
+    for (hd_ring_slots *slots = own_slots(ring), *older; slots; slots = older) {
+        older = slots->older;
+        hd_sys_free(slots);
+    }
+}
+
+static HD_NOINLINE hd_ring_slots *grow(hd_ring *ring, uint32_t first, uint32_t tail) {
+    hd_ring_slots *old = own_slots(ring);
+    hd_ring_slots *slots = old->size > UINT32_MAX / 8 ? NULL : slots_create(old->size * 2, old);
+    if (!slots)
+        return NULL;
+    for (uint32_t i = first; i != tail; i++) /* relaxed, both: published by the next store to tail */
+        atomic_store_explicit(slot(slots, i), atomic_load_explicit(slot(old, i), memory_order_relaxed),
+                              memory_order_relaxed);
+    atomic_store_explicit(&ring->slots, slots, memory_order_release); /* [R1] */
+    return slots;
+}
+
+bool hd_ring_push(hd_ring *ring, hd_task *task) {
+    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed); /* relaxed: its own */
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire); /* [R2] */
+    hd_ring_slots *slots = own_slots(ring);
+    if (tail - first_of(head) >= slots->size && !(slots = grow(ring, first_of(head), tail)))
         return false;
-    for (uint32_t i = 0; i < half; i++) /* relaxed: the owner wrote these slots itself */
-        overflow[i] = atomic_load_explicit(slot(ring, head + i), memory_order_relaxed);
+    atomic_store_explicit(&task->ring_index, tail, memory_order_relaxed); /* relaxed: see hd_ring_take */
+    atomic_store_explicit(slot(slots, tail), task, memory_order_relaxed);
+    atomic_store_explicit(&ring->tail, tail + 1, memory_order_release); /* [R1] */
     return true;
 }
 
-bool hd_ring_push(hd_ring *ring, hd_task *task, hd_task **overflow, uint32_t *count) {
-    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed); /* relaxed: its own */
-    for (;;) {
-        uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire); /* [R2] */
-        if (tail - steal_of(head) < HD_RING_SIZE) {
-            atomic_store_explicit(slot(ring, tail), task, memory_order_relaxed);
-            atomic_store_explicit(&ring->tail, tail + 1, memory_order_release); /* [R1] */
-            return true;
-        }
-        *count = 0;
-        if (steal_of(head) == real_of(head)) {
-            if (!take_older_half(ring, real_of(head), overflow))
-                continue;
-            *count = HD_RING_SIZE / 2;
-        }
-        overflow[(*count)++] = task;
-        return false;
+/* Moves the head; false: it was moved by another, and `*head` is the new one. */
+static inline bool move_head(hd_ring *ring, uint64_t *head, uint64_t next) {
+    if (!ring->shared) { /* relaxed: no thieves, others only count */
+        atomic_store_explicit(&ring->head, next, memory_order_relaxed);
+        return true;
     }
+    return atomic_compare_exchange_strong_explicit(&ring->head, head, next, memory_order_acq_rel,
+                                                   memory_order_acquire); /* [R2] */
 }
 
 hd_task *hd_ring_pop(hd_ring *ring) {
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire); /* [R2] */
     uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed); /* relaxed: its own */
-    for (;;) {
-        uint32_t real = real_of(head);
-        if (real == tail)
-            return NULL;
-        uint32_t steal = steal_of(head) == real ? real + 1 : steal_of(head);
-        if (atomic_compare_exchange_weak_explicit(&ring->head, &head, pack(steal, real + 1),
-                                                  memory_order_acq_rel, memory_order_acquire)) /* [R2] */
-            return atomic_load_explicit(slot(ring, real), memory_order_relaxed);
+    while (first_of(head) != tail) {
+        hd_task *task = atomic_load_explicit(slot(own_slots(ring), first_of(head)), memory_order_relaxed);
+        if (!move_head(ring, &head, pack(tag_of(head), first_of(head) + 1)))
+            continue;
+        if (task)
+            return task;
+        head = pack(tag_of(head), first_of(head) + 1);
     }
+    return NULL;
 }
 
-/* Claims half of `ring` for a thief with room for `room`; returns how many, from index *first on. */
-static uint32_t claim_half(hd_ring *ring, uint32_t room, uint32_t *first) {
+bool hd_ring_take(hd_ring *ring, hd_task *task) {
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire); /* [R2] */
-    for (;;) {
-        uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire); /* [R1] */
-        uint32_t real = real_of(head), count = tail - real;
-        if (steal_of(head) != real || count == 0 || count > HD_RING_SIZE)
-            return 0; /* another thief is at work; empty; or head is older than tail by now */
-        count -= count / 2;
-        if (count > room)
-            count = room;
-        if (count == 0)
-            return 0;
-        if (atomic_compare_exchange_weak_explicit(&ring->head, &head, pack(real, real + count),
-                                                  memory_order_acq_rel, memory_order_acquire)) { /* [R2] */
-            *first = real;
-            return count;
-        }
-    }
+    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed); /* relaxed: its own */
+    /* relaxed: another worker may have it in its ring, and be writing this, but then it is not in ours */
+    uint32_t index = atomic_load_explicit(&task->ring_index, memory_order_relaxed);
+    hd_ring_slots *slots = own_slots(ring);
+    if (index - first_of(head) >= tail - first_of(head) ||
+        atomic_load_explicit(slot(slots, index), memory_order_relaxed) != task)
+        return false;
+    while (!move_head(ring, &head, head | CLOSED))
+        if ((int32_t)(index - first_of(head)) < 0)
+            return false; /* a thief has it */
+    /* relaxed, both: who sees the ring open again sees them too [R2] */
+    atomic_store_explicit(slot(slots, index), NULL, memory_order_relaxed);
+    while (tail != first_of(head) && !atomic_load_explicit(slot(slots, tail - 1), memory_order_relaxed))
+        tail--;
+    atomic_store_explicit(&ring->tail, tail, memory_order_relaxed);
+    atomic_store_explicit(&ring->head, pack(tag_of(head) + 1, first_of(head)),
+                          memory_order_release); /* [R2] */
+    return true;
 }
 
-/* Ends the theft: `steal` catches up with wherever `real` is by now. */
-static void release_claim(hd_ring *ring) {
-    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed); /* relaxed: the CAS checks it */
-    while (!atomic_compare_exchange_weak_explicit(&ring->head, &head, pack(real_of(head), real_of(head)),
-                                                  memory_order_release, memory_order_relaxed)) { /* [R2] */
-    }
+uint32_t hd_ring_steal(hd_ring *ring, hd_task *loot[HD_RING_LOOT]) {
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire); /* [R2] */
+    uint32_t first = first_of(head);
+    uint32_t count = atomic_load_explicit(&ring->tail, memory_order_acquire) - first; /* [R1] */
+    if ((int32_t)count <= 0 || head & CLOSED)
+        return 0;
+    count -= count / 2;
+    if (count > HD_RING_LOOT)
+        count = HD_RING_LOOT;
+    hd_ring_slots *slots = atomic_load_explicit(&ring->slots, memory_order_acquire); /* [R1] */
+    for (uint32_t i = 0; i < count; i++)
+        loot[i] = atomic_load_explicit(slot(slots, first + i), memory_order_relaxed);
+    /* Whatever comes between spoils the copy, and with it the swap [R2]. */
+    bool mine = atomic_compare_exchange_strong_explicit(&ring->head, &head, pack(tag_of(head), first + count),
+                                                        memory_order_acq_rel, memory_order_relaxed);
+    uint32_t tasks = 0;
+    for (uint32_t i = 0; mine && i < count; i++)
+        if (loot[i])
+            loot[tasks++] = loot[i];
+    return tasks;
 }
 
-hd_task *hd_ring_steal(hd_ring *from, hd_ring *to, uint32_t *taken) {
-    uint32_t first = 0;
-    uint32_t tail = atomic_load_explicit(&to->tail, memory_order_relaxed); /* relaxed: the caller owns `to` */
-    uint32_t count = claim_half(from, hd_ring_room(to), &first);
-    *taken = count;
-    if (count == 0)
+hd_task *hd_ring_peek(hd_ring *ring) {
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);                      /* [R2] */
+    if ((int32_t)(atomic_load_explicit(&ring->tail, memory_order_acquire) - first_of(head)) <= 0) /* [R1] */
         return NULL;
-    /* The oldest runs at once, the others go to the thief's own ring. */
-    hd_task *oldest = atomic_load_explicit(slot(from, first), memory_order_relaxed);
-    for (uint32_t i = 1; i < count; i++) {
-        hd_task *task = atomic_load_explicit(slot(from, first + i), memory_order_relaxed);
-        atomic_store_explicit(slot(to, tail + i - 1), task, memory_order_relaxed);
-    }
-    release_claim(from);
-    if (count > 1)
-        atomic_store_explicit(&to->tail, tail + count - 1, memory_order_release); /* [R1] */
-    return oldest;
-}
-
-uint32_t hd_ring_count(const hd_ring *ring) {
-    /* relaxed: a hint; under the parking protocol a fence stands between a push and this look [P1] */
-    uint32_t real = real_of(atomic_load_explicit(&ring->head, memory_order_relaxed));
-    uint32_t count = atomic_load_explicit(&ring->tail, memory_order_relaxed) - real;
-    return count > HD_RING_SIZE ? HD_RING_SIZE : count;
-}
-
-uint32_t hd_ring_room(const hd_ring *ring) {
-    uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire); /* [R2] */
-    return HD_RING_SIZE - (atomic_load_explicit(&ring->tail, memory_order_relaxed) - steal_of(head));
+    hd_ring_slots *slots = atomic_load_explicit(&ring->slots, memory_order_acquire); /* [R1] */
+    return atomic_load_explicit(slot(slots, first_of(head)), memory_order_relaxed);
 }

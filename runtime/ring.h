@@ -1,20 +1,28 @@
-/* A worker's run queue: a bounded ring. Its owner pushes and pops at the two ends, first in, first out; thieves take half
- * of it at once.
+/* A worker's run queue: a ring that grows. Its owner pushes at the back and pops at the front, first in, first out; it may
+ * take out any task that it pushed; thieves take half of it at once from the front.
  *
- * The algorithm is that of Go's and Tokio's run queues. Indices run on for ever (modulo 2^32); the slot is the index
- * modulo the size. `head` packs two of them: `real`, the next to pop, and `steal`, which lags behind while one thief
- * copies [steal, real). Only the owner writes `tail`. A slot may be overwritten once `steal` has passed it.
+ * Indices run on for ever (modulo 2^32); the slot is the index modulo the size. `head` packs the index of the first and
+ * a tag. All that takes something changes `head` by one compare-and-swap: pop and steal move the index on; taking
+ * out closes the ring for a moment (thieves that come then go away), empties the slot (and lowers `tail` past empty
+ * slots at the end), and opens it with another tag, so that a theft that has seen it before fails. (In the deque of D. Chase and Y. Lev, "Dynamic Circular Work-Stealing Deque", 2005, the
+ * owner takes back what it pushed last by a fence instead, which costs the same here; but thieves can then take only
+ * one task at a time, since a larger theft could overlap with what they have not seen.) A thief copies before it swaps, and
+ * throws the copy away if that fails: what it read may have been overwritten, but only after the head had moved. A grown
+ * ring keeps its old slots until the end, for thieves that still read there.
  *
- * | operation     | who         | how                                                     |
- * |---------------|-------------|---------------------------------------------------------|
- * | push, pop     | the owner   | pop: CAS on head                                        |
- * | steal         | any worker  | into its own ring: CAS to claim, copy, CAS to release   |
- * | count         | any thread  | a hint                                                  |
+ * Where there are no thieves (one loop), nothing is swapped: plain stores.
  *
- * [R1] tail: release by the owner after writing the slot, acquire by the thief before reading it: no thief reads a slot
- *      that is not written yet.
- * [R2] head: the release that ends a theft (or a pop), acquire by the owner before it reuses the slot: no slot is
- *      overwritten while it is read. */
+ * | operation               | who         | how                                              |
+ * |-------------------------|-------------|--------------------------------------------------|
+ * | push                    | the owner   | store to the slot, store to tail                 |
+ * | pop, take               | the owner   | CAS on head                                      |
+ * | steal                   | any worker  | copy, CAS on head                                |
+ * | peek, count             | any thread  | a hint                                           |
+ *
+ * [R1] tail: release by the owner after writing the slot (and, when it has grown, the slots), acquire by the thief
+ *      before reading them: no thief reads a slot that is not written yet.
+ * [R2] head: release by who takes, acquire by the others: a thief that sees the ring open again sees the empty slot
+ *      and the smaller tail too; the owner overwrites a slot only after it has seen it taken. */
 #ifndef HD_RING_H
 #define HD_RING_H
 
@@ -27,28 +35,46 @@
 #    define HD_RING_START 0u
 #endif
 
+typedef struct hd_ring_slots {
+    struct hd_ring_slots *older;
+    uint32_t size; /* a power of two */
+    _Atomic(hd_task *) at[];
+} hd_ring_slots;
+
 typedef struct hd_ring {
-    _Alignas(HD_CACHE_LINE) _Atomic uint64_t head; /* owner and thieves: steal << 32 | real */
-    _Alignas(HD_CACHE_LINE) _Atomic uint32_t tail; /* the owner writes it */
-    _Alignas(HD_CACHE_LINE) _Atomic(hd_task *) slots[HD_RING_SIZE];
+    _Alignas(HD_CACHE_LINE) _Atomic uint64_t head; /* owner and thieves: closed, tag, first */
+    _Alignas(HD_CACHE_LINE) _Atomic uint32_t tail; /* the owner writes these two */
+    _Atomic(hd_ring_slots *) slots;
+    bool shared; /* constant: there may be thieves */
 } hd_ring;
 
-void hd_ring_init(hd_ring *ring);
+/* 0 or HD_ENOMEM. */
+int hd_ring_init(hd_ring *ring, bool shared);
+void hd_ring_fini(hd_ring *ring);
 
-/* Appends. When it is full, false: then `overflow[0..*count)` holds the older half, taken out, with `task` last (it may be
- * `task` alone, when a thief is at work), for the injector. `overflow` has room for HD_RING_SIZE / 2 + 1. */
-bool hd_ring_push(hd_ring *ring, hd_task *task, hd_task **overflow, uint32_t *count);
+/* Appends. False: it is full, and there is no memory to grow. */
+bool hd_ring_push(hd_ring *ring, hd_task *task);
 
 /* The oldest, or NULL. */
 hd_task *hd_ring_pop(hd_ring *ring);
 
-/* Moves half of `from` (rounded up) to `to`, the calling worker's own and empty; returns one of them at once, or NULL if
- * there was nothing or another thief is at work. `*taken` counts them all. */
-hd_task *hd_ring_steal(hd_ring *from, hd_ring *to, uint32_t *taken);
+/* Takes this one out, if it is there. */
+bool hd_ring_take(hd_ring *ring, hd_task *task);
 
-uint32_t hd_ring_count(const hd_ring *ring);
+/* Takes half of it (rounded up, at most HD_RING_LOOT), oldest first. Returns how many; 0: there was nothing but empty slots, or
+ * somebody else was quicker. */
+enum { HD_RING_LOOT = 128 };
+uint32_t hd_ring_steal(hd_ring *ring, hd_task *loot[HD_RING_LOOT]);
 
-/* How many the owner can push without overflow, at least. */
-uint32_t hd_ring_room(const hd_ring *ring);
+/* What was the oldest a moment ago, or NULL: a hint. Any thread. */
+hd_task *hd_ring_peek(hd_ring *ring);
+
+/* Tasks and empty slots between them. */
+static inline uint32_t hd_ring_count(const hd_ring *ring) {
+    /* relaxed: a hint; under the parking protocol a fence stands between a push and this look [P1] */
+    uint32_t first = (uint32_t)atomic_load_explicit(&ring->head, memory_order_relaxed);
+    uint32_t count = atomic_load_explicit(&ring->tail, memory_order_relaxed) - first;
+    return (int32_t)count < 0 ? 0 : count;
+}
 
 #endif

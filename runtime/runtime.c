@@ -6,9 +6,10 @@
  *      ends before its root task does
  *   3. workers are told to stop, leave their loops, and are joined
  *   4. the pool's threads are joined: no task is left that could have calls there; other threads that have just woken
- *      one of the last tasks are let go
+ *      one of the last tasks are let go, and those that come with a handle find the door shut
  *   5. loops, descriptor sets, fibers and stacks are freed */
 #include "pool.h"
+#include "queue.h"
 #include "sys.h"
 #include "worker.h"
 
@@ -16,7 +17,14 @@
 #include <semaphore.h>
 #include <string.h>
 
-enum { STACK_BYTES_DEFAULT = 64 << 10, LOOPS_MAX = 1024, NAME_BYTES = 8 };
+enum {
+    STACK_BYTES_DEFAULT = 64 << 10,
+    LOOPS_MAX = 1024,
+    NAME_BYTES = 8,
+    WORTH_NS = 60000,          /* a backlog of so much is worth waking somebody */
+    MAINTAIN_NS = 200000,      /* between two looks at timers and descriptors, when tasks are long, */
+    MAINTAIN_LEAST_NS = 20000, /* and when they are short */
+};
 
 /* ---- beginning --------------------------------------------------------------------------------------------------- */
 
@@ -36,17 +44,13 @@ static void free_workers(hd_runtime *runtime, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         hd_worker_fini(&runtime->workers[i]);
     hd_sys_free(runtime->workers);
-    hd_sys_free(runtime->shards);
+    hd_slab_retire(runtime->records);
 }
 
 static int init_workers(hd_runtime *runtime) {
     runtime->workers = hd_sys_zalloc_aligned(HD_CACHE_LINE, runtime->loops * sizeof(hd_worker));
-    runtime->shards = hd_sys_zalloc_aligned(HD_CACHE_LINE, (runtime->loops + 1) * sizeof(hd_shard));
-    int result = runtime->workers && runtime->shards ? 0 : HD_ENOMEM;
-    for (uint32_t i = 0; result == 0 && i <= runtime->loops; i++) {
-        hd_lock_init(&runtime->shards[i].lock);
-        hd_list_init(&runtime->shards[i].tasks);
-    }
+    runtime->records = hd_slab_create(sizeof(hd_task), offsetof(hd_task, next), hd_task_make, runtime);
+    int result = runtime->workers && runtime->records ? 0 : HD_ENOMEM;
     uint32_t made = 0;
     while (result == 0 && made < runtime->loops)
         if ((result = hd_worker_init(&runtime->workers[made], runtime, made)) == 0)
@@ -66,7 +70,10 @@ static void stop(hd_runtime *runtime, uint32_t started) {
         pthread_join(runtime->workers[i].thread, NULL);
     hd_pool_destroy(runtime->pool);                                        /* 4. */
     while (atomic_load_explicit(&runtime->visitors, memory_order_acquire)) /* [V1] */
-        sched_yield();                     /* some instructions, and a write to an eventfd */
+        sched_yield(); /* some instructions, and a write to an eventfd */
+    hd_slab_shut(runtime->records);
+    hd_queue_look_at_posts(
+        runtime); /* tasks that had ended when somebody came to await them, or cancel them */
     free_workers(runtime, runtime->loops); /* 5. */
     hd_depot_fini(&runtime->depot);
     hd_gate_fini(&runtime->gate);
@@ -90,6 +97,10 @@ hd_runtime *hd_runtime_create(const hd_runtime_options *options) {
     int result = runtime ? check_options(options ? options : &defaults, runtime) : HD_ENOMEM;
     if (result != 0)
         goto fail;
+    hd_clock_init();
+    runtime->worth = hd_clock_from_ns(WORTH_NS);
+    runtime->maintain_every = hd_clock_from_ns(MAINTAIN_NS);
+    runtime->maintain_least = hd_clock_from_ns(MAINTAIN_LEAST_NS);
     hd_injector_init(&runtime->injector);
     hd_injector_init(&runtime->starved);
     hd_idle_init(&runtime->idle);
@@ -126,17 +137,15 @@ hd_runtime *hd_runtime_current(void) {
 
 /* ---- the end ------------------------------------------------------------------------------------------------------ */
 
-/* Every task is cancelled: those of scopes would be when their root ends, but may keep it from ending until then. */
+/* Every task is cancelled: those of scopes would be when their root ends, but may keep it from ending until then. A worker
+ * does it (search.c), since on one loop nobody else may. */
 static void cancel_all(hd_runtime *runtime) {
-    /* relaxed: a task that enters a shard after the pass below sees it by the shard's lock (see spawn) */
-    atomic_store_explicit(&runtime->cancelling, true, memory_order_relaxed);
-    for (uint32_t i = 0; i <= runtime->loops; i++) {
-        hd_shard *shard = &runtime->shards[i];
-        hd_lock_acquire(&shard->lock);
-        for (hd_list *link = shard->tasks.next; link != &shard->tasks; link = link->next)
-            hd_cancel(hd_list_entry(link, hd_task, registry_link));
-        hd_lock_release(&shard->lock);
-    }
+    atomic_store_explicit(&runtime->cancelling, true,
+                          memory_order_relaxed); /* relaxed, both: the fence [C1] */
+    atomic_store_explicit(&runtime->cancel_wanted, true, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst); /* the flag, then the look at all tasks; partner: spawn [C1] */
+    for (uint32_t i = 0; i < runtime->loops; i++)
+        hd_queue_wake_this_one(&runtime->workers[i]);
 }
 
 int hd_runtime_drain(hd_runtime *runtime, uint64_t deadline_ns) {

@@ -6,13 +6,18 @@
  * - `next`: a task just woken by the task that runs: it goes first, at most NEXT_IN_A_ROW times in a row, since what it
  *   needs is in the cache, and it can be stolen last.
  * - `inbox`: pinned tasks of this worker, from anyone; nobody steals them.
- * - the runtime's injector: what comes from outside or did not fit into a ring. Looked at every TICKS tasks, and when the
- *   worker is empty-handed. On one loop it is the ring's continuation, so that order is kept.
+ * - the runtime's injector: what comes from outside. Looked at every TICKS tasks, and when the worker is empty-handed.
+ * - `posts`, on one loop: tasks at which the worker is to look, since other threads may not write their state words.
+ *
+ * A task that leaves its fiber switches to the next one's directly, if that is at hand; the scheduler, which is
+ * the thread's own stack, has its turn every TICKS tasks and when there is nothing at hand. Whoever arrives, on whatever
+ * stack, puts away who left: only now are its registers saved, so that others may resume it.
  *
  * Whom to wake, when work is queued: from outside, one parked worker if nobody searches. From within, only if the
  * backlog is worth the price of a wake-up (some 10 µs for who wakes, 20 to 50 µs until the other runs): when a task is
- * spawned or taken up and those that wait will take longer than WORTH_NS, or when one is taken up that has waited so long. Before it parks, a worker
- * that has just worked spins for at most SPIN_NS, one a runtime, and not if that did not pay lately. */
+ * spawned or taken up and those that wait will take longer than WORTH_NS, or when one is taken up that has waited so
+ * long. A thief that is awake goes by the same measure: small change is done sooner than shared. Before it parks, a worker that
+ * has just worked spins for at most SPIN_NS, one a runtime, and not if that did not pay lately. */
 #ifndef HD_SCHEDULER_H
 #define HD_SCHEDULER_H
 
@@ -21,40 +26,52 @@
 #include "idle.h"
 #include "injector.h"
 #include "loop.h"
+#include "overflow.h"
 #include "poller.h"
 #include "ring.h"
+#include "slab.h"
 
 #include <pthread.h>
 
 /* Written by the worker only, read by anyone: relaxed, each value stands for itself. */
 typedef struct hd_counters {
-    _Atomic uint64_t tasks_spawned, tasks_ended, switches, yields, steals, tasks_stolen, overflows,
-        from_injector, parks, spins, spin_hits, wakes_sent, timers_fired, fd_events, busy_ns, idle_ns;
+    _Atomic uint64_t tasks_spawned, tasks_ended, tasks_hosted, switches, yields, steals, tasks_stolen,
+        from_injector, parks, spins, spin_hits, wakes_sent, timers_fired, fd_events, busy,
+        idle; /* ticks, these two */
 } hd_counters;
 
-/* Part of the registry of tasks: each worker's spawns, and one for spawns from outside. */
-typedef struct hd_shard {
-    _Alignas(HD_CACHE_LINE) hd_lock lock;
-    hd_list tasks;
-} hd_shard;
+/* Why a task has left its fiber. */
+typedef enum hd_leave { HD_LEAVES_PARKED, HD_LEAVES_YIELDING } hd_leave;
 
 struct hd_worker {
-    /* constant */
+    /* constant, but for `here.current`, which is the worker's own */
+    hd_here here;
     hd_runtime *runtime;
     uint32_t index;
+    bool alone; /* its runtime has one loop */
     pthread_t thread;
 
     /* the worker's own */
-    hd_task *current;
+    hd_task *left; /* who has left its fiber for the one that runs now, and is not put away yet */
+    hd_leave left_why;
+    hd_fiber *left_fiber; /* a fiber whose task has ended, likewise */
+    uint64_t read;        /* ticks: when the worker last looked at the clock, */
+    uint32_t beat;        /* and the beat then */
+    int *errno_at;        /* of this thread */
+    uint64_t turn_began;  /* ticks: of the task that runs */
+    hd_task *given;       /* what the scheduler is to run first */
     hd_fiber_cache fibers;
+    hd_overflow_thread overflow;
+    hd_slab_cache records;
     hd_loop *loop; /* others only kick it */
     uint32_t tick;
     uint32_t next_in_a_row;
     uint32_t victim; /* whom to rob first */
     bool searching;
-    bool worked; /* since the last park */
-    uint64_t mean_task_ns;
-    uint64_t maintained_ns;
+    bool worked;              /* since the last park */
+    uint64_t measured;        /* ticks: when the mean was last measured, or work began, */
+    uint64_t measured_turns;  /* and how many tasks had had their turn by then */
+    uint64_t maintained;      /* ticks */
     uint64_t starved_next_ns; /* when to look for a stack again, for a task that has none */
     uint64_t id_next, id_end; /* a block of task ids */
     struct {
@@ -63,6 +80,7 @@ struct hd_worker {
     } spin;
 
     /* any thread, each with its own rules */
+    _Atomic uint64_t mean_task; /* ticks a turn; the worker writes it */
     hd_ring ring;
     _Alignas(HD_CACHE_LINE) _Atomic(hd_task *) next;
     hd_injector inbox;
@@ -78,28 +96,51 @@ struct hd_runtime {
     uint32_t loops;
     uint8_t stack_class;
     char name[9];
+    uint64_t worth;          /* ticks: a backlog of so much is worth waking somebody */
+    uint64_t maintain_every; /* ticks: between two looks at timers and descriptors, when tasks are long, */
+    uint64_t maintain_least; /* and when they are short */
     hd_worker *workers;
-    hd_shard *shards; /* one a worker, and the last for spawns from outside */
+    hd_slab *records; /* of tasks: the registry */
     struct hd_pool *pool;
 
     /* any thread, each with its own rules */
     hd_gate gate; /* for root tasks */
     hd_injector injector;
-    hd_injector starved; /* tasks for which there was no stack: see starve() in worker.c */
+    hd_injector starved;      /* tasks for which there was no stack: see starve() in worker.c */
+    _Atomic(hd_task *) posts; /* newest first; pushed and taken under the slab's door */
     hd_idle idle;
     hd_depot depot;
     _Atomic uint32_t spinning;    /* workers that spin: at most one */
     _Atomic uint32_t next_worker; /* for timers and pinned tasks from outside, in turn */
     _Atomic uint32_t visitors;    /* other threads that are queueing a task here */
     _Atomic bool cancelling;      /* root tasks that slip in at the last moment are cancelled */
+    _Atomic bool cancel_wanted;   /* some worker is to cancel all tasks */
     _Atomic bool stopping;        /* workers leave their loops */
 };
 
-/* The calling thread's worker, or NULL. Reads a thread-local afresh each time. */
-hd_worker *hd_worker_self(void);
+/* The calling thread's worker, or NULL; anew each time. */
+static inline hd_worker *hd_worker_self(void) {
+    return (hd_worker *)hd_here_get();
+}
 
 /* The worker whose turn it is to get something from outside. */
 hd_worker *hd_worker_in_turn(hd_runtime *runtime);
+
+/* The clock, read anew. */
+static inline uint64_t hd_worker_now(hd_worker *worker) {
+    worker->beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed); /* relaxed: a hint */
+    return worker->read = hd_clock_ticks();
+}
+
+/* The clock, read a few milliseconds ago at most. For what is so frequent that reading it would be most of the work. */
+static inline uint64_t hd_worker_lately(hd_worker *worker) {
+    uint32_t beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed); /* relaxed: a hint */
+    return beat && beat == worker->beat ? worker->read : hd_worker_now(worker);
+}
+
+/* The mean length of a turn is measured anew, or (after idleness) is to be measured from now on. */
+void hd_worker_measure(hd_worker *worker, uint64_t now);
+void hd_worker_measure_from(hd_worker *worker, uint64_t now);
 
 /* Adds to a counter of the calling worker. */
 static inline void hd_count(_Atomic uint64_t *counter, uint64_t n) {

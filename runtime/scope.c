@@ -1,12 +1,12 @@
 #include "scope.h"
 
-#include "scheduler.h"
 #include "wait.h"
 
 void hd_scope_open(hd_scope *scope, hd_task *owner, bool failures_cancel) {
     *scope = (hd_scope){
         .owner = owner,
         .outer = owner->inner,
+        .fiber = atomic_load_explicit(&owner->fiber, memory_order_relaxed), /* relaxed: its own */
         .failures_cancel = failures_cancel,
         .shields = owner->shields,
     };
@@ -24,8 +24,8 @@ static void cancel_locked(hd_scope *scope) {
         return;
     atomic_store_explicit(&scope->cancelled, true, memory_order_release); /* [S2] */
     for (hd_list *link = scope->tasks.next; link != &scope->tasks; link = link->next)
-        hd_cancel(hd_list_entry(link, hd_task, scope_link));
-    hd_task_wake(scope->owner);
+        hd_task_cancel(hd_list_entry(link, hd_task, scope_link));
+    hd_task_interrupt(scope->owner);
 }
 
 void hd_scope_cancel(hd_scope *scope) {
@@ -34,16 +34,123 @@ void hd_scope_cancel(hd_scope *scope) {
     hd_lock_release(&scope->lock);
 }
 
-void hd_scope_add(hd_scope *scope, hd_task *task, bool keep) {
+/* ---- who belongs to it ------------------------------------------------------------------------------------------- */
+
+static void attach_locked(hd_scope *scope, hd_task *task) {
+    task->attached = true;
+    hd_list_append(&scope->tasks, &task->scope_link);
+    if (atomic_load_explicit(&scope->cancelled, memory_order_relaxed)) /* relaxed: written under the lock */
+        hd_task_cancel(task);
+}
+
+void hd_scope_add(hd_scope *scope, hd_task *task, hd_task *spawner, bool attach, bool keep) {
+    hd_fiber *fiber = spawner ? atomic_load_explicit(&spawner->fiber, memory_order_relaxed)
+                              : NULL; /* relaxed: the caller's own */
+    if (!attach && fiber && (scope->fiber == fiber || fiber->scope == scope)) {
+        if (scope->fiber == fiber)
+            scope->debt++;
+        else
+            fiber->debt++;
+        task->origin = fiber;
+        task->origin_generation = fiber->generation;
+        return;
+    }
     if (keep)
         hd_task_retain(task);
     task->kept = keep;
     hd_lock_acquire(&scope->lock);
     scope->live++;
-    hd_list_append(&scope->tasks, &task->scope_link);
-    if (atomic_load_explicit(&scope->cancelled, memory_order_relaxed)) /* relaxed: written under the lock */
-        hd_cancel(task);
+    attach_locked(scope, task);
     hd_lock_release(&scope->lock);
+}
+
+bool hd_scope_owes(const hd_fiber *fiber, const hd_task *task) {
+    const hd_scope *scope = task->scope;
+    if (!scope || task->attached || task->origin != fiber)
+        return false;
+    return scope->fiber == fiber ? !scope->settled : task->origin_generation == fiber->generation;
+}
+
+/* Out of the debt of the task's origin. */
+static void take_locked(hd_scope *scope, hd_task *task, hd_fiber *origin) {
+    if (scope->fiber == origin) {
+        scope->taken += !scope->settled;
+        scope->live += !scope->settled;
+    } else if (origin->generation == task->origin_generation) {
+        origin->taken++;
+        scope->live++;
+    }
+    attach_locked(scope, task);
+}
+
+void hd_scope_adopt(hd_task *task) {
+    hd_scope *scope = task->scope;
+    hd_lock_acquire(&scope->lock);
+    take_locked(scope, task, task->origin);
+    hd_lock_release(&scope->lock);
+}
+
+static void release_waiter_locked(hd_scope *scope) {
+    if (scope->live == 0 && !hd_list_empty(&scope->waiters))
+        hd_waiter_grant(hd_waiter_first(&scope->waiters));
+}
+
+/* `count` tasks that `origin` owed have ended. */
+static void take_ended_locked(hd_scope *scope, hd_fiber *origin, uint32_t generation, uint32_t count) {
+    if (scope->fiber == origin && !scope->settled)
+        scope->taken += count;
+    else if (scope->fiber != origin && origin->generation == generation)
+        origin->taken += count;
+    else
+        scope->live -= count;
+    release_waiter_locked(scope);
+}
+
+static void tell_ended_locked(hd_scope *scope, hd_fiber *fiber) {
+    uint32_t count = fiber->ended;
+    fiber->ended = 0;
+    if (count)
+        take_ended_locked(scope, fiber->origin, fiber->origin_generation, count);
+}
+
+void hd_scope_tell_ended(hd_fiber *fiber, const hd_task *next) {
+    hd_scope *scope = fiber->scope;
+    if (fiber->ended == 0 ||
+        (next && next->scope == scope && !next->attached && next->origin == fiber->origin &&
+         next->origin_generation == fiber->origin_generation))
+        return;
+    hd_lock_acquire(&scope->lock);
+    tell_ended_locked(scope, fiber);
+    hd_lock_release(&scope->lock);
+}
+
+void hd_scope_attach_all(hd_fiber *fiber, hd_task *top) {
+    for (hd_task *task = top; task; task = task->host) {
+        hd_scope *scope = task->scope;
+        if (!scope || task->attached)
+            continue;
+        hd_lock_acquire(&scope->lock);
+        take_locked(scope, task, task->host ? fiber : fiber->origin);
+        if (!task->host)
+            tell_ended_locked(scope, fiber);
+        hd_lock_release(&scope->lock);
+    }
+}
+
+/* What is left of a fiber's debt is counted. */
+static void settle_fiber_locked(hd_scope *scope, hd_fiber *fiber) {
+    if (fiber->debt == 0)
+        return;
+    scope->live += fiber->debt - fiber->taken;
+    fiber->debt = fiber->taken = 0;
+    fiber->generation++;
+}
+
+static void settle_locked(hd_scope *scope) {
+    if (scope->settled)
+        return;
+    scope->settled = true;
+    scope->live += scope->debt - scope->taken;
 }
 
 /* `culprit` NULL: the body. A cancelled task has not failed; a body that gives up because of one ends the scope. */
@@ -64,21 +171,48 @@ static void fail_locked(hd_scope *scope, hd_task *culprit, int64_t code) {
     cancel_locked(scope);
 }
 
+/* One that was never attached: it has run on the fiber that owes it, or alone on another. */
+static void remove_unattached(hd_scope *scope, hd_fiber *fiber, hd_task *task, int64_t result) {
+    bool failed = result < 0 && scope->failures_cancel;
+    if (failed || (!task->host && fiber->debt)) {
+        hd_lock_acquire(&scope->lock);
+        if (failed)
+            fail_locked(scope, task, result);
+        if (!task->host)
+            settle_fiber_locked(scope, fiber);
+        hd_lock_release(&scope->lock);
+    }
+    if (!task->host)
+        fiber->ended++;
+    else if (scope->fiber == fiber)
+        scope->debt--;
+    else
+        fiber->debt--;
+}
+
 void hd_scope_remove(hd_scope *scope, hd_task *task, int64_t result) {
+    hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_relaxed); /* relaxed: its own */
+    if (!task->attached) {
+        remove_unattached(scope, fiber, task, result);
+        return;
+    }
     hd_lock_acquire(&scope->lock);
+    if (result < 0)
+        fail_locked(scope, task, result);
+    if (fiber && !task->host)
+        settle_fiber_locked(scope, fiber);
     hd_list_remove(&task->scope_link);
     if (task->kept)
         hd_list_append(&scope->kept, &task->scope_link);
-    if (result < 0)
-        fail_locked(scope, task, result);
-    if (--scope->live == 0 && !hd_list_empty(&scope->waiters))
-        hd_waiter_grant(hd_waiter_first(&scope->waiters));
+    scope->live--;
+    release_waiter_locked(scope);
     hd_lock_release(&scope->lock);
 }
 
 void hd_scope_close(hd_scope *scope) {
     hd_waiter waiter = {.data = NULL};
     hd_lock_acquire(&scope->lock);
+    settle_locked(scope);
     if (scope->live > 0)
         hd_wait_in_line_shielded(&scope->lock, &scope->waiters, &waiter, HD_WAITS_TASK, 0, HD_NEVER);
     else
@@ -106,6 +240,7 @@ static void join_scope(hd_scope *scope, hd_task *self) {
     hd_waiter waiter = {.data = NULL};
     int result = hd_task_interrupted(self) ? HD_ECANCELED : 0;
     hd_lock_acquire(&scope->lock);
+    settle_locked(scope);
     if (result == 0 && scope->live > 0)
         result = hd_wait_in_line(&scope->lock, &scope->waiters, &waiter, HD_WAITS_TASK, 0, HD_NEVER);
     else

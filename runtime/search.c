@@ -10,29 +10,29 @@ enum {
     STARVED_NS = 10000000, /* between two tries to find stacks for tasks that have none */
 };
 
-/* Timers that are due, and descriptors that are ready: their tasks go to the ring. */
-static void maintain(hd_worker *worker) {
+/* Timers that are due, and descriptors that are ready: their tasks go to the ring. It costs as much as some dozen switches,
+ * so while there is other work it is done by the clock. */
+static void maintain(hd_worker *worker, bool idle) {
+    uint64_t ticks = hd_worker_now(worker);
+    worker->tick = 0;
+    if (!idle && ticks - worker->maintained < worker->runtime->maintain_least)
+        return;
+    worker->maintained = ticks;
     uint64_t now = hd_sys_now();
     uint32_t fired, batch;
     for (fired = 0; (batch = hd_timers_expire(&worker->timers, now, EXPIRE_BATCH)) > 0; fired += batch) {}
     hd_count(&worker->counters.timers_fired, fired);
     hd_count(&worker->counters.fd_events, hd_poller_drain(&worker->poller));
-    worker->maintained_ns = now;
-    worker->tick = 0;
 }
 
 /* A fair part of what came from outside; the first to run, the others to the ring. */
 static hd_task *take_injected(hd_worker *worker) {
     hd_runtime *runtime = worker->runtime;
     hd_task *tasks[TAKE_MOST];
-    if (runtime->loops == 1 && hd_ring_count(&worker->ring) > 0)
-        return NULL; /* these came first: see push_local */
     uint32_t fair = hd_injector_count(&runtime->injector) / runtime->loops + 1;
-    uint32_t room = hd_ring_room(&worker->ring) / 2 + 1;
-    uint32_t limit = fair < room ? fair : room;
-    uint32_t taken = hd_injector_take(&runtime->injector, tasks, limit < TAKE_MOST ? limit : TAKE_MOST);
+    uint32_t taken = hd_injector_take(&runtime->injector, tasks, fair < TAKE_MOST ? fair : TAKE_MOST);
     for (uint32_t i = 1; i < taken; i++)
-        hd_queue_ring(worker, tasks[i]);
+        hd_queue_local(worker, tasks[i]);
     hd_count(&worker->counters.from_injector, taken);
     return taken ? tasks[0] : NULL;
 }
@@ -53,15 +53,52 @@ static hd_task *take_starved(hd_worker *worker) {
     return NULL;
 }
 
+/* The record may be given back, and be another task's, at any moment: all are to be cancelled. One that is free by then is
+ * marked in vain. */
+static bool cancel_record(void *record, void *arg HD_UNUSED) {
+    hd_task *task = record;
+    if (!hd_task_done(task))
+        hd_task_cancel(task);
+    return true;
+}
+
+/* What other threads want of this worker. */
+static void look_outside(hd_worker *worker) {
+    hd_runtime *runtime = worker->runtime;
+    /* relaxed, all: whichever worker sees it first does it; the posts are a hint [P1] */
+    if (atomic_load_explicit(&runtime->cancel_wanted, memory_order_relaxed) &&
+        atomic_exchange_explicit(&runtime->cancel_wanted, false, memory_order_relaxed))
+        hd_slab_visit(runtime->records, cancel_record, NULL);
+    if (atomic_load_explicit(&runtime->posts, memory_order_relaxed))
+        hd_queue_look_at_posts(runtime);
+}
+
 static hd_task *take_shared(hd_worker *worker) {
+    look_outside(worker);
     hd_task *task = take_injected(worker);
     return task ? task : take_starved(worker);
 }
 
+bool hd_search_maintain(hd_worker *worker) {
+    hd_task *self = worker->here.current;
+    uint32_t before = hd_ring_count(&worker->ring);
+    worker->here.current = NULL; /* woken tasks go to the ring */
+    maintain(worker, false);
+    look_outside(worker);
+    worker->here.current = self;
+    return hd_ring_count(&worker->ring) > before || hd_injector_count(&worker->inbox) ||
+           hd_injector_count(&worker->runtime->injector);
+}
+
 static hd_task *take_next(hd_worker *worker) {
-    if (!atomic_load_explicit(&worker->next, memory_order_relaxed)) /* relaxed: the exchange decides */
+    hd_task *task =
+        atomic_load_explicit(&worker->next, memory_order_relaxed); /* relaxed: the exchange decides */
+    if (!task)
         return NULL;
-    return atomic_exchange_explicit(&worker->next, NULL, memory_order_acq_rel); /* [N1] */
+    if (!worker->alone)
+        return atomic_exchange_explicit(&worker->next, NULL, memory_order_acq_rel); /* [N1] */
+    atomic_store_explicit(&worker->next, NULL, memory_order_relaxed);               /* relaxed: no thieves */
+    return task;
 }
 
 static hd_task *take_local(hd_worker *worker) {
@@ -80,21 +117,31 @@ static hd_task *take_local(hd_worker *worker) {
     return take_next(worker);
 }
 
+static hd_task *rob(hd_worker *worker, hd_worker *victim) {
+    hd_task *loot[HD_RING_LOOT];
+    if (!hd_queue_worth_robbing(victim, hd_worker_now(worker)))
+        return NULL;
+    uint32_t taken = hd_ring_steal(&victim->ring, loot);
+    for (uint32_t i = 1; i < taken; i++)
+        hd_queue_local(worker, loot[i]);
+    hd_count(&worker->counters.tasks_stolen, taken);
+    return taken ? loot[0] : NULL;
+}
+
 /* One round over the others' rings, and then over their next slots. */
 static hd_task *steal(hd_worker *worker) {
     hd_runtime *runtime = worker->runtime;
     for (int slots = 0; slots < 2; slots++) {
         for (uint32_t i = 0; i < runtime->loops; i++) {
             hd_worker *victim = &runtime->workers[(worker->victim + i) % runtime->loops];
-            uint32_t taken = 1;
             if (victim == worker)
                 continue;
-            hd_task *task = slots ? take_next(victim) : hd_ring_steal(&victim->ring, &worker->ring, &taken);
+            hd_task *task = slots ? take_next(victim) : rob(worker, victim);
             if (!task)
                 continue;
             worker->victim = victim->index;
             hd_count(&worker->counters.steals, 1);
-            hd_count(&worker->counters.tasks_stolen, taken);
+            hd_count(&worker->counters.tasks_stolen, slots);
             return task;
         }
     }
@@ -118,16 +165,28 @@ static hd_task *search(hd_worker *worker) {
     return steal(worker);
 }
 
+hd_task *hd_search_at_hand(hd_worker *worker, uint64_t now) {
+    if (hd_search_is_due(worker, now))
+        return NULL;
+    worker->tick++;
+    return take_local(worker);
+}
+
 hd_task *hd_search_task(hd_worker *worker) {
-    hd_task *task;
-    if (++worker->tick >= HD_SEARCH_TICKS) {
-        maintain(worker);
+    hd_task *task = worker->given;
+    worker->tick++;
+    if (task) {
+        worker->given = NULL;
+        return task;
+    }
+    if (hd_search_is_due(worker, worker->read)) {
+        maintain(worker, false);
         if ((task = take_shared(worker)))
             return task;
     }
     if ((task = take_local(worker)) || (task = take_shared(worker)))
         return task;
-    maintain(worker);
+    maintain(worker, true);
     if ((task = take_local(worker)))
         return task;
     return search(worker);
@@ -135,7 +194,9 @@ hd_task *hd_search_task(hd_worker *worker) {
 
 bool hd_search_in_sight(hd_worker *worker) {
     hd_runtime *runtime = worker->runtime;
-    if (hd_injector_count(&worker->inbox) || hd_injector_count(&runtime->injector))
+    if (hd_injector_count(&worker->inbox) || hd_injector_count(&runtime->injector) ||
+        atomic_load_explicit(&runtime->posts, memory_order_relaxed) || /* ordered by the fences, both [P1] */
+        atomic_load_explicit(&runtime->cancel_wanted, memory_order_relaxed))
         return true;
     for (uint32_t i = 0; i < runtime->loops; i++)
         if (hd_ring_count(&runtime->workers[i].ring))

@@ -10,6 +10,18 @@ enum {
     HD_SEARCH_TICKS = 61,
 };
 
+/* Is it the scheduler's turn? */
+static inline bool hd_search_is_due(const hd_worker *worker, uint64_t now) {
+    return worker->tick >= HD_SEARCH_TICKS || now - worker->maintained > worker->runtime->maintain_every;
+}
+
+/* Looks at what the scheduler would look at on its turn, from a task that stays on. True: somebody was woken. */
+bool hd_search_maintain(hd_worker *worker);
+
+/* One of the worker's own queues; NULL: there is none, or it is the scheduler's turn. For a task that leaves its fiber at
+ * `now` (ticks). */
+hd_task *hd_search_at_hand(hd_worker *worker, uint64_t now);
+
 /* A task to run, or NULL. The worker may be counted as searching afterwards, until hd_search_end. */
 hd_task *hd_search_task(hd_worker *worker);
 

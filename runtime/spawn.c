@@ -2,7 +2,7 @@
 #include "local.h"
 #include "scope.h"
 #include "sys.h"
-#include "scheduler.h"
+#include "worker.h"
 
 enum { ID_BLOCK = 1024 /* ids that a worker takes at once */ };
 
@@ -19,51 +19,75 @@ static uint64_t next_id(hd_worker *worker) {
     return worker->id_next++;
 }
 
-static hd_task *task_create(const hd_spawn_options *options, hd_runtime *runtime, hd_fn fn, void *arg) {
-    hd_worker *worker = hd_worker_self();
-    hd_task *self = hd_task_self();
-    if (worker && worker->runtime != runtime)
-        worker = NULL;
-    hd_task *task = hd_sys_zalloc(sizeof *task);
-    if (!task)
-        return NULL;
-    bool delayed = options->start_ns != 0;
-    atomic_init(&task->state, delayed ? HD_STATE_RUNNING : HD_STATE_RUNNABLE);
-    atomic_init(&task->references, 1);
-    atomic_init(&task->phase, delayed ? HD_WAITS_TIMER : HD_PHASE_RUNNABLE);
-    int stack_class = options->stack_bytes ? hd_stack_class(options->stack_bytes) : runtime->stack_class;
-    task->stack_class = (uint8_t)stack_class;
-    task->pinned = options->pinned;
-    task->start_ns = options->start_ns;
-    task->shard = worker ? worker->index : runtime->loops;
-    task->fn = fn;
-    task->arg = arg;
+/* Zeros become a free record. */
+void hd_task_make(void *record, void *runtime) {
+    hd_task *task = record;
     task->runtime = runtime;
-    task->name = options->name ? options->name : "task";
-    task->id = next_id(worker);
-    bool is_root = options->runtime && !options->scope;
-    task->tag = options->tag || !self || is_root ? options->tag : self->tag;
-    task->spawned_ns = hd_sys_now();
-    atomic_init(&task->since_ns, task->spawned_ns);
-    hd_worker *home = !options->pinned ? NULL : worker ? worker : hd_worker_in_turn(runtime);
-    atomic_init(&task->home, home ? (int32_t)home->index : -1);
+    task->alone = task->runtime->loops == 1;
     hd_list_init(&task->scope_link);
     hd_lock_init(&task->lock);
     hd_list_init(&task->awaiters);
-    hd_shard *shard = &runtime->shards[task->shard];
-    hd_lock_acquire(&shard->lock);
-    hd_list_append(&shard->tasks, &task->registry_link);
-    hd_lock_release(&shard->lock);
+}
+
+/* The record's times and identity are this task's from here on, for whoever looks in [Q1]. */
+static void introduce(hd_task *task, const hd_spawn_options *options, hd_task *self, hd_worker *worker,
+                      bool is_root) {
+    uint64_t now = worker ? hd_worker_lately(worker) : hd_clock_ticks();
+    uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed); /* relaxed: one writer */
+    hd_worker *home = !options->pinned ? NULL : worker ? worker : hd_worker_in_turn(task->runtime);
+    uint64_t tag = options->tag;
+    if (!tag && self && !is_root)
+        tag = atomic_load_explicit(&self->tag, memory_order_relaxed);
+    atomic_store_explicit(&task->sequence, sequence + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); /* the odd number comes before what follows [Q1] */
+    atomic_store_explicit(&task->name, options->name ? options->name : "task", memory_order_relaxed);
+    atomic_store_explicit(&task->id, next_id(worker), memory_order_relaxed);
+    atomic_store_explicit(&task->tag, tag, memory_order_relaxed);
+    atomic_store_explicit(&task->spawned, now, memory_order_relaxed);
+    atomic_store_explicit(&task->since, now, memory_order_relaxed);
+    atomic_store_explicit(&task->phase, task->delayed ? HD_WAITS_TIMER : HD_PHASE_RUNNABLE,
+                          memory_order_relaxed);
+    atomic_store_explicit(&task->pinned, options->pinned, memory_order_relaxed);
+    atomic_store_explicit(&task->home, home ? (int32_t)home->index : -1, memory_order_relaxed);
+    atomic_store_explicit(&task->sequence, sequence + 2,
+                          memory_order_release); /* the even one after it [Q1] */
+}
+
+static hd_task *task_create(const hd_spawn_options *options, hd_runtime *runtime, hd_task *self, hd_fn fn,
+                            void *arg) {
+    hd_worker *worker = hd_worker_self();
+    if (worker && worker->runtime != runtime)
+        worker = NULL;
+    hd_task *task = hd_slab_take(runtime->records, worker ? &worker->records : NULL);
+    if (!task)
+        return NULL;
+    task->stack_class =
+        options->stack_bytes ? (uint8_t)hd_stack_class(options->stack_bytes) : runtime->stack_class;
+    task->delayed = options->start_ns != 0;
+    task->fn = fn;
+    task->arg = arg;
+    task->attached = task->kept = false;
+    introduce(task, options, self, worker, options->runtime && !options->scope);
+    /* relaxed, both: nobody else has the task yet */
+    atomic_store_explicit(&task->references, 1, memory_order_relaxed);
+    atomic_store_explicit(&task->state, HD_STATE_ACTIVE, memory_order_relaxed);
     if (worker)
         hd_count(&worker->counters.tasks_spawned, 1);
     return task;
 }
 
-static void unregister(hd_task *task) {
-    hd_shard *shard = &task->runtime->shards[task->shard];
-    hd_lock_acquire(&shard->lock);
-    hd_list_remove(&task->registry_link);
-    hd_lock_release(&shard->lock);
+void hd_task_free(hd_task *task) {
+    hd_worker *worker = hd_worker_self();
+    /* relaxed, all: nobody else has the task any more; who still looks in finds that it is done */
+    atomic_store_explicit(&task->references, 0, memory_order_relaxed);
+    atomic_store_explicit(&task->cancelled, false, memory_order_relaxed);
+    atomic_store_explicit(&task->foreign_awaited, false, memory_order_relaxed);
+    if (task->error) {
+        hd_sys_free(task->error);
+        task->error = NULL;
+    }
+    task->ignored_cancels = task->unwaited = 0;
+    hd_slab_give(worker ? &worker->records : NULL, task);
 }
 
 /* A task that could not be started goes without having run. */
@@ -73,8 +97,8 @@ static void *abort_spawn(hd_task *task, int code) {
     task->kept = false;
     if (task->scope)
         hd_scope_remove(task->scope, task, 0);
-    unregister(task);
-    hd_sys_free(task);
+    atomic_store_explicit(&task->state, HD_STATE_DONE, memory_order_relaxed); /* nobody else has it */
+    hd_task_free(task);
     if (root) /* last: the runtime may go then */
         hd_gate_leave(&runtime->gate);
     errno = -code;
@@ -107,7 +131,7 @@ static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool
         errno = -refusal;
         return NULL;
     }
-    hd_task *task = task_create(options, runtime, fn, arg);
+    hd_task *task = task_create(options, runtime, self, fn, arg);
     if (!task) {
         if (!scope)
             hd_gate_leave(&runtime->gate);
@@ -115,21 +139,28 @@ static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool
         return NULL;
     }
     task->scope = scope;
-    if (handle)
-        hd_task_retain(task);
-    if (scope)
-        hd_scope_add(scope, task, keep);
-    else if (atomic_load_explicit(&runtime->cancelling, memory_order_relaxed)) /* relaxed: see cancel_all */
-        hd_cancel(task); /* it came through the gate before that shut */
-    if (task->start_ns == 0) {
+    if (handle) /* relaxed: as above */
+        atomic_store_explicit(&task->references, 2, memory_order_relaxed);
+    if (scope) {
+        hd_scope_add(scope, task, self, keep || task->delayed, keep);
+    } else {
+        atomic_thread_fence(memory_order_seq_cst); /* the state, then the flag; partner: cancel_all [C1] */
+        if (atomic_load_explicit(&runtime->cancelling,
+                                 memory_order_relaxed)) /* it came through before that shut */
+            atomic_store_explicit(&task->cancelled, true, memory_order_relaxed); /* nobody waits for it yet */
+    }
+    if (!task->delayed) {
         hd_worker_queue_spawned(task);
         return task;
     }
     int result = hd_task_timer_start(task, options->start_ns);
     if (result != 0)
         return abort_spawn(task, result);
-    if (!hd_task_try_idle(task)) { /* due or cancelled already */
-        hd_task_account(task, HD_PHASE_RUNNABLE, hd_sys_now());
+    if (task->alone && !hd_task_is_near(task)) { /* relaxed: ordered by the post */
+        atomic_store_explicit(&task->idle_wanted, true, memory_order_relaxed);
+        hd_worker_post(task);
+    } else if (!hd_task_try_idle(task)) { /* due or cancelled already */
+        hd_task_account(task, HD_PHASE_RUNNABLE, hd_clock_ticks());
         hd_worker_queue_spawned(task);
     }
     return task;
@@ -154,9 +185,10 @@ hd_task *hd_scope_spawn(hd_scope *scope, hd_fn fn, void *arg) {
 /* ---- running and ending ------------------------------------------------------------------------------------------- */
 
 void hd_task_main(hd_task *task) {
+    hd_scope *scope = task->scope;
     int64_t result;
-    if (task->scope) {
-        task->inner = task->scope;
+    task->inner = scope;
+    if (scope) {
         result = task->fn(task->arg);
     } else {
         hd_scope own;
@@ -166,10 +198,9 @@ void hd_task_main(hd_task *task) {
         hd_scope_close(&own);
     }
     task->shields = 0;
-    hd_local_fini(task);
-    hd_scope *scope = task->scope;
+    if (task->locals)
+        hd_local_fini(task);
     hd_runtime *runtime = task->runtime;
-    unregister(task);
     hd_task_finish(task, result);
     if (scope)
         hd_scope_remove(scope, task, result);
@@ -177,9 +208,10 @@ void hd_task_main(hd_task *task) {
         hd_gate_leave(&runtime->gate);
 }
 
-void hd_task_ended(hd_task *task) {
+void hd_task_ended(hd_task *task, uint64_t now, uint32_t references) {
     /* The fiber goes before the sequence moves: who still reads its times finds that they are no longer this task's [Q1] */
     atomic_store_explicit(&task->fiber, NULL, memory_order_relaxed);
-    hd_task_account(task, HD_PHASE_RUNNING, hd_sys_now());
-    hd_task_release(task);
+    atomic_store_explicit(&task->times, NULL, memory_order_relaxed);
+    hd_task_account(task, HD_PHASE_RUNNING, now);
+    hd_task_release_some(task, references);
 }

@@ -240,7 +240,7 @@ void hd_stack_shrink(const hd_stack *stack, hd_stack_keep keep) {
         (uintptr_t)(keep == HD_STACK_FIRST_PAGE ? stack->top - 1 : (char *)mark_of(stack, keep));
     keep_from &= ~(uintptr_t)(hd_stack_guard_bytes() - 1);
     if (keep_from > (uintptr_t)stack->low)
-        hd_stack_trim(stack->low, keep_from - (uintptr_t)stack->low);
+        madvise(stack->low, keep_from - (uintptr_t)stack->low, MADV_DONTNEED);
     set_mark(stack, HD_STACK_FIRST_PAGE);
     if (keep != HD_STACK_FIRST_PAGE)
         set_mark(stack, keep);
@@ -281,17 +281,4 @@ size_t hd_stack_high_water(const hd_stack *stack) {
             return (size_t)(stack->top - use);
     }
     return 0;
-}
-
-/* ---- without a batch ---- */
-
-void *hd_stack_create(hd_stacks *stacks, int stack_class) {
-    hd_stack_batch one = {0};
-    size_t slot_bytes = slot_bytes_of(stacks, stack_class);
-    bool done = take_batch(stacks, &one, stack_class, slot_bytes, 1) && guard_some(stacks, &one, slot_bytes);
-    return done ? one.next + stacks->page_bytes : NULL;
-}
-
-void hd_stack_trim(void *low, size_t bytes) {
-    madvise(low, bytes, MADV_DONTNEED);
 }

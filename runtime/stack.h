@@ -91,8 +91,4 @@ void hd_stack_shrink(const hd_stack *stack, hd_stack_keep keep);
  * as zero. A few microseconds. */
 size_t hd_stack_high_water(const hd_stack *stack);
 
-/* One stack without a batch, by its lowest usable address; and memory given back. */
-void *hd_stack_create(hd_stacks *stacks, int stack_class);
-void hd_stack_trim(void *low, size_t bytes);
-
 #endif

@@ -17,75 +17,105 @@ static inline uint32_t with_state(uint32_t word, uint32_t state) {
     return (word & ~(uint32_t)(HD_STATE_MASK | HD_STATE_WAKE)) | state;
 }
 
-void hd_task_wake(hd_task *task) {
-    uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed); /* relaxed: the CAS checks it */
-    for (;;) {
-        uint32_t state = state_of(word);
-        if (state == HD_STATE_DONE)
-            return;
-        uint32_t next = state == HD_STATE_IDLE ? with_state(word, HD_STATE_RUNNABLE) : word | HD_STATE_WAKE;
-        /* acq_rel: what the waker did before is seen by the task after its park, and the idle task's own record is seen
-         * here, for the accounting [S1] */
-        if (atomic_compare_exchange_weak_explicit(&task->state, &word, next, memory_order_acq_rel,
-                                                  memory_order_relaxed)) {
-            if (state != HD_STATE_IDLE)
-                return;
-            hd_task_account(task, HD_PHASE_RUNNABLE, hd_sys_now());
-            hd_worker_queue_woken(task);
-            return;
-        }
-    }
+static inline uint32_t woken(uint32_t word) {
+    return state_of(word) == HD_STATE_IDLE ? with_state(word, HD_STATE_ACTIVE) : word | HD_STATE_WAKE;
 }
 
-void hd_task_begin_running(hd_task *task) {
+void hd_task_queue_woken(hd_task *task) {
+    hd_task_account(task, HD_PHASE_RUNNABLE, hd_clock_ticks());
+    hd_worker_queue_woken(task);
+}
+
+/* Nobody else writes the word. */
+static void wake_own(hd_task *task) {
+    uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed);
+    if (state_of(word) == HD_STATE_DONE)
+        return;
+    atomic_store_explicit(&task->state, woken(word), memory_order_relaxed); /* relaxed: one thread */
+    if (state_of(word) == HD_STATE_IDLE)
+        hd_task_queue_woken(task);
+}
+
+static void wake_shared(hd_task *task) {
     uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed); /* relaxed: the CAS checks it */
     do {
-        hd_assert(state_of(word) == HD_STATE_RUNNABLE);
-    } while (!atomic_compare_exchange_weak_explicit(&task->state, &word, with_state(word, HD_STATE_RUNNING),
-                                                    memory_order_acq_rel, memory_order_relaxed)); /* [S1] */
+        if (state_of(word) == HD_STATE_DONE)
+            return;
+        /* acq_rel: what the waker did before is seen by the task after its park, and the idle task's own record is seen
+         * here, for the accounting [S1] */
+    } while (!atomic_compare_exchange_weak_explicit(&task->state, &word, woken(word), memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    if (state_of(word) == HD_STATE_IDLE)
+        hd_task_queue_woken(task);
+}
+
+void hd_task_wake(hd_task *task) {
+    if (!task->alone)
+        wake_shared(task);
+    else if (hd_task_is_near(task))
+        wake_own(task);
+    else
+        hd_worker_post(task);
 }
 
 bool hd_task_try_idle(hd_task *task) {
     uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed); /* relaxed: the CAS checks it */
     for (;;) {
-        hd_assert(state_of(word) == HD_STATE_RUNNING);
-        bool woken = word & HD_STATE_WAKE;
-        uint32_t next = with_state(word, woken ? HD_STATE_RUNNABLE : HD_STATE_IDLE);
+        hd_assert(state_of(word) == HD_STATE_ACTIVE);
+        uint32_t next = with_state(word, word & HD_STATE_WAKE ? HD_STATE_ACTIVE : HD_STATE_IDLE);
+        if (task->alone) {
+            atomic_store_explicit(&task->state, next, memory_order_relaxed); /* relaxed: one thread */
+            return !(word & HD_STATE_WAKE);
+        }
         /* acq_rel: whoever wakes it next sees all of it [S1] */
         if (atomic_compare_exchange_weak_explicit(&task->state, &word, next, memory_order_acq_rel,
                                                   memory_order_relaxed))
-            return !woken;
+            return !(word & HD_STATE_WAKE);
     }
 }
 
-void hd_task_begin_waiting_for_core(hd_task *task) {
-    uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed); /* relaxed: the CAS checks it */
-    while (!atomic_compare_exchange_weak_explicit(&task->state, &word,
-                                                  (word & ~(uint32_t)HD_STATE_MASK) | HD_STATE_RUNNABLE,
-                                                  memory_order_acq_rel, memory_order_relaxed)) { /* [S1] */
-    }
-}
-
-void hd_task_finish(hd_task *task, int64_t result) {
+void hd_task_grant_late(hd_task *task) {
     hd_lock_acquire(&task->lock);
-    task->result = result;
-    uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed);
-    /* release: who sees DONE sees the result and the error [S3] */
-    while (!atomic_compare_exchange_weak_explicit(&task->state, &word, with_state(word, HD_STATE_DONE),
-                                                  memory_order_acq_rel, memory_order_relaxed)) {}
     hd_task_grant_awaiters(task);
     hd_lock_release(&task->lock);
 }
 
-/* ---- handles, results, cancellation ---------------------------------------------------------------------------------- */
-
-void hd_task_release(hd_task *task) {
-    /* acq_rel: who frees sees all that the others did with it */
-    if (atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) == 1) {
-        hd_sys_free(task->error);
-        hd_sys_free(task);
+void hd_task_finish(hd_task *task, int64_t result) {
+    task->result = result;
+    uint32_t word;
+    if (task->alone) {
+        word = atomic_load_explicit(&task->state, memory_order_relaxed); /* relaxed: one thread writes it */
+        atomic_store_explicit(&task->state, HD_STATE_DONE, memory_order_release); /* [S3] */
+        /* acquire: partner of the awaiter's [S4]; one that is not seen yet posts the task */
+        if (atomic_load_explicit(&task->foreign_awaited, memory_order_acquire))
+            word |= HD_STATE_AWAITED;
+    } else {
+        /* release: who sees DONE sees the result and the error [S3]; acquire: an awaiter's place in the line [S4] */
+        word = atomic_exchange_explicit(&task->state, HD_STATE_DONE, memory_order_acq_rel);
     }
+    if (word & HD_STATE_AWAITED)
+        hd_task_grant_late(task);
 }
+
+bool hd_task_mark_awaited(hd_task *task) {
+    if (!task->alone)
+        /* acq_rel: the finisher finds the awaiter in the line, or the awaiter finds the end [S3] [S4] */
+        return state_of(atomic_fetch_or_explicit(&task->state, HD_STATE_AWAITED, memory_order_acq_rel)) !=
+               HD_STATE_DONE;
+    uint32_t word = atomic_load_explicit(&task->state, memory_order_acquire); /* [S3] */
+    if (state_of(word) == HD_STATE_DONE)
+        return false;
+    if (hd_task_is_near(task)) {
+        atomic_store_explicit(&task->state, word | HD_STATE_AWAITED, memory_order_relaxed); /* one thread */
+        return true;
+    }
+    /* Whether the finisher sees this is settled on its own thread, when it looks at what was posted. */
+    atomic_store_explicit(&task->foreign_awaited, true, memory_order_release); /* [S4] */
+    hd_worker_post(task);
+    return true;
+}
+
+/* ---- handles, results, cancellation ---------------------------------------------------------------------------------- */
 
 hd_task *hd_retain(hd_task *task) {
     hd_task_retain(task);
@@ -95,18 +125,6 @@ hd_task *hd_retain(hd_task *task) {
 void hd_release(hd_task *task) {
     if (task)
         hd_task_release(task);
-}
-
-int hd_cancel(hd_task *task) {
-    if (!task)
-        return HD_EINVAL;
-    /* acq_rel: what the canceller did before is seen by who finds the bit [S2] */
-    uint32_t word = atomic_fetch_or_explicit(&task->state, HD_STATE_CANCEL, memory_order_acq_rel);
-    if (state_of(word) == HD_STATE_DONE)
-        return HD_EALREADY;
-    if (!(word & HD_STATE_CANCEL))
-        hd_task_wake(task);
-    return 0;
 }
 
 int64_t hd_fail(int64_t code, const char *format, ...) {

@@ -2,28 +2,36 @@
  *
  * The state word
  *
- *              spawn                    resume                    end
- *     DELAYED ──────▶ ┌──────────┐ ───────────────▶ ┌─────────┐ ────────▶ DONE
- *        │  due/wake  │ RUNNABLE │                  │ RUNNING │
- *        └──────────▶ └──────────┘ ◀─────────────── └─────────┘
- *                        ▲    yield, or woken meanwhile   │ park
- *                        │             ┌──────┐           │
- *                        └──────────── │ IDLE │ ◀─────────┘
- *                              wake    └──────┘
+ *                 due, or woken                          park
+ *      spawn_at ───▶ IDLE ─────────▶ ┌────────┐ ──────────────────────▶ ┌──────┐
+ *                          spawn ───▶│ ACTIVE │                         │ IDLE │
+ *                                    └────────┘ ◀────────────────────── └──────┘
+ *                                        │               wake
+ *                                        └──────▶ DONE (or a free record)
  *
- * and beside it two bits: WAKE (woken while not IDLE: the next park returns at once) and CANCEL (a level, never
- * cleared). DELAYED is IDLE with its start timer armed and no fiber; while it is being
- * spawned it counts as RUNNING, so that nobody queues it yet.
+ * ACTIVE is in a queue or running: who switches to a task, and back, does not touch the word. Beside it stand two bits:
+ * WAKE (woken while ACTIVE: the next park returns at once), and AWAITED (tasks stand in its line: look there at
+ * the end). A delayed task is IDLE with its start timer armed and no fiber; while it is being spawned it counts as
+ * ACTIVE, so that nobody queues it yet. Cancellation is a flag of its own, a level, never cleared.
  *
- * Waking is a hint, never a message: a park may return for no reason, so whoever waits looks again at what it waits for
- * (under the lock of that thing). This is what makes the rest simple: timers, cancellation and grants may all wake
- * the same task at once, and none needs to know of the others.
+ * On a runtime with one loop, only its worker writes the word, without locked instructions; other threads post the task
+ * to that worker, which looks at it then (queue.c). On several, everybody uses compare-and-swap.
  *
- * Whoever wakes must know that the task is still there: it holds a reference, or the lock under which the task must
- * take itself out of a list before it goes on. */
+ * Waking is a hint, never a message: a park may return for no reason, so whoever waits looks again at what it waits for.
+ * This is what makes the rest simple: timers, cancellation and grants may all wake the same task at once, and none needs
+ * to know of the others. Records stay records (slab.h), so a late wake-up may even meet another task.
+ *
+ * Whoever wakes from another runtime, or from no worker, must know that the task is still there (its runtime might have
+ * gone with it): it holds a reference, or the lock under which the task must take itself out of a list before it
+ * goes on.
+ *
+ * A task that is awaited before it has started may run on its awaiter's stack (await.c). Then the awaiter is its `host`,
+ * and stays ACTIVE, in no queue, until it has ended; who wants to wake the host wakes the top of the fiber (fiber->top). */
 #ifndef HD_TASK_H
 #define HD_TASK_H
 
+#include "clock.h"
+#include "here.h"
 #include "list.h"
 #include "lock.h"
 #include "timer.h"
@@ -31,66 +39,88 @@
 typedef struct hd_fiber hd_fiber;
 
 enum {
+    HD_STATE_DONE, /* zero: a free record reads so */
     HD_STATE_IDLE,
-    HD_STATE_RUNNABLE,
-    HD_STATE_RUNNING,
-    HD_STATE_DONE,
+    HD_STATE_ACTIVE,
     HD_STATE_MASK = 3,
     HD_STATE_WAKE = 4,
-    HD_STATE_CANCEL = 8,
+    HD_STATE_AWAITED = 8,
 };
 
 /* How a task's life divides: the kinds of waiting, and these. */
 enum { HD_PHASE_RUNNABLE = HD_WAITS_KINDS, HD_PHASE_RUNNING, HD_PHASES };
 
+/* Where the time of a task went, in ticks (clock.h); read by inspection under the task's sequence [Q1]. */
+typedef struct hd_times {
+    _Atomic uint64_t phases[HD_PHASES];
+    _Atomic uint64_t wait_detail;
+} hd_times;
+
 struct hd_task {
     /* any thread */
     _Atomic uint32_t state;
-    _Atomic uint32_t references;
+    _Atomic uint32_t references; /* 0: a free record */
+    _Atomic bool cancelled;
+    _Atomic bool posted;          /* to the worker of its runtime */
+    _Atomic bool idle_wanted;     /* when it is looked at there: it starts later */
+    _Atomic bool foreign_awaited; /* as AWAITED, by a thread that may not write the word */
 
     /* whoever owns the task for the moment: its worker, or who has just woken it; read by inspection [Q1] */
-    _Atomic uint32_t sequence; /* odd while the others change */
     _Atomic uint8_t phase;     /* HD_WAITS_... or HD_PHASE_... */
-    _Atomic uint64_t since_ns; /* in this phase */
+    _Atomic uint32_t sequence; /* odd while the others change; moves with each use of the record */
+    _Atomic uint64_t since;    /* ticks: in this phase */
     _Atomic(hd_fiber *) fiber; /* NULL before the start and after the end */
+    _Atomic(hd_times *) times; /* the fiber's, or on its host's stack; NULL as `fiber` */
     _Atomic int32_t home; /* index of the worker where it runs or last ran, -1: none; constant if pinned */
-    hd_task *next;        /* in the injector or an inbox */
+    _Atomic uint32_t ring_index; /* where it stands, if it stands in a ring */
+    uint32_t origin_generation;  /* see scope.h */
 
-    /* constant after the spawn */
-    uint8_t stack_class;
-    bool pinned;
-    bool kept;         /* its scope holds a reference to the end */
-    uint32_t shard;    /* of the registry */
-    uint64_t start_ns; /* 0: was not spawned with a start time */
+    /* constant after the spawn; those that inspection reads are atomic, and relaxed [Q1] */
     hd_fn fn;
-    void *arg;
-    hd_runtime *runtime;
-    const char *name;
-    uint64_t id;
-    uint64_t tag;
-    uint64_t spawned_ns;
-    hd_scope *scope; /* it belongs to this one; NULL: a root task */
+    union {
+        void *arg;      /* until it has started */
+        int64_t result; /* once it is done */
+    };
+    hd_runtime *runtime; /* as long as the record is there */
+    hd_scope *scope;     /* it belongs to this one; NULL: a root task */
+    _Atomic(const char *) name;
+    _Atomic uint64_t id;
+    _Atomic uint64_t tag;
+    _Atomic uint64_t spawned; /* ticks */
+    uint8_t stack_class;
+    _Atomic bool pinned;
+    bool alone;   /* as long as the record is there: its runtime has one loop */
+    bool delayed; /* spawned with a start time */
+    bool kept;    /* its scope holds a reference to the end */
 
-    hd_list registry_link; /* the shard's lock */
-    hd_list scope_link;    /* the scope's lock */
-    hd_timer timer;        /* start, sleep or deadline: its heap's lock */
-
-    /* the task itself */
-    hd_scope *inner; /* the innermost open scope */
-    void **locals;   /* see local.c */
-    char *error;     /* NULL: none; constant once it is done */
+    /* the task itself, or who starts it */
+    bool attached; /* its scope knows it by its list */
     uint8_t shields;
     uint8_t ignored_cancels; /* awaits since the cancellation */
     uint8_t unwaited;        /* calls for descriptors in a row that did not have to wait (io.c) */
+    union {
+        hd_fiber *origin; /* until it has started: on which its spawner ran */
+        hd_task *host;    /* while it runs on another's stack */
+    };
+    hd_scope *inner; /* the innermost open scope */
+    void **locals;   /* see local.c */
+    char *error;     /* NULL: none; constant once it is done */
 
-    /* `lock` */
+    hd_list scope_link;   /* the scope's lock */
+    hd_task *next;        /* in the injector, an inbox, or the slab */
+    hd_task *posted_next; /* among those posted */
+    hd_timer timer;       /* start, sleep or deadline: its heap's lock */
+
     hd_lock lock;
-    hd_list awaiters; /* of hd_waiter (wait.h), until it is done */
-    int64_t result;
+    hd_list awaiters; /* `lock`: of hd_waiter (wait.h), until it is done */
 };
 
-/* The calling task, or NULL. Reads a thread-local afresh each time. */
-hd_task *hd_task_self(void);
+/* Is the caller on a worker of the task's runtime? Then that cannot end meanwhile, and, if the task is `alone`, its state
+ * word is this thread's to write. */
+static inline bool hd_task_is_near(const hd_task *task) {
+    hd_here *here = hd_here_get();
+    return here && here->runtime == task->runtime;
+}
 
 /* Wakes a task from any thread (see above for who may). */
 void hd_task_wake(hd_task *task);
@@ -106,6 +136,12 @@ bool hd_task_interrupted(const hd_task *self);
  * a loop which ignores it cannot freeze its worker), else 0. */
 int hd_task_checkpoint(void);
 
+/* Sees to it that the task looks whether it is interrupted, be it a host or not. As hd_task_wake. */
+void hd_task_interrupt(hd_task *task);
+
+/* As hd_cancel, of a task that is known to be there (see above). */
+void hd_task_cancel(hd_task *task);
+
 /* Arms the calling task's own timer: it is woken at the deadline. Not for HD_NEVER. 0 or HD_ENOMEM. */
 int hd_task_timer_start(hd_task *self, uint64_t deadline_ns);
 
@@ -120,39 +156,76 @@ static inline void hd_task_retain(hd_task *task) {
     /* relaxed: who retains has a reference already, so the task cannot go meanwhile */
     atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
 }
-void hd_task_release(hd_task *task);
 
-/* ---- what the scheduler provides (worker.c) ---- */
+/* Gives back the record of a task without references; by spawn.c. */
+void hd_task_free(hd_task *task);
 
-/* Queues a task that has become RUNNABLE, and sees to it that somebody runs it. Any thread. */
+static inline void hd_task_release_some(hd_task *task, uint32_t count) {
+    /* acquire: who holds all that are left sees what the others did with it, and need not count down [F1] */
+    if (atomic_load_explicit(&task->references, memory_order_acquire) == count ||
+        atomic_fetch_sub_explicit(&task->references, count, memory_order_acq_rel) == count) /* [F1] */
+        hd_task_free(task);
+}
+
+static inline void hd_task_release(hd_task *task) {
+    hd_task_release_some(task, 1);
+}
+
+/* ---- what the scheduler provides (queue.c) ---- */
+
+/* Queues a task that has become ACTIVE, and sees to it that somebody runs it. Any thread. */
 void hd_worker_queue_woken(hd_task *task);
 void hd_worker_queue_spawned(hd_task *task);
+
+/* Has the worker of a runtime with one loop look at the task. From another thread. */
+void hd_worker_post(hd_task *task);
 
 /* Starts a timer on a worker of the runtime: the calling one, or (from outside) some other. 0 or HD_ENOMEM. */
 int hd_worker_start_timer(hd_runtime *runtime, hd_timer *timer, uint64_t deadline_ns);
 
 /* ---- what it needs ---- */
 
-/* The task goes over to another phase of its life at `now_ns`. Only who owns it for the moment. */
-void hd_task_account(hd_task *task, uint8_t phase, uint64_t now_ns);
+/* The task goes over to another phase of its life at `now`. Only who owns it for the moment. */
+static inline void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
+    /* relaxed, all but the last: one writer, and the sequence orders it for readers [Q1] */
+    uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
+    uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed);
+    hd_times *times = atomic_load_explicit(&task->times, memory_order_relaxed);
+    now = now < since ? since : now;
+    atomic_store_explicit(&task->sequence, sequence + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); /* the odd number comes before what follows [Q1] */
+    if (times) {
+        _Atomic uint64_t *spent = &times->phases[atomic_load_explicit(&task->phase, memory_order_relaxed)];
+        atomic_store_explicit(spent, atomic_load_explicit(spent, memory_order_relaxed) + (now - since),
+                              memory_order_relaxed);
+    }
+    atomic_store_explicit(&task->since, now, memory_order_relaxed);
+    atomic_store_explicit(&task->phase, phase, memory_order_relaxed);
+    atomic_store_explicit(&task->sequence, sequence + 2,
+                          memory_order_release); /* the even one after it [Q1] */
+}
 
-/* RUNNABLE → RUNNING. */
-void hd_task_begin_running(hd_task *task);
-
-/* RUNNING → IDLE, or, if it was woken meanwhile, → RUNNABLE: false, and the caller queues it. After true the task is no
- * longer the caller's to touch. */
+/* ACTIVE → IDLE; or false: it was woken meanwhile, and the caller queues it. After true the task is no longer the caller's
+ * to touch. */
 bool hd_task_try_idle(hd_task *task);
 
-/* RUNNING → RUNNABLE, for a yield. */
-void hd_task_begin_waiting_for_core(hd_task *task);
-
-/* RUNNING → DONE, with the result; tells those who await it. */
+/* ACTIVE → DONE, with the result; tells those who await it. */
 void hd_task_finish(hd_task *task, int64_t result);
+
+/* The caller has entered the line of those who await the task: true if they will be granted; false: it is done. Under its
+ * lock. */
+bool hd_task_mark_awaited(hd_task *task);
 
 /* Grants all who await the task, which is done. Under its lock. */
 void hd_task_grant_awaiters(hd_task *task);
 
-/* Drops what only a task that has not ended needs, on the worker that ran it: its fiber is no longer its own. */
-void hd_task_ended(hd_task *task);
+/* The same, from without. */
+void hd_task_grant_late(hd_task *task);
+
+/* Accounts for a task that has just been woken, and queues it. */
+void hd_task_queue_woken(hd_task *task);
+
+/* Looks at a task that was posted, on the worker it was posted to. */
+void hd_task_posted(hd_task *task);
 
 #endif

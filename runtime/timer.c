@@ -21,8 +21,13 @@ void hd_timers_fini(hd_timers *heap) {
     hd_sys_free(heap->slots);
 }
 
+static inline uint64_t deadline_of(const hd_timer *timer) {
+    return atomic_load_explicit(&timer->deadline_ns, memory_order_relaxed); /* relaxed: under the lock */
+}
+
 static bool earlier(const hd_timer *a, const hd_timer *b) {
-    return a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns : a->sequence < b->sequence;
+    uint64_t first = deadline_of(a), second = deadline_of(b);
+    return first != second ? first < second : a->sequence < b->sequence;
 }
 
 static void place(hd_timers *heap, uint32_t index, hd_timer *timer) {
@@ -61,7 +66,7 @@ static void sift_down(hd_timers *heap, uint32_t index, hd_timer *timer) {
 
 static void publish_earliest(hd_timers *heap) {
     /* relaxed: a hint, as said in hd_timers_earliest_ns */
-    atomic_store_explicit(&heap->earliest_ns, heap->count ? heap->slots[0]->deadline_ns : HD_NEVER,
+    atomic_store_explicit(&heap->earliest_ns, heap->count ? deadline_of(heap->slots[0]) : HD_NEVER,
                           memory_order_relaxed);
 }
 
@@ -111,7 +116,7 @@ int hd_timers_start(hd_timers *heap, hd_timer *timer, uint64_t deadline_ns) {
     hd_lock_acquire(&heap->lock);
     int result = grow(heap);
     if (result == 0) {
-        timer->deadline_ns = deadline_ns;
+        atomic_store_explicit(&timer->deadline_ns, deadline_ns, memory_order_relaxed);
         timer->sequence = heap->sequence++;
         /* relaxed: the lock orders it for everyone who looks under it; who does not sees NULL or waits for the lock */
         atomic_store_explicit(&timer->heap, heap, memory_order_relaxed);
@@ -154,7 +159,7 @@ uint32_t hd_timers_expire(hd_timers *heap, uint64_t now_ns, uint32_t limit) {
     if (hd_timers_earliest_ns(heap) > now_ns)
         return 0;
     hd_lock_acquire(&heap->lock);
-    while (fired < limit && heap->count && heap->slots[0]->deadline_ns <= now_ns) {
+    while (fired < limit && heap->count && deadline_of(heap->slots[0]) <= now_ns) {
         hd_timer *timer = heap->slots[0];
         take_out(heap, timer);
         timer->index = FIRED;

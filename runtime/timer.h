@@ -19,10 +19,10 @@ typedef struct hd_timers hd_timers;
 
 typedef struct hd_timer {
     void (*fire)(struct hd_timer *timer); /* constant while it is armed */
-    uint64_t deadline_ns;
-    uint64_t sequence;         /* ties go by this */
-    _Atomic(hd_timers *) heap; /* the heap it is in, or NULL */
-    uint32_t index;            /* its place there; the heap's lock */
+    _Atomic uint64_t deadline_ns;         /* the heap's lock; relaxed, since inspection reads it */
+    uint64_t sequence;                    /* ties go by this */
+    _Atomic(hd_timers *) heap;            /* the heap it is in, or NULL */
+    uint32_t index;                       /* its place there; the heap's lock */
 } hd_timer;
 
 struct hd_timers {

@@ -5,9 +5,12 @@ hd_waiter *hd_waiter_first(hd_list *line) {
 }
 
 void hd_waiter_grant(hd_waiter *waiter) {
+    hd_task *task = waiter->task;
     hd_list_remove(&waiter->link);
-    waiter->granted = true;
-    hd_task_wake(waiter->task);
+    /* release: all that was done for the waiter is seen by it; then it may be gone [W1] */
+    atomic_store_explicit(&waiter->granted, hd_task_is_near(task) ? HD_GRANTED_NEAR : HD_GRANTED_FAR,
+                          memory_order_release);
+    hd_task_wake(task);
 }
 
 static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kind kind, uint64_t detail,
@@ -15,7 +18,7 @@ static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait
     hd_task *self = hd_task_self();
     int result = 0;
     waiter->task = self;
-    waiter->granted = false;
+    atomic_store_explicit(&waiter->granted, HD_GRANTED_NOT, memory_order_relaxed); /* nobody has it yet */
     hd_list_append(line, &waiter->link);
     hd_lock_release(lock);
     if (deadline_ns != HD_NEVER)
@@ -23,20 +26,27 @@ static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait
     for (;;) {
         if (result == 0)
             hd_task_park(kind, detail);
+        /* acquire, both: the granter is done with the waiter [W1], and with the thing, which may go then [L1] */
+        if (atomic_load_explicit(&waiter->granted, memory_order_acquire) == HD_GRANTED_NEAR &&
+            hd_lock_is_free(lock)) {
+            result = 0;
+            break;
+        }
         hd_lock_acquire(lock);
-        if (waiter->granted)
+        bool granted = atomic_load_explicit(&waiter->granted, memory_order_relaxed); /* relaxed: the lock */
+        if (granted)
             result = 0;
         else if (result == 0 && !deaf && hd_task_interrupted(self))
             result = HD_ECANCELED;
         else if (result == 0 && deadline_ns != HD_NEVER && !hd_task_timer_armed(self))
             result = HD_ETIMEDOUT;
-        if (waiter->granted || result != 0)
-            break;
+        bool over = granted || result != 0;
+        if (over && !granted)
+            hd_list_remove(&waiter->link);
         hd_lock_release(lock);
+        if (over)
+            break;
     }
-    if (!waiter->granted)
-        hd_list_remove(&waiter->link);
-    hd_lock_release(lock);
     if (deadline_ns != HD_NEVER)
         hd_task_timer_stop(self);
     return result;

@@ -20,11 +20,16 @@
 
 #include "task.h"
 
+/* How a waiter was granted: by a worker of the waiting task's own runtime, or from elsewhere. In the first case the waiter
+ * need not take the lock again if it sees it free: the granter is done with the waiter and the thing, and the runtime whose
+ * task it goes on to wake cannot end before that worker does. */
+enum { HD_GRANTED_NOT, HD_GRANTED_NEAR, HD_GRANTED_FAR };
+
 typedef struct hd_waiter {
-    hd_list link; /* the thing's lock, all three */
+    hd_list link; /* the thing's lock, both */
     hd_task *task;
-    bool granted;
-    void *data; /* whatever granter and waiter agree on: set before waiting */
+    _Atomic uint8_t granted; /* written under the lock */
+    void *data;              /* whatever granter and waiter agree on: set before waiting */
 } hd_waiter;
 
 /* Appends `waiter` (its `data` is the caller's to set before) to `line`, releases `lock`, and suspends until granted: 0.

@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include "queue.h"
+#include "scope.h"
 #include "search.h"
 #include "sys.h"
 
@@ -9,7 +10,6 @@
 #include <string.h>
 
 enum {
-    MAINTAIN_NS = 200000, /* between two looks at timers and descriptors, when tasks are long */
     MEAN_FIRST_NS =
         100000, /* a task is thought to take so long until it is known better: then others are woken */
     SPIN_NS = 50000,
@@ -17,50 +17,140 @@ enum {
     SPIN_PAUSE_NS = 20000000, /* how long not to spin when they did not */
 };
 
-static _Thread_local hd_worker *current_worker;
-
-/* Out of line, and with a result the compiler cannot know: a task may ask again on another thread. */
-HD_NOINLINE hd_worker *hd_worker_self(void) {
-    hd_worker *worker = current_worker;
-    __asm__ volatile("" : "+r"(worker)::"memory");
-    return worker;
-}
-
-hd_task *hd_task_self(void) {
-    hd_worker *worker = hd_worker_self();
-    return worker ? worker->current : NULL;
-}
-
-HD_NOINLINE hd_fiber_cache *hd_worker_fibers(void) {
-    return &hd_worker_self()->fibers;
-}
-
 HD_NOINLINE hd_poller *hd_worker_poller(void) {
     return &hd_worker_self()->poller;
 }
 
-/* ---- running a task -------------------------------------------------------------------------------------------------- */
+/* ---- from one task to the next -------------------------------------------------------------------------------------- */
 
-static void queue_again(hd_worker *worker, hd_task *task) {
-    if (task->pinned)
-        hd_injector_push(&worker->inbox, &task, 1);
-    else
-        hd_queue_local(worker, task);
+/* A task that has left its fiber goes where it said, now that its registers are saved. */
+static void put_away(hd_worker *worker) {
+    hd_task *task = worker->left;
+    if (task) {
+        worker->left = NULL;
+        if (worker->left_why == HD_LEAVES_YIELDING) {
+            hd_queue_again(worker, task);
+        } else if (!hd_task_try_idle(task)) {
+            hd_task_account(task, HD_PHASE_RUNNABLE, worker->read);
+            hd_queue_again(worker, task);
+        }
+    }
+    hd_fiber *fiber = worker->left_fiber;
+    if (fiber) {
+        worker->left_fiber = NULL;
+        hd_fiber_put(&worker->fibers, fiber);
+        if (hd_injector_take(&worker->runtime->starved, &task, 1))
+            hd_worker_queue_spawned(task);
+    }
 }
 
-static bool give_fiber(hd_worker *worker, hd_task *task) {
+/* It starts on this fiber. */
+static void start_on(hd_task *task, hd_fiber *fiber) {
     hd_timer_stop(&task->timer);
-    hd_fiber *fiber = hd_fiber_get(&worker->fibers, task->stack_class, task);
-    if (!fiber)
-        return false;
-    if (task->start_ns) /* relaxed, these two: read under the sequence, which the next accounting moves [Q1] */
-        atomic_store_explicit(&fiber->phases_ns[HD_WAITS_TIMER],
-                              atomic_load_explicit(&task->since_ns, memory_order_relaxed) - task->spawned_ns,
+    task->host = NULL;
+    if (task->delayed) { /* relaxed: read under the sequence, which the next accounting moves [Q1] */
+        uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed);
+        atomic_store_explicit(&fiber->times.phases[HD_WAITS_TIMER],
+                              since - atomic_load_explicit(&task->spawned, memory_order_relaxed),
                               memory_order_relaxed);
+    }
+    atomic_store_explicit(&task->times, &fiber->times, memory_order_relaxed); /* with the fiber */
     /* release: who inspects the task sees the fresh record's first values [Q2] */
     atomic_store_explicit(&task->fiber, fiber, memory_order_release);
-    return true;
 }
+
+/* The fiber on which a task goes on, or starts if a fiber is in the cache; else NULL. */
+static inline hd_fiber *fiber_at_hand(hd_worker *worker, hd_task *task) {
+    hd_fiber *fiber =
+        atomic_load_explicit(&task->fiber, memory_order_relaxed); /* relaxed: the task is ours now */
+    if (!fiber && (fiber = hd_fiber_get_cached(&worker->fibers, task->stack_class, task)))
+        start_on(task, fiber);
+    return fiber;
+}
+
+/* Its turn begins. */
+static inline void begin_turn(hd_worker *worker, hd_task *task, uint64_t now) {
+    if (!worker->alone) {
+        uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed); /* relaxed: ours */
+        hd_queue_share(worker, now > since ? now - since : 0);
+    }
+    /* relaxed: a picture, for inspection; that of a pinned one stays what it is */
+    atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
+    hd_task_account(task, HD_PHASE_RUNNING, now);
+    hd_count(&worker->counters.switches, 1);
+    worker->here.current = task;
+    worker->turn_began = now;
+}
+
+/* Goes from one fiber to that of the next task at hand, or to the scheduler, which runs `next` if it is given one. */
+static inline void switch_to_next(hd_worker *worker, hd_fiber *from, hd_task *next, uint64_t now) {
+    hd_fiber *to = next ? fiber_at_hand(worker, next) : NULL;
+    if (to) {
+        begin_turn(worker, next, now);
+    } else {
+        worker->given = next;
+        worker->here.current = NULL;
+    }
+    hd_fiber_switch(&worker->fibers, from, to);
+    put_away(hd_worker_self());
+}
+
+void hd_worker_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
+    hd_worker *worker = hd_worker_self();
+    uint64_t now = hd_worker_now(worker);
+    hd_times *times = atomic_load_explicit(&self->times, memory_order_relaxed); /* relaxed, both: its own */
+    atomic_store_explicit(&times->wait_detail, detail, memory_order_relaxed);
+    hd_task_account(self, (uint8_t)kind, now);
+    worker->left = self;
+    worker->left_why = HD_LEAVES_PARKED;
+    int kept = *worker->errno_at;
+    switch_to_next(worker, atomic_load_explicit(&self->fiber, memory_order_relaxed),
+                   hd_search_at_hand(worker, now), now);
+    *hd_worker_self()->errno_at = kept;
+}
+
+void hd_worker_yield(hd_task *self) {
+    hd_worker *worker = hd_worker_self();
+    uint64_t now = hd_worker_now(worker);
+    hd_task *next = hd_search_at_hand(worker, now);
+    hd_count(&worker->counters.yields, 1);
+    if (!next && !hd_search_is_due(worker, now))
+        return; /* it is alone */
+    hd_task_account(self, HD_PHASE_RUNNABLE, now);
+    worker->left = self;
+    worker->left_why = HD_LEAVES_YIELDING;
+    int kept = *worker->errno_at;
+    /* relaxed: its own */
+    switch_to_next(worker, atomic_load_explicit(&self->fiber, memory_order_relaxed), next, now);
+    *hd_worker_self()->errno_at = kept;
+}
+
+/* One task after the other. The next at hand that has not started goes on on the same stack. */
+void hd_worker_fiber_main(hd_fiber *fiber) {
+    put_away(hd_worker_self());
+    for (;;) {
+        hd_task *task = atomic_load_explicit(&fiber->top, memory_order_relaxed); /* relaxed: its own */
+        hd_task_main(task);
+        hd_worker *worker = hd_worker_self();
+        uint64_t now = hd_worker_now(worker);
+        hd_task_ended(task, now, 1);
+        hd_count(&worker->counters.tasks_ended, 1);
+        hd_task *next = hd_search_at_hand(worker, now);
+        if (next && next->stack_class == fiber->stack_class &&
+            !atomic_load_explicit(&next->fiber, memory_order_relaxed)) { /* relaxed: the task is ours now */
+            hd_scope_tell_ended(fiber, next);
+            hd_fiber_prepare(fiber, next);
+            start_on(next, fiber);
+            begin_turn(worker, next, now);
+            continue;
+        }
+        hd_scope_tell_ended(fiber, NULL);
+        worker->left_fiber = fiber;
+        switch_to_next(worker, fiber, next, now);
+    }
+}
+
+/* ---- the scheduler ------------------------------------------------------------------------------------------------------ */
 
 /* No stack for it now: it goes on when a fiber comes back, or at a later try. The stack may also lie in another worker's
  * cache, so from now on all of them try, those that are parked too. */
@@ -72,61 +162,46 @@ static void starve(hd_worker *worker, hd_task *task) {
             hd_queue_wake_this_one(&runtime->workers[i]);
 }
 
-/* After a fiber has left: its task goes where it said. */
-static void put_away(hd_worker *worker, hd_task *task, hd_fiber *fiber, hd_fiber_exit why, uint64_t now) {
-    switch (why) {
-    case HD_FIBER_PARKED:
-        hd_task_account(task, (uint8_t)fiber->wait_kind, now);
-        if (!hd_task_try_idle(task)) {
-            hd_task_account(task, HD_PHASE_RUNNABLE, now);
-            queue_again(worker, task);
-        }
-        break;
-    case HD_FIBER_YIELDED:
-        hd_task_account(task, HD_PHASE_RUNNABLE, now);
-        hd_task_begin_waiting_for_core(task);
-        hd_count(&worker->counters.yields, 1);
-        queue_again(worker, task);
-        break;
-    case HD_FIBER_ENDED:
-        hd_count(&worker->counters.tasks_ended, 1);
-        hd_task_ended(task);
-        hd_fiber_put(&worker->fibers, fiber);
-        if (hd_injector_take(&worker->runtime->starved, &task, 1))
-            hd_worker_queue_spawned(task);
-        break;
-    }
+static uint64_t turns_of(hd_worker *worker) {
+    /* relaxed, both: its own */
+    return atomic_load_explicit(&worker->counters.switches, memory_order_relaxed) +
+           atomic_load_explicit(&worker->counters.tasks_hosted, memory_order_relaxed);
 }
 
-static void run_task(hd_worker *worker, hd_task *task) {
-    uint64_t started = hd_sys_now();
+void hd_worker_measure(hd_worker *worker, uint64_t now) {
+    uint64_t turns = turns_of(worker) - worker->measured_turns;
+    if (turns == 0)
+        return;
+    uint64_t mean =
+        atomic_load_explicit(&worker->mean_task, memory_order_relaxed); /* relaxed: one writer, a hint */
+    int64_t change = ((int64_t)((now - worker->measured) / turns) - (int64_t)mean) / 4;
+    atomic_store_explicit(&worker->mean_task, mean + (uint64_t)change, memory_order_relaxed);
+    hd_worker_measure_from(worker, now);
+}
+
+void hd_worker_measure_from(hd_worker *worker, uint64_t now) {
+    worker->measured = now;
+    worker->measured_turns = turns_of(worker);
+}
+
+/* Runs a task, and those after it, until it is the scheduler's turn again. */
+static void run(hd_worker *worker, hd_task *task) {
     hd_fiber *fiber =
         atomic_load_explicit(&task->fiber, memory_order_relaxed); /* relaxed: the task is ours now */
     if (!fiber) {
-        if (!give_fiber(worker, task)) {
+        if (!(fiber = hd_fiber_get(&worker->fibers, task->stack_class, task))) {
             starve(worker, task);
             return;
         }
-        fiber = atomic_load_explicit(&task->fiber, memory_order_relaxed);
+        start_on(task, fiber);
     }
-    uint64_t since = atomic_load_explicit(&task->since_ns, memory_order_relaxed);
-    hd_queue_share(worker, started > since ? started - since : 0);
-    if (!task->pinned)
-        /* relaxed: a picture, for inspection */
-        atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
-    hd_task_account(task, HD_PHASE_RUNNING, started);
-    hd_task_begin_running(task);
-    worker->current = task;
-    hd_fiber_exit why = hd_fiber_resume(&worker->fibers, fiber);
-    worker->current = NULL;
-    uint64_t now = hd_sys_now();
-    put_away(worker, task, fiber, why, now);
-    worker->mean_task_ns += ((int64_t)(now - started) - (int64_t)worker->mean_task_ns) / 8;
+    uint64_t started = hd_worker_now(worker);
+    begin_turn(worker, task, started);
+    hd_fiber_switch(&worker->fibers, NULL, fiber);
+    put_away(worker);
+    hd_worker_measure(worker, worker->read);
     worker->worked = true;
-    hd_count(&worker->counters.switches, 1);
-    hd_count(&worker->counters.busy_ns, now - started);
-    if (now - worker->maintained_ns > MAINTAIN_NS)
-        worker->tick = HD_SEARCH_TICKS;
+    hd_count(&worker->counters.busy, worker->read - started);
 }
 
 /* ---- parking ------------------------------------------------------------------------------------------------------------ */
@@ -153,6 +228,7 @@ static bool spin(hd_worker *worker) {
         now = hd_sys_now();
     }
     atomic_store_explicit(&runtime->spinning, 0, memory_order_relaxed);
+    hd_worker_measure_from(worker, hd_worker_now(worker));
     hd_count(&worker->counters.spins, 1);
     hd_count(&worker->counters.spin_hits, found);
     worker->spin.hit += found;
@@ -178,59 +254,91 @@ static void park(hd_worker *worker) {
     hd_search_end(worker, false);
     hd_idle_begin_park(&runtime->idle, &worker->idler); /* with the fence [P1] */
     if (!hd_search_in_sight(worker)) {
-        uint64_t started = hd_sys_now();
+        uint64_t started = hd_clock_ticks();
         unsigned woken = hd_loop_park(worker->loop, park_deadline(worker));
         hd_count(&worker->counters.fd_events, woken);
         hd_count(&worker->counters.parks, 1);
-        hd_count(&worker->counters.idle_ns, hd_sys_now() - started);
+        hd_count(&worker->counters.idle, hd_clock_ticks() - started);
     }
     worker->searching = hd_idle_end_park(&runtime->idle, &worker->idler);
+    hd_worker_measure_from(worker, hd_worker_now(worker));
+}
+
+/* In a signal handler on the worker's thread. */
+static bool describe_running(void *arg, hd_overflow_subject *subject) {
+    hd_worker *worker = arg;
+    hd_task *task = worker->here.current;
+    hd_fiber *fiber = task ? atomic_load_explicit(&task->fiber, memory_order_relaxed) : NULL;
+    if (!fiber)
+        return false;
+    /* relaxed, all: they are this thread's own for the moment */
+    *subject = (hd_overflow_subject){
+        .stack = fiber->stack,
+        .stack_bytes = hd_stack_class_bytes((int)fiber->stack_class),
+        .task_id = atomic_load_explicit(&task->id, memory_order_relaxed),
+        .task_name = atomic_load_explicit(&task->name, memory_order_relaxed),
+    };
+    return true;
 }
 
 static void *worker_main(void *arg) {
     hd_worker *worker = arg;
-    current_worker = worker;
-    /* relaxed: a kick follows, and the look in work_in_sight is ordered [P1] */
+    hd_here_now = &worker->here;
+    hd_overflow_thread_begin(&worker->overflow);
+    worker->errno_at = hd_errno();
+    hd_fiber_cache_init(&worker->fibers, &worker->runtime->depot);
+    /* relaxed: a kick follows, and the look in hd_search_in_sight is ordered [P1] */
     while (!atomic_load_explicit(&worker->runtime->stopping, memory_order_relaxed)) {
         hd_task *task = hd_search_task(worker);
         if (task) {
             hd_search_end(worker, true);
-            run_task(worker, task);
+            run(worker, task);
         } else if (!spin(worker)) {
             park(worker);
         }
     }
-    current_worker = NULL;
+    hd_overflow_thread_end();
+    hd_here_now = NULL;
     return NULL;
 }
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------------------- */
 
 int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index) {
-    worker->runtime = runtime;
+    worker->runtime = worker->here.runtime = runtime;
+    worker->alone = runtime->loops == 1;
     worker->index = index;
     worker->victim = index + 1;
-    worker->mean_task_ns = MEAN_FIRST_NS;
-    worker->fibers.depot = &runtime->depot;
-    hd_ring_init(&worker->ring);
+    atomic_init(&worker->mean_task, hd_clock_from_ns(MEAN_FIRST_NS));
+    worker->records.slab = runtime->records;
     hd_injector_init(&worker->inbox);
     hd_timers_init(&worker->timers);
     hd_idler_init(&worker->idler);
-    int result = hd_poller_init(&worker->poller);
+    int result = hd_ring_init(&worker->ring, !worker->alone);
     if (result != 0)
         return result;
-    worker->loop = hd_loop_create(&worker->poller);
-    if (!worker->loop) {
-        hd_poller_fini(&worker->poller);
-        return HD_ENOMEM;
-    }
-    return 0;
+    if ((result = hd_overflow_thread_init(&worker->overflow, describe_running, worker)) != 0)
+        goto no_overflow;
+    if ((result = hd_poller_init(&worker->poller)) != 0)
+        goto no_poller;
+    if ((worker->loop = hd_loop_create(&worker->poller)))
+        return 0;
+    result = HD_ENOMEM;
+    hd_poller_fini(&worker->poller);
+no_poller:
+    hd_overflow_thread_fini(&worker->overflow);
+no_overflow:
+    hd_ring_fini(&worker->ring);
+    return result;
 }
 
 void hd_worker_fini(hd_worker *worker) {
     hd_loop_destroy(worker->loop);
     hd_poller_fini(&worker->poller);
     hd_timers_fini(&worker->timers);
+    hd_overflow_thread_fini(&worker->overflow);
+    hd_ring_fini(&worker->ring);
+    hd_slab_cache_flush(&worker->records);
 }
 
 int hd_worker_start(hd_worker *worker, const char *name) {

@@ -10,4 +10,19 @@ void hd_worker_fini(hd_worker *worker);
 /* Starts the thread. 0 or a negative code. */
 int hd_worker_start(hd_worker *worker, const char *name);
 
+/* The calling task leaves its worker until it is woken, perhaps for no reason; until its turn comes again. Both keep errno. */
+void hd_worker_park(hd_task *self, hd_wait_kind kind, uint64_t detail);
+void hd_worker_yield(hd_task *self);
+
+/* ---- what it needs; by spawn.c ---- */
+
+/* Zeros become a free record of the runtime. */
+void hd_task_make(void *record, void *runtime);
+
+/* What a fiber does with a task: runs it to its end. */
+void hd_task_main(hd_task *task);
+
+/* Drops what only a task that has not ended needs, and `references`: the scheduler's, or also that of who joins it. */
+void hd_task_ended(hd_task *task, uint64_t now, uint32_t references);
+
 #endif

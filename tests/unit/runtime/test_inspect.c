@@ -291,22 +291,30 @@ static void looks_from_outside_are_consistent(void **state) {
 
 /* ---- counters ---- */
 
-static int64_t count_things(void *arg) {
+static int64_t yield_ten_times(void *arg) {
     (void)arg;
+    for (int i = 0; i < 10; i++)
+        check(hd_yield() == 0);
+    return 0;
+}
+
+static int64_t count_things(void *arg) {
     hd_loop_stats before, after;
     hd_runtime *runtime = hd_runtime_current();
     hd_runtime_loop_stats(runtime, 0, &before);
-    for (int i = 0; i < 10; i++)
-        check(hd_yield() == 0);
+    hd_task *other = hd_spawn(yield_ten_times, NULL);
+    check(yield_ten_times(arg) == 0);
+    check(hd_join(other) == 0);
     check(hd_join(hd_spawn(nothing, NULL)) == 0);
     do { /* more than once only if others kept this thread from its core for so long */
         check(hd_sleep(HD_MS(2)) == 0);
         hd_runtime_loop_stats(runtime, 0, &after);
     } while (after.parks == before.parks);
-    check(after.yields >= before.yields + 10);
-    check(after.tasks_spawned == before.tasks_spawned + 1 && after.tasks_ended == before.tasks_ended + 1);
+    check(after.yields >= before.yields + 20);
+    check(after.tasks_spawned == before.tasks_spawned + 2 && after.tasks_ended == before.tasks_ended + 2);
     check(after.timers_fired > before.timers_fired);
-    check(after.switches >= before.switches + 12);
+    check(after.switches >= before.switches + 20);
+    check(after.tasks_hosted == before.tasks_hosted + 1); /* awaited at once, it needs no turn of its own */
     check(after.parks > before.parks && after.idle_ns > before.idle_ns && after.busy_ns > before.busy_ns);
     check(!after.parked);
     for (int i = 0; i < 3; i++)

@@ -399,8 +399,8 @@ static int64_t cancel_oneself(void *arg) {
 }
 
 static int64_t cancel_parent_and_return(void *arg) {
-    hd_cancel(arg);
-    return hd_cancelled() ? BROKE : 6;
+    hd_cancel(arg); /* and with it, now or soon, oneself */
+    return 6;
 }
 
 static int64_t awaits_one_that_cancels(void *arg) {

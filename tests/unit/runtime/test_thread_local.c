@@ -17,28 +17,49 @@ static long thread_now(void) {
     return syscall(SYS_gettid);
 }
 
-static bool go_on(long *last) {
+/* A task on its way. */
+typedef struct walk {
+    intptr_t own; /* from 1 */
+    long thread;
+    uint64_t until_ns; /* generous, so that a machine on which nothing ever migrates does not hang the test */
+} walk;
+
+static walk set_out(void *arg) {
+    return (walk){.own = (intptr_t)arg, .thread = thread_now(), .until_ns = hd_after(HD_SECONDS(40))};
+}
+
+/* Each wakes some other one, which comes to its worker for that, before it waits for its own turn. There are as many turns
+ * as tasks that are not waiting for one, so some task is always awake. */
+static hd_semaphore *turns[TASKS + 1];
+
+static void let_all_go(void) {
+    enough = true;
+    for (int i = 1; i <= TASKS; i++)
+        hd_semaphore_release(turns[i]);
+}
+
+static bool go_on(walk *self) {
     long now = thread_now();
-    if (now != *last && ++migrations >= ENOUGH)
-        enough = true;
-    *last = now;
-    return !enough;
+    bool over = enough || hd_now() > self->until_ns;
+    over |= now != self->thread && ++migrations >= ENOUGH;
+    self->thread = now;
+    if (over)
+        let_all_go();
+    return !over;
 }
 
 static void compute(void) {
     for (uint64_t end = hd_after(HD_US(15)); hd_now() < end;) {}
 }
 
-/* A generous limit, so that a machine on which nothing ever migrates does not hang the test. */
-static bool given_up(uint64_t begun) {
-    return hd_now() - begun > HD_SECONDS(40);
-}
-
-static int await_something(int i) {
+static int await_something(const walk *self, int i) {
     compute();
     if (i % 16 == 0)
         return hd_sleep(HD_US(20));
-    return hd_yield();
+    if (i % 4 == 0)
+        return hd_yield();
+    hd_semaphore_release(turns[1 + (self->own * 7 + i * 13) % TASKS]);
+    return hd_semaphore_acquire(turns[self->own], HD_NEVER);
 }
 
 static int64_t wander(hd_fn look, void *arg) {
@@ -46,14 +67,18 @@ static int64_t wander(hd_fn look, void *arg) {
     (void)arg;
     migrations = 0;
     enough = false;
+    for (int i = 1; i <= TASKS; i++)
+        check((turns[i] = hd_semaphore_create(0)));
     for (intptr_t i = 0; i < TASKS; i++)
         check((tasks[i] = hd_spawn(look, (void *)(i + 1))));
     int64_t result = hd_gather(tasks, TASKS, NULL);
-    enough = true; /* after a failure the others are to end, too */
+    let_all_go(); /* after a failure the others are to end, too */
     for (int i = 0; i < TASKS; i++) {
         int64_t one = hd_join(tasks[i]);
         result = result ? result : one;
     }
+    for (int i = 1; i <= TASKS; i++)
+        hd_semaphore_destroy(turns[i]);
     check(migrations >= ENOUGH);
     return result;
 }
@@ -62,28 +87,25 @@ static int64_t wander(hd_fn look, void *arg) {
 
 static int64_t keep_errno(void *arg) {
     int own = 1000 + (int)(intptr_t)arg;
-    long thread = thread_now();
-    uint64_t begun = hd_now();
-    for (int i = 0; go_on(&thread) && !given_up(begun); i++) {
+    walk self = set_out(arg);
+    for (int i = 0; go_on(&self); i++) {
         errno = own;
-        check(await_something(i) == 0);
+        check(await_something(&self, i) == 0);
         check(errno == own);
     }
     return 0;
 }
 
 static int64_t fresh_errno(void *arg) {
-    long thread = thread_now();
-    uint64_t begun = hd_now();
-    (void)arg;
-    for (int i = 0; go_on(&thread) && !given_up(begun); i++) {
+    walk self = set_out(arg);
+    for (int i = 0; go_on(&self); i++) {
         /* looked at before the await, in between set by the kernel's refusals, in the same function: what an address that
          * was kept would get wrong */
         errno = 0;
-        check(await_something(i) == 0);
+        check(await_something(&self, i) == 0);
         check(close(-1) == -1);
         check(errno == EBADF);
-        check(await_something(i + 1) == 0);
+        check(await_something(&self, i + 1) == 0);
         check(errno == EBADF);
         check(syscall(SYS_kill, 0x7ffffff0, 0) == -1);
         check(errno == ESRCH);
@@ -109,6 +131,13 @@ static void errno_after_an_await_is_the_new_threads(void **state) {
     passes(2, errno_fresh, NULL);
 }
 
+static int64_t spoil_errno(void *arg) {
+    errno = 5;
+    int result = arg ? hd_sleep(HD_US(50)) : 0;
+    check(errno == 5);
+    return result;
+}
+
 static int64_t each_await(void *arg) {
     (void)arg;
     hd_mutex *mutex = hd_mutex_create();
@@ -118,9 +147,11 @@ static int64_t each_await(void *arg) {
     check(hd_yield() == 0 && errno == 77);
     check(hd_mutex_lock(mutex) == 0 && hd_mutex_unlock(mutex) == 0 && errno == 77);
     check(hd_event_wait(event, hd_after(HD_MS(1))) == HD_ETIMEDOUT && errno == 77);
-    hd_task *task = hd_spawn_at(hd_after(HD_MS(1)), keep_errno, NULL);
+    /* on this task's own stack, perhaps */
+    check(hd_join(hd_spawn(spoil_errno, NULL)) == 0 && errno == 77);
+    check(hd_join(hd_spawn(spoil_errno, event)) == 0 && errno == 77);
+    hd_task *task = hd_spawn_at(hd_after(HD_MS(1)), spoil_errno, event);
     check(task && errno == 77);
-    enough = true;
     check(hd_await(task) == 0 && errno == 77);
     check(hd_gather(&task, 1, NULL) == 0 && errno == 77);
     check(hd_wait(&task, 1, HD_WAIT_ALL, HD_NEVER) == 1 && errno == 77);
@@ -141,16 +172,14 @@ static void every_kind_of_await_keeps_errno(void **state) {
 static int64_t right_worker(void *arg) {
     hd_task *self = hd_self();
     hd_runtime *runtime = hd_runtime_current();
-    long thread = thread_now();
-    uint64_t begun = hd_now();
-    (void)arg;
-    for (int i = 0; go_on(&thread) && !given_up(begun); i++) {
-        check(hd_worker_self()->current == self);
-        check(await_something(i) == 0);
-        check(hd_worker_self()->current == self);
+    walk way = set_out(arg);
+    for (int i = 0; go_on(&way); i++) {
+        check(hd_worker_self()->here.current == self);
+        check(await_something(&way, i) == 0);
+        check(hd_worker_self()->here.current == self);
         check(hd_self() == self);
         check(hd_runtime_current() == runtime);
-        check(hd_worker_fibers() == &hd_worker_self()->fibers);
+        check(hd_worker_poller() == &hd_worker_self()->poller);
     }
     return 0;
 }

@@ -1,0 +1,41 @@
+/* Who runs on this thread: its worker, and that one's task.
+ *
+ * A fiber may resume on another thread, so a thread-local must be read anew after each switch; compilers, though, keep its
+ * address, or its value. So it is read by instructions that they cannot see into. The variable is in the static
+ * block of thread-locals (initial-exec), which costs one load more than a global. */
+#ifndef HD_HERE_H
+#define HD_HERE_H
+
+#include "base.h"
+
+/* The first member of every worker. */
+typedef struct hd_here {
+    hd_runtime *runtime; /* constant */
+    hd_task *current;    /* the task that runs; NULL: the scheduler */
+} hd_here;
+
+extern _Thread_local hd_here *hd_here_now __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* NULL: not a worker's thread. */
+static inline hd_here *hd_here_get(void) {
+#if defined(__x86_64__)
+    hd_here *here;
+    __asm__ volatile("movq hd_here_now@gottpoff(%%rip), %0\n\t"
+                     "movq %%fs:(%0), %0"
+                     : "=r"(here)
+                     :
+                     : "memory");
+    return here;
+#else
+    extern hd_here *hd_here_get_slow(void);
+    return hd_here_get_slow();
+#endif
+}
+
+/* The calling task, or NULL. */
+static inline hd_task *hd_task_self(void) {
+    hd_here *here = hd_here_get();
+    return here ? here->current : NULL;
+}
+
+#endif

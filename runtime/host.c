@@ -1,0 +1,81 @@
+#include "host.h"
+
+#include "queue.h"
+#include "scope.h"
+#include "search.h"
+#include "worker.h"
+
+enum { MEASURE_EVERY = 64, TURN_WHEN_NOBODY_WAITS = 10 };
+
+static bool is_pinned(const hd_task *task) {
+    return !task->alone && atomic_load_explicit(&task->pinned, memory_order_relaxed); /* relaxed: constant */
+}
+
+/* The fiber's top changes: a host is left, or goes on. */
+static void change_top(hd_worker *worker, hd_fiber *fiber, hd_task *top) {
+    /* relaxed: who must be seen looks again behind a fence before it waits [H1] */
+    atomic_store_explicit(&fiber->top, top, memory_order_relaxed);
+    fiber->top_changed = top->host != NULL || !top->attached;
+    worker->here.current = top;
+}
+
+static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *task, hd_times *times) {
+    if (task->scope && !task->attached && !hd_scope_owes(fiber, task))
+        hd_scope_adopt(task);
+    uint64_t now = hd_worker_lately(worker);
+    /* relaxed, all three: inspection reads them under the sequences [Q1] */
+    atomic_store_explicit(&atomic_load_explicit(&self->times, memory_order_relaxed)->wait_detail,
+                          atomic_load_explicit(&task->id, memory_order_relaxed), memory_order_relaxed);
+    hd_task_account(self, HD_WAITS_TASK, now);
+    task->host = self;
+    atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
+    atomic_store_explicit(&task->times, times, memory_order_relaxed);
+    atomic_store_explicit(&task->fiber, fiber, memory_order_release); /* as at any start [Q2] */
+    hd_task_account(task, HD_PHASE_RUNNING, now);
+    change_top(worker, fiber, task);
+}
+
+/* Hosting passes the scheduler by, so it is seen to here that others get what they are owed: every so many tasks timers,
+ * descriptors and posts are looked at; and a turn that has lasted long ends, sooner if somebody was woken. */
+static hd_worker *give_others_a_turn(hd_worker *worker, hd_task *self) {
+    worker->tick++;
+    if (!hd_search_is_due(worker, hd_worker_lately(worker)))
+        return worker;
+    bool woken = hd_search_maintain(worker);
+    uint64_t limit = worker->runtime->maintain_every * (woken ? 1 : TURN_WHEN_NOBODY_WAITS);
+    if (worker->read - worker->turn_began < limit)
+        return worker;
+    hd_worker_yield(self);
+    return hd_worker_self();
+}
+
+bool hd_host_run(hd_task *self, hd_task *task, bool joins, int64_t *result) {
+    hd_worker *worker = hd_worker_self();
+    hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
+    if (task->runtime != self->runtime || is_pinned(self) || is_pinned(task) || task->delayed ||
+        hd_fiber_room(fiber) < hd_stack_class_bytes(task->stack_class))
+        return false;
+    worker = give_others_a_turn(worker, self);
+    if (!hd_queue_take_unstarted(worker, task))
+        return false;
+    hd_times times = {0};
+    int kept = *worker->errno_at;
+    begin(worker, fiber, self, task, &times);
+    hd_task_main(task);
+    worker = hd_worker_self();
+    *worker->errno_at = kept;
+    uint64_t now = hd_worker_now(worker);
+    change_top(worker, fiber, self);
+    /* relaxed: a picture, for inspection */
+    atomic_store_explicit(&self->home, (int32_t)worker->index, memory_order_relaxed);
+    hd_task_account(self, HD_PHASE_RUNNING, now);
+    hd_count(&worker->counters.tasks_hosted, 1);
+    if (atomic_load_explicit(&worker->counters.tasks_hosted, memory_order_relaxed) % MEASURE_EVERY == 0)
+        hd_worker_measure(worker, now);
+    hd_count(&worker->counters.tasks_ended, 1);
+    *result = task->result;
+    hd_task_ended(task, now, joins ? 2 : 1);
+    atomic_thread_fence(
+        memory_order_release); /* the guest's sequence has moved before its times are overwritten [Q1] */
+    return true;
+}
