@@ -1,5 +1,5 @@
-/* Without a runtime: what the system itself does. Processes by posix_spawn, two at a time; a thread for each core that
- * takes the next piece of work. */
+/* Without a runtime: what the system itself does. Processes by posix_spawn, two at a time; for work, a thread for each core
+ * that takes the next piece. */
 #include "case.h"
 
 #include <pthread.h>
@@ -11,25 +11,29 @@
 enum { PROCESSES = 1000, IN_FLIGHT = 2, WARM_UP = 100 };
 enum { TASKS = 48, LIMIT = 1 << 17, SIEVES = 6, PRIMES = 12251, TURNS = 3, THREADS_MAX = 8 };
 
-static void start_one(void) {
+/* A thread for each process under way: posix_spawn stalls its caller, and one thread alone would start them in turns. */
+static void *starter(void *arg) {
     static char *argv[] = {(char *)"/bin/true", NULL};
     extern char **environ;
-    pid_t pid;
-    if (posix_spawn(&pid, argv[0], NULL, NULL, argv, environ) != 0)
-        bench_die("posix_spawn", "it failed");
+    for (size_t left = *(const size_t *)arg; left; left--) {
+        pid_t pid;
+        int status;
+        if (posix_spawn(&pid, argv[0], NULL, NULL, argv, environ) != 0)
+            bench_die("posix_spawn", "it failed");
+        if (waitpid(pid, &status, 0) < 0 || status)
+            bench_die("true", "it failed");
+    }
+    return NULL;
 }
 
 static void start_all(size_t count) {
-    size_t started = 0, ended = 0;
-    for (; started < IN_FLIGHT; started++)
-        start_one();
-    for (; ended < count; ended++) {
-        int status;
-        if (wait(&status) < 0 || status)
-            bench_die("true", "it failed");
-        if (started++ < count)
-            start_one();
-    }
+    pthread_t threads[IN_FLIGHT];
+    size_t each = count / IN_FLIGHT;
+    for (int i = 0; i < IN_FLIGHT; i++)
+        if (pthread_create(&threads[i], NULL, starter, &each) != 0)
+            bench_die("pthread_create", "it failed");
+    for (int i = 0; i < IN_FLIGHT; i++)
+        pthread_join(threads[i], NULL);
 }
 
 static void process(const struct bench_case *which) {
