@@ -85,10 +85,14 @@ size_t hd_stack_guard_bytes(void) {
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
+/* With the guard, and always an odd number of pages: if it were even, the first pages of many stacks would fall into the
+ * same few sets of the TLB. Each page costs 8 bytes of page tables, also if it is never touched. */
 static size_t slot_bytes_of(const hd_stacks *stacks, int stack_class) {
-    size_t usable = hd_stack_class_bytes(stack_class) / 2 * 3;
-    size_t pages = (usable + stacks->page_bytes - 1) / stacks->page_bytes;
-    return (pages + 1) * stacks->page_bytes;
+    size_t bytes = hd_stack_class_bytes(stack_class), page_bytes = stacks->page_bytes;
+    size_t least = (bytes + COLOURS * COLOUR_BYTES + page_bytes - 1) / page_bytes + 1;
+    size_t most = bytes / 2 * 3 / page_bytes;
+    size_t pages = most > least ? (most - 1) | 1 : least | 1;
+    return pages * page_bytes;
 }
 
 /* ---- arenas ---- */
