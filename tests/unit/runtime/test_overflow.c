@@ -2,6 +2,7 @@
 #include "context.h"
 #include "inside.h"
 #include "overflow.h"
+#include "task.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -205,6 +206,40 @@ static void beyond_a_file(void) {
     write_to(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0));
 }
 
+/* ---- in a runtime ---- */
+
+static int64_t run_off_in_a_task(void *arg) {
+    (void)arg;
+    fprintf(stderr, "it is %llu\n", (unsigned long long)hd_self()->id);
+    return recurse(0);
+}
+
+static int64_t spawn_one_that_runs_off(void *arg) {
+    hd_spawn_options deep = {.name = "deep", .stack_bytes = *(size_t *)arg};
+    hd_task *task = hd_spawn_with(&deep, run_off_in_a_task, NULL);
+    return hd_join(task); /* it may run on this stack, or on one of its own */
+}
+
+static void overflow_of_a_task(void) {
+    size_t same = 0;
+    hd_run(&(hd_runtime_options){.loops = 1}, spawn_one_that_runs_off, &same);
+}
+
+static void overflow_of_a_task_with_more(void) {
+    size_t more = 200 << 10;
+    hd_run(&(hd_runtime_options){.loops = 2}, spawn_one_that_runs_off, &more);
+}
+
+static int64_t fault_in_a_task(void *arg) {
+    (void)arg;
+    write_near_null();
+    return 0;
+}
+
+static void other_fault_in_a_task(void) {
+    hd_run(&(hd_runtime_options){.loops = 1}, fault_in_a_task, NULL);
+}
+
 /* ---- the host program's own handlers ---- */
 
 static void host_handler(int number, siginfo_t *info, void *context) {
@@ -226,6 +261,11 @@ static void host_installs(int flags) {
 static void host_and_other_fault(void) {
     host_installs(0);
     other_fault();
+}
+
+static void host_and_fault_in_a_task(void) {
+    host_installs(0);
+    other_fault_in_a_task();
 }
 
 static void host_and_overflow(void) {
@@ -322,7 +362,11 @@ static void keep_own_alternate(void) {
     X(ignored_and_sent_by_hand)             \
     X(ignored_and_at_fault)                 \
     X(beyond_a_file)                        \
+    X(overflow_of_a_task)                   \
+    X(overflow_of_a_task_with_more)         \
+    X(other_fault_in_a_task)                \
     X(host_and_other_fault)                 \
+    X(host_and_fault_in_a_task)             \
     X(host_and_overflow)                    \
     X(host_comes_later)                     \
     X(host_mends_again_and_again)           \
@@ -427,6 +471,30 @@ static void a_bus_error_in_a_guard_is_an_overflow_too(void **state) {
     assert_non_null(strstr(seen.said, "stack overflow in task 4711"));
 }
 
+static void of_a_task_of_a_runtime_its_own_id_and_stack_are_told(void **state) {
+    (void)state;
+    static const struct {
+        const char *part;
+        size_t asked;
+    } cases[] = {{"overflow_of_a_task", 64 << 10}, {"overflow_of_a_task_with_more", 256 << 10}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unsigned long long said_id, id;
+        size_t deep, bytes, asked;
+        uintptr_t at, low, top;
+        watch(cases[i].part);
+        assert_killed_by(SIGSEGV);
+        assert_int_equal(sscanf(seen.said,
+                                "it is %llu\nheddle: stack overflow in task %llu \"deep\": %zu bytes deep at "
+                                "0x%lx, in the guard page below a stack of %zu bytes, 0x%lx to 0x%lx "
+                                "(stack_bytes was %zu)",
+                                &said_id, &id, &deep, &at, &bytes, &low, &top, &asked),
+                         8);
+        assert_int_equal(id, said_id);
+        assert_int_equal(asked, cases[i].asked);
+        assert_true(bytes >= asked && deep > bytes);
+    }
+}
+
 static void a_name_may_be_long_or_missing(void **state) {
     (void)state;
     watch("overflow_with_a_long_name");
@@ -440,9 +508,16 @@ static void a_name_may_be_long_or_missing(void **state) {
 
 static void other_faults_end_the_process_as_ever(void **state) {
     (void)state;
-    const char *quiet[] = {"other_fault",          "other_guard",         "outside_of_fibers",
-                           "on_a_foreign_thread",  "sent_by_hand",        "sent_by_hand_with_an_address",
-                           "ignored_and_at_fault", "host_mends_but_once", "ended"};
+    const char *quiet[] = {"other_fault",
+                           "other_fault_in_a_task",
+                           "other_guard",
+                           "outside_of_fibers",
+                           "on_a_foreign_thread",
+                           "sent_by_hand",
+                           "sent_by_hand_with_an_address",
+                           "ignored_and_at_fault",
+                           "host_mends_but_once",
+                           "ended"};
     for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++) {
         watch(quiet[i]);
         assert_killed_by(SIGSEGV);
@@ -461,9 +536,12 @@ static void a_signal_that_was_ignored_stays_ignored(void **state) {
 
 static void the_hosts_handler_gets_all_other_faults(void **state) {
     (void)state;
-    watch("host_and_other_fault");
-    assert_exited_with(HOST_WAS_CALLED);
-    assert_string_equal(seen.said, "the host saw it");
+    const char *parts_with_host[] = {"host_and_other_fault", "host_and_fault_in_a_task"};
+    for (int i = 0; i < 2; i++) {
+        watch(parts_with_host[i]);
+        assert_exited_with(HOST_WAS_CALLED);
+        assert_string_equal(seen.said, "the host saw it");
+    }
 }
 
 static void the_host_may_mend_a_fault_and_go_on(void **state) {
@@ -485,6 +563,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_overflow_is_told_and_ends_the_process_by_its_signal),
         cmocka_unit_test(a_bus_error_in_a_guard_is_an_overflow_too),
+        cmocka_unit_test(of_a_task_of_a_runtime_its_own_id_and_stack_are_told),
         cmocka_unit_test(a_name_may_be_long_or_missing),
         cmocka_unit_test(other_faults_end_the_process_as_ever),
         cmocka_unit_test(a_signal_that_was_ignored_stays_ignored),
