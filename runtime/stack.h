@@ -7,10 +7,10 @@
  * or 25 it would be the same few sets of the TLB: 37 ns instead of 28 among 2,000 fibers, 50 instead of 39 among 10,000.
  *
  * Guards are made by MADV_GUARD_INSTALL (Linux 6.13), which splits no mapping, so that vm.max_map_count does not limit
- * the number of stacks. A worker carves stacks in batches, whose guards are made by one process_madvise (Linux 6.14):
- * 0.6 µs each instead of 1.2. On older kernels mprotect makes them, up to a budget, and then there are no more stacks,
- * unless unguarded ones are allowed. Turned down: MADV_POPULATE_WRITE for the first page of each stack of a batch, which
- * was slower than the faults that it saves.
+ * the number of stacks. A worker carves stacks in batches, whose guards are made by one process_madvise (Linux 6.14): with
+ * the fault of its first page a stack takes 1.8 µs, and 2.2 if each is made by itself. On older kernels mprotect makes
+ * guards, up to a budget, and then there are no more stacks, unless unguarded ones are allowed. Turned down:
+ * MADV_POPULATE_WRITE for the first page of each stack of a batch (2.1 µs).
  *
  * A stack that is given back keeps its memory while it is likely to be wanted again, but for what it went down to
  * beyond that. Two marks tell, one in the first page, one two pages lower: what does not look as it was left was run over.
