@@ -33,6 +33,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -61,6 +62,8 @@ extern "C" {
     X(HD_ESHUTDOWN, ESHUTDOWN, "the runtime is shutting down")                        \
     X(HD_EALREADY, EALREADY, "it has already ended")                                  \
     X(HD_EBADF, EBADF, "the descriptor is not open, or was closed meanwhile")         \
+    X(HD_ENONAME, ENONET, "no address is known for that name")                        \
+    X(HD_ENAMESERVER, ECOMM, "the name servers gave no answer (try again later)")     \
     X(HD_ENOTSUP, ENOTSUP, "that descriptor cannot be waited for (regular files go to the blocking pool)")
 
 enum hd_error {
@@ -249,7 +252,10 @@ HD_API HD_CHECKED int64_t hd_blocking_abandon(hd_pool_class pool_class, hd_fn fn
 
 /* ---- descriptors --------------------------------------------------------------------------------------------- */
 /* Descriptors must be non-blocking, and must be closed with hd_close: a number that was closed otherwise and given out
- * again may be awaited in vain. Regular files: HD_ENOTSUP. */
+ * again may be awaited in vain. Regular files: HD_ENOTSUP.
+ *
+ * Where deadlines stand. Making a connection and looking up a name take one. Whatever else is awaited of a descriptor ends
+ * by hd_fd_deadline, with HD_ETIMEDOUT, or with the scope it is in. */
 
 enum { HD_READABLE = 1, HD_WRITABLE = 2 };
 
@@ -258,23 +264,77 @@ enum { HD_READABLE = 1, HD_WRITABLE = 2 };
  * direction (HD_EAGAIN: another one waits). 0, HD_ETIMEDOUT, HD_ECANCELED, HD_EBADF, HD_ENOTSUP. Task. */
 HD_API HD_CHECKED int hd_fd_wait(int fd, int direction, uint64_t deadline_ns);
 
-/* read(2), write(2), accept4(2), connect(2) that await instead of returning EAGAIN. Results as the call's own, errors
- * as negative codes. hd_write may be partial; hd_write_all is not (it returns `bytes` or an error). hd_accept makes
- * the new descriptor non-blocking and close-on-exec. Task. */
+/* From now on no await of `fd` in these directions (HD_READABLE | HD_WRITABLE) lasts beyond the deadline, until another one
+ * is set (HD_NEVER: none) or `fd` is closed. What need not be awaited goes on. Accepting and receiving count as reading,
+ * connecting and sending as writing. Set it before each request for a limit to each, or once for a limit to the whole. 0,
+ * HD_EINVAL, HD_EBADF, HD_ENOMEM. Any thread. */
+HD_API int hd_fd_deadline(int fd, int directions, uint64_t deadline_ns);
+
+/* read(2), write(2), readv(2), writev(2) that await instead of returning EAGAIN. Results as the call's own, errors as negative
+ * codes. Writing may be partial, save with the _all functions: they return how much there was, or an error. The parts
+ * are not changed; hd_writev_all takes any number of them, the others IOV_MAX (HD_EINVAL). Task. */
 HD_API HD_CHECKED ssize_t hd_read(int fd, void *buffer, size_t bytes);
 HD_API HD_CHECKED ssize_t hd_write(int fd, const void *buffer, size_t bytes);
 HD_API HD_CHECKED ssize_t hd_write_all(int fd, const void *buffer, size_t bytes);
+HD_API HD_CHECKED ssize_t hd_readv(int fd, const struct iovec *parts, int count);
+HD_API HD_CHECKED ssize_t hd_writev(int fd, const struct iovec *parts, int count);
+HD_API HD_CHECKED ssize_t hd_writev_all(int fd, const struct iovec *parts, int count);
+
+/* recvfrom(2), sendto(2), recvmsg(2) and sendmsg(2), likewise, with their flags: for datagrams, for peeking, and for what
+ * goes beside the bytes. Addresses may be NULL. A descriptor that comes with a message is close-on-exec, and the
+ * caller's to hd_close; whether it is non-blocking is its sender's choice. Task. */
+HD_API HD_CHECKED ssize_t hd_recvfrom(int fd, void *buffer, size_t bytes, int flags, struct sockaddr *from,
+                                      socklen_t *length);
+HD_API HD_CHECKED ssize_t hd_sendto(int fd, const void *buffer, size_t bytes, int flags,
+                                    const struct sockaddr *to, socklen_t length);
+HD_API HD_CHECKED ssize_t hd_recvmsg(int fd, struct msghdr *message, int flags);
+HD_API HD_CHECKED ssize_t hd_sendmsg(int fd, const struct msghdr *message, int flags);
+
+/* accept4(2) and connect(2), likewise. The accepted descriptor is non-blocking and close-on-exec. Its events go to the loop
+ * that has the fewest descriptors, and so do the tasks that await it, unless they are pinned: one acceptor that spawns
+ * a task for each connection keeps all loops busy. While the process has no descriptor or memory to spare, hd_accept waits
+ * for some. Task. */
 HD_API HD_CHECKED int hd_accept(int fd, struct sockaddr *address, socklen_t *length);
 HD_API HD_CHECKED int hd_connect(int fd, const struct sockaddr *address, socklen_t length);
 
-/* A listening TCP socket, and a connected one: numeric addresses ("127.0.0.1", "::1"). The descriptor is the caller's,
- * to hd_close. hd_tcp_listen: any thread; port 0 takes a free one (see hd_tcp_port). hd_tcp_connect: task. */
+/* Closes a descriptor; tasks that wait for it get HD_EBADF (none may be inside a system call on it). Any thread. 0 or a
+ * negative code. */
+HD_API int hd_close(int fd);
+
+/* ---- names --------------------------------------------------------------------------------------------------- */
+/* Descriptors that are made here are the caller's, to hd_close. They are non-blocking and close-on-exec, and TCP ones do
+ * not wait for more to send (TCP_NODELAY). Errors: HD_EINVAL (no such address), or the system's. */
+
+/* Listening sockets, and a UDP one that is bound: at an address in numbers ("127.0.0.1", "::1"; "::" stands for all of both
+ * families), where port 0 takes a free one. A unix socket's `path` is of a file that must not be there yet, or, after '@',
+ * a name without a file. Any thread. */
 HD_API HD_CHECKED int hd_tcp_listen(const char *address, uint16_t port, int backlog);
-HD_API HD_CHECKED int hd_tcp_connect(const char *address, uint16_t port);
+HD_API HD_CHECKED int hd_unix_listen(const char *path, int backlog);
+HD_API HD_CHECKED int hd_udp_bind(const char *address, uint16_t port);
+
+/* The port that a TCP or UDP socket is bound to. Any thread. */
 HD_API HD_CHECKED int hd_tcp_port(int fd);
 
-/* Closes a descriptor; tasks that wait for it get HD_EBADF (none may be inside a system call on it). Any thread. 0 or a negative code. */
-HD_API int hd_close(int fd);
+/* A connected TCP socket. `host` is an address in numbers, or a name: then all of its addresses are tried, each with a
+ * quarter of a second's head start on the next, and the first that answers is taken. Errors also as hd_resolve; where all
+ * addresses fail, the last one's. Task. */
+HD_API HD_CHECKED int hd_tcp_connect(const char *host, uint16_t port, uint64_t deadline_ns);
+
+/* A connected unix socket (path: see hd_unix_listen). Task. */
+HD_API HD_CHECKED int hd_unix_connect(const char *path, uint64_t deadline_ns);
+
+typedef struct hd_address {
+    socklen_t length;
+    struct sockaddr_storage name; /* of whatever family */
+} hd_address;
+
+/* Looks up a host's addresses, on the pool (HD_POOL_DNS), and sets `port` in each. Returns how many there are, at least 1, in
+ * the order in which to try them; the caller frees `*addresses` with hd_resolve_free. HD_ENONAME, HD_ENAMESERVER,
+ * HD_ETIMEDOUT, HD_ECANCELED, HD_ENOMEM, HD_EINVAL; `*addresses` is NULL then. Who is cancelled, or out of time, does not wait
+ * for the name server. Task; freeing: any thread, NULL is fine. */
+HD_API HD_CHECKED int hd_resolve(const char *host, uint16_t port, uint64_t deadline_ns,
+                                 hd_address **addresses);
+HD_API void hd_resolve_free(hd_address *addresses);
 
 /* ---- child processes ----------------------------------------------------------------------------------------- */
 

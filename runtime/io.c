@@ -1,23 +1,21 @@
-/* Reading, writing, accepting and connecting, as the system's calls, but awaiting instead of EAGAIN.
+/* Reading and writing, as the system's calls, but awaiting instead of EAGAIN (io.h).
  *
- * Each first tries, and awaits only after EAGAIN: that is what the descriptor set asks for, and what makes ready
- * descriptors cheap. But a task whose descriptors are always ready would keep its worker to itself; so after
- * UNWAITED_MOST calls that did not wait it steps back once (hd_yield).
- *
- * Sockets are written with MSG_NOSIGNAL, so that a peer that left is an error and not a SIGPIPE. A pipe knows no such
- * flag: programs that write to pipes ignore SIGPIPE.
+ * Sockets are read with recv(2), which is a little cheaper than read(2), and written with MSG_NOSIGNAL, so that a peer that
+ * left is an error and not a SIGPIPE. A pipe knows no such flag: programs that write to pipes ignore SIGPIPE.
  *
  * hd_close wakes a task that waits. One that is inside a call at that moment, on another core, is a bug of the program:
  * its descriptor's number may be another's already. */
-#include "poller.h"
+#include "io.h"
+
 #include "sys.h"
 
+#include <limits.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-enum { UNWAITED_MOST = 64, CONNECT_PAUSE_MOST_MS = 64 };
+enum { UNWAITED_MOST = 64, WINDOW = 32, PAUSE_DOUBLINGS = 6 };
 
-/* What each of these calls begins with. */
-static int io_begin(void) {
+int hd_io_begin(void) {
     int code = hd_task_checkpoint();
     if (code)
         return code;
@@ -28,45 +26,117 @@ static int io_begin(void) {
     return hd_yield();
 }
 
-/* After a call failed: 0 if it is worth another try, which may come after a wait. */
-static int io_again(int fd, int direction) {
+int hd_io_wait(int fd, int direction, const hd_fd_look *look, uint64_t deadline_ns) {
+    hd_task_self()->unwaited = 0;
+    return hd_poller_wait_since(fd, direction, look, deadline_ns);
+}
+
+int hd_io_again(int fd, int direction, const hd_fd_look *look) {
     int error = errno;
     if (error == EINTR)
         return 0;
     if (error != EAGAIN && error != EWOULDBLOCK)
         return -error;
+    return hd_io_wait(fd, direction, look, HD_NEVER);
+}
+
+int hd_io_pause(int fd, int direction, unsigned *round, uint64_t deadline_ns) {
+    uint64_t until_ns = hd_after(HD_MS(1) << *round);
+    if (*round < PAUSE_DOUBLINGS)
+        ++*round;
     hd_task_self()->unwaited = 0;
-    return hd_poller_wait(fd, direction, HD_WAITS_DESCRIPTOR, (uint64_t)fd, HD_NEVER);
+    int code = hd_poller_pause(fd, direction, until_ns < deadline_ns ? until_ns : deadline_ns);
+    /* earlier than that it was a deadline, this one or the descriptor's own */
+    return code == HD_ETIMEDOUT && hd_sys_now() >= until_ns ? 0 : code;
 }
 
 int hd_fd_wait(int fd, int direction, uint64_t deadline_ns) {
-    int code = io_begin();
+    int code = hd_io_begin();
     return code ? code : hd_poller_wait(fd, direction, HD_WAITS_DESCRIPTOR, (uint64_t)fd, deadline_ns);
 }
 
-ssize_t hd_read(int fd, void *buffer, size_t bytes) {
-    int code = io_begin();
-    while (!code) {
-        ssize_t got = read(fd, buffer, bytes);
-        if (got >= 0)
-            return got;
-        code = io_again(fd, HD_READABLE);
-    }
+int hd_fd_deadline(int fd, int directions, uint64_t deadline_ns) {
+    return hd_poller_set_deadline(fd, directions, deadline_ns);
+}
+
+/* ---- reading ---- */
+
+static inline ssize_t read_some(int fd, void *buffer, size_t bytes, hd_fd_kind kind) {
+    return kind >= HD_FD_SOCKET && bytes ? recv(fd, buffer, bytes, MSG_DONTWAIT) : read(fd, buffer, bytes);
+}
+
+/* The checkpoint, a look, and a wait if it is known that there is nothing to read yet. */
+static inline int read_begin(int fd, size_t bytes, hd_fd_look *look) {
+    int code = hd_io_begin();
+    *look = hd_poller_look(fd, HD_READABLE);
+    if (code || !look->empty || !bytes)
+        return code;
+    code = hd_io_wait(fd, HD_READABLE, look, HD_NEVER);
+    *look = hd_poller_look(fd, HD_READABLE);
     return code;
 }
 
-static ssize_t write_some(int fd, const void *buffer, size_t bytes) {
-    ssize_t put = send(fd, buffer, bytes, MSG_NOSIGNAL);
-    return put < 0 && errno == ENOTSOCK ? write(fd, buffer, bytes) : put;
+static inline int read_again(int fd, hd_fd_look *look) {
+    int code = hd_io_again(fd, HD_READABLE, look);
+    *look = hd_poller_look(fd, HD_READABLE);
+    return code;
+}
+
+ssize_t hd_read(int fd, void *buffer, size_t bytes) {
+    hd_fd_look look;
+    for (int code = read_begin(fd, bytes, &look);; code = read_again(fd, &look)) {
+        if (code)
+            return code;
+        ssize_t got = read_some(fd, buffer, bytes, look.kind);
+        if (got > 0 && (size_t)got < bytes)
+            hd_poller_emptied(&look);
+        if (got >= 0)
+            return got;
+    }
+}
+
+static size_t parts_bytes(const struct iovec *parts, int count) {
+    size_t bytes = 0;
+    for (int i = 0; i < count; i++)
+        bytes += parts[i].iov_len;
+    return bytes;
+}
+
+static ssize_t read_parts(int fd, const struct iovec *parts, int count, hd_fd_kind kind) {
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    return kind >= HD_FD_SOCKET ? recvmsg(fd, &message, MSG_DONTWAIT) : readv(fd, parts, count);
+}
+
+ssize_t hd_readv(int fd, const struct iovec *parts, int count) {
+    hd_fd_look look;
+    bool valid = count >= 0 && count <= IOV_MAX;
+    size_t bytes = valid ? parts_bytes(parts, count) : 0;
+    for (int code = read_begin(fd, bytes, &look);; code = read_again(fd, &look)) {
+        if (code || !bytes)
+            return code || valid ? code : HD_EINVAL;
+        ssize_t got = read_parts(fd, parts, count, look.kind);
+        if (got > 0 && (size_t)got < bytes)
+            hd_poller_emptied(&look);
+        if (got >= 0)
+            return got;
+    }
+}
+
+/* ---- writing ---- */
+
+static inline ssize_t write_some(int fd, const void *buffer, size_t bytes, hd_fd_kind kind) {
+    return kind >= HD_FD_SOCKET ? send(fd, buffer, bytes, MSG_NOSIGNAL | MSG_DONTWAIT)
+                                : write(fd, buffer, bytes);
 }
 
 ssize_t hd_write(int fd, const void *buffer, size_t bytes) {
-    int code = io_begin();
+    int code = hd_io_begin();
     while (!code) {
-        ssize_t put = write_some(fd, buffer, bytes);
+        hd_fd_look look = hd_poller_look(fd, HD_WRITABLE);
+        ssize_t put = write_some(fd, buffer, bytes, look.kind);
         if (put >= 0)
             return put;
-        code = io_again(fd, HD_WRITABLE);
+        code = hd_io_again(fd, HD_WRITABLE, &look);
     }
     return code;
 }
@@ -83,39 +153,48 @@ ssize_t hd_write_all(int fd, const void *buffer, size_t bytes) {
     return (ssize_t)done;
 }
 
-int hd_accept(int fd, struct sockaddr *address, socklen_t *length) {
-    int code = io_begin();
+static ssize_t write_parts(int fd, const struct iovec *parts, int count, hd_fd_kind kind) {
+    const struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    return kind >= HD_FD_SOCKET ? sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT)
+                                : writev(fd, parts, count);
+}
+
+ssize_t hd_writev(int fd, const struct iovec *parts, int count) {
+    int code = hd_io_begin();
+    if (!code && (count < 0 || count > IOV_MAX))
+        code = HD_EINVAL;
     while (!code) {
-        int connection = accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (connection >= 0) {
-            hd_poller_adopt(connection);
-            return connection;
-        }
-        /* this one gave up while it stood in the queue; the next may not have */
-        code = errno == ECONNABORTED ? 0 : io_again(fd, HD_READABLE);
+        hd_fd_look look = hd_poller_look(fd, HD_WRITABLE);
+        ssize_t put = write_parts(fd, parts, count, look.kind);
+        if (put >= 0)
+            return put;
+        code = hd_io_again(fd, HD_WRITABLE, &look);
     }
     return code;
 }
 
-/* Asking connect(2) again is how one learns how it went: a waking may be stale, and only the call itself knows. */
-int hd_connect(int fd, const struct sockaddr *address, socklen_t length) {
-    int code = io_begin();
-    uint64_t pause_ms = 1;
-    while (!code) {
-        if (connect(fd, address, length) == 0 || errno == EISCONN)
-            return 0;
-        if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR) {
-            errno = EAGAIN;
-            code = io_again(fd, HD_WRITABLE);
-        } else if (errno == EAGAIN) {
-            /* a unix socket whose backlog is full: no event will tell when it has room */
-            code = hd_sleep(HD_MS(pause_ms));
-            pause_ms = pause_ms < CONNECT_PAUSE_MOST_MS ? 2 * pause_ms : pause_ms;
-        } else {
-            code = -errno;
+/* In windows, as the parts are the caller's, and not to be changed where one was written in part. */
+ssize_t hd_writev_all(int fd, const struct iovec *parts, int count) {
+    struct iovec window[WINDOW];
+    size_t skip = 0; /* of the first part that is not written */
+    ssize_t done = 0;
+    int first = 0;
+    do {
+        int size = 0;
+        for (int i = first; i < count && size < WINDOW; i++) {
+            size_t from = i == first ? skip : 0;
+            if (parts[i].iov_len > from)
+                window[size++] = (struct iovec){.iov_base = (char *)parts[i].iov_base + from,
+                                                .iov_len = parts[i].iov_len - from};
         }
-    }
-    return code;
+        ssize_t put = hd_writev(fd, window, size);
+        if (put < 0)
+            return put;
+        done += put;
+        for (skip += (size_t)put; first < count && skip >= parts[first].iov_len; first++)
+            skip -= parts[first].iov_len;
+    } while (first < count);
+    return done;
 }
 
 int hd_close(int fd) {

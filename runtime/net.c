@@ -1,90 +1,49 @@
-/* TCP sockets by numeric address: no name is looked up here, since that would block.
- *
- * Nagle's algorithm is off for both ends' sake: what a task writes it has composed, and what waits is latency.
- * (An accepted socket inherits that from the listening one.) */
-#include "poller.h"
+/* Sockets that others come to. */
+#include "address.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <string.h>
-#include <unistd.h>
 
-typedef union endpoint {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-} endpoint;
-
-/* The length of the address, or a negative code. */
-static int endpoint_parse(endpoint *to, const char *address, uint16_t port) {
-    memset(to, 0, sizeof *to);
-    if (!address)
-        return HD_EINVAL;
-    if (inet_pton(AF_INET, address, &to->v4.sin_addr) == 1) {
-        to->v4.sin_family = AF_INET;
-        to->v4.sin_port = htons(port);
-        return sizeof to->v4;
-    }
-    if (inet_pton(AF_INET6, address, &to->v6.sin6_addr) == 1) {
-        to->v6.sin6_family = AF_INET6;
-        to->v6.sin6_port = htons(port);
-        return sizeof to->v6;
-    }
-    return HD_EINVAL;
-}
-
-static int tcp_socket(const endpoint *for_address) {
-    int fd = socket(for_address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+static int open_at(const hd_address *at, int type, int backlog) {
+    int fd = hd_address_socket(at, type);
     if (fd < 0)
-        return -errno;
-    hd_poller_adopt(fd);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    return fd;
+        return fd;
+    if (type == SOCK_STREAM && at->name.ss_family != AF_UNIX)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    int failed = bind(fd, (const struct sockaddr *)&at->name, at->length);
+    if (!failed && type == SOCK_STREAM)
+        failed = listen(fd, backlog);
+    if (!failed)
+        return fd;
+    int code = -errno;
+    hd_close(fd);
+    return code;
 }
 
 int hd_tcp_listen(const char *address, uint16_t port, int backlog) {
-    endpoint at;
-    int length = endpoint_parse(&at, address, port);
-    if (length < 0)
-        return length;
-    int fd = tcp_socket(&at);
-    if (fd < 0)
-        return fd;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    if (bind(fd, &at.any, (socklen_t)length) || listen(fd, backlog)) {
-        int code = -errno;
-        hd_close(fd);
-        return code;
-    }
-    return fd;
+    hd_address at;
+    int code = hd_address_numeric(&at, address, port);
+    return code ? code : open_at(&at, SOCK_STREAM, backlog);
 }
 
-int hd_tcp_connect(const char *address, uint16_t port) {
-    endpoint to;
-    int code = hd_task_checkpoint();
-    int length = code ? code : endpoint_parse(&to, address, port);
-    if (length < 0)
-        return length;
-    int fd = tcp_socket(&to);
-    if (fd < 0)
-        return fd;
-    code = hd_connect(fd, &to.any, (socklen_t)length);
-    if (code) {
-        hd_close(fd);
-        return code;
-    }
-    return fd;
+int hd_unix_listen(const char *path, int backlog) {
+    hd_address at;
+    int code = hd_address_unix(&at, path);
+    return code ? code : open_at(&at, SOCK_STREAM, backlog);
+}
+
+int hd_udp_bind(const char *address, uint16_t port) {
+    hd_address at;
+    int code = hd_address_numeric(&at, address, port);
+    return code ? code : open_at(&at, SOCK_DGRAM, 0);
 }
 
 int hd_tcp_port(int fd) {
-    endpoint at;
-    socklen_t length = sizeof at;
-    if (getsockname(fd, &at.any, &length))
+    hd_address at = {.length = sizeof at.name};
+    if (getsockname(fd, (struct sockaddr *)&at.name, &at.length))
         return -errno;
-    switch (at.any.sa_family) {
-    case AF_INET: return ntohs(at.v4.sin_port);
-    case AF_INET6: return ntohs(at.v6.sin6_port);
+    switch (at.name.ss_family) {
+    case AF_INET: return ntohs(((struct sockaddr_in *)&at.name)->sin_port);
+    case AF_INET6: return ntohs(((struct sockaddr_in6 *)&at.name)->sin6_port);
     default: return HD_ENOTSUP;
     }
 }

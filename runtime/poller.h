@@ -1,15 +1,16 @@
 /* The edge-triggered descriptor set: which task waits for which descriptor, and its waking.
  *
- * Each worker has one hd_poller, an epoll of its own, whose descriptor its libev loop watches. A descriptor is
- * registered once, for both directions, in the poller of the worker that first awaited it, and stays there until it is
- * closed: steady traffic costs no epoll_ctl, also after a steal.
+ * Each worker has one hd_poller, an epoll of its own, whose descriptor its libev loop watches. A descriptor has its place
+ * in one of them: where it was put (hd_poller_place), or that of the worker that first awaited it. There it is registered
+ * once, and stays until it is closed: steady traffic costs no epoll_ctl, also after a steal.
  *
- * | operation                  | who                                  | how                                  |
- * |----------------------------|--------------------------------------|--------------------------------------|
- * | init, fini                 | the owner; nobody drains any more    |                                      |
- * | hd_poller_drain            | any thread, several at once          | each record under its lock           |
- * | hd_poller_wait             | a task, of whatever runtime          | under the record's lock              |
- * | hd_poller_adopt, _close    | any thread                           | under the record's lock              |
+ * | operation                          | who                                  | how                               |
+ * |------------------------------------|--------------------------------------|-----------------------------------|
+ * | init, fini                         | the owner; nobody drains any more    |                                   |
+ * | hd_poller_drain                    | any thread, several at once          | each record under its lock        |
+ * | hd_poller_wait, hd_poller_wait_for | a task, of whatever runtime          | under the record's lock           |
+ * | adopt, place, close, set_deadline  | any thread                           | under the record's lock           |
+ * | hd_poller_look, hd_poller_emptied  | who reads or writes the descriptor   | atomic: see "empty" in poller.c   |
  */
 #ifndef HD_POLLER_H
 #define HD_POLLER_H
@@ -17,8 +18,51 @@
 #include "wait.h"
 
 typedef struct hd_poller {
-    int fd; /* the epoll */
+    int fd;                   /* the epoll */
+    _Atomic uint32_t members; /* descriptors that have their place here */
 } hd_poller;
+
+/* What a descriptor is, as far as the choice of a system call goes. */
+typedef enum hd_fd_kind {
+    HD_FD_UNKNOWN, /* not asked yet */
+    HD_FD_FILE,    /* no socket */
+    HD_FD_SOCKET,
+    HD_FD_STREAM, /* a TCP socket: reading less than asked for has emptied it */
+} hd_fd_kind;
+
+/* One direction of a descriptor; see poller.c. */
+typedef struct hd_side {
+    _Atomic uint64_t events;  /* counted by twos, and HD_SIDE_HUNG; written under the lock */
+    _Atomic uint64_t emptied; /* by who reads */
+    uint64_t told;            /* the lock, these two */
+    hd_list line;             /* at most one hd_waiter */
+} hd_side;
+
+/* A descriptor's number, and what is known of it. Under the lock, save what is atomic. */
+typedef struct hd_record {
+    _Alignas(HD_CACHE_LINE) hd_lock lock;
+    uint32_t generation;  /* of the latest registration */
+    _Atomic uint8_t kind; /* hd_fd_kind */
+    bool registered;
+    bool for_writing; /* registered for both directions */
+    bool limited;     /* one of the deadlines is set */
+    hd_side sides[2]; /* reading, writing */
+    hd_poller *place; /* where it is to be registered, or is; NULL: nowhere yet */
+    uint64_t deadline_ns[2];
+} hd_record;
+
+enum { HD_RECORD_CHUNK = 1024, HD_RECORD_CHUNKS = 4096, HD_SIDE_HUNG = 1 };
+
+/* Chunks of records, by number; never freed. For the functions below. */
+extern _Atomic(hd_record *) hd_record_chunks[HD_RECORD_CHUNKS];
+
+/* What is known of a descriptor's direction before a system call on it. */
+typedef struct hd_fd_look {
+    hd_record *record; /* NULL: nothing was known yet, or there is no memory for it */
+    uint64_t events;   /* those that were seen before the call */
+    hd_fd_kind kind;
+    bool empty; /* a call would find nothing: wait first */
+} hd_fd_look;
 
 /* 0 or a negative code. */
 int hd_poller_init(hd_poller *poller);
@@ -38,12 +82,61 @@ unsigned hd_poller_drain(hd_poller *poller);
 /* The calling worker's poller; by worker.c. */
 hd_poller *hd_worker_poller(void);
 
-/* What hd_fd_wait does, after the checkpoint; `kind` and `detail` are for inspection. */
+/* The record of a number, or NULL if there is none of its chunk. */
+static inline hd_record *hd_record_find(int fd) {
+    if ((unsigned)fd >= HD_RECORD_CHUNK * HD_RECORD_CHUNKS)
+        return NULL;
+    /* acquire: the records' initial values are seen [D1] */
+    hd_record *chunk =
+        atomic_load_explicit(&hd_record_chunks[(unsigned)fd / HD_RECORD_CHUNK], memory_order_acquire);
+    return chunk ? &chunk[(unsigned)fd % HD_RECORD_CHUNK] : NULL;
+}
+
+/* Sees to it that there is a record, and asks the system what the descriptor is. Where that fails nothing is known. */
+hd_fd_look hd_poller_look_first(int fd, int direction);
+
+/* Before a system call on `fd`. `direction`: HD_READABLE or HD_WRITABLE. */
+static inline hd_fd_look hd_poller_look(int fd, int direction) {
+    hd_record *record = hd_record_find(fd);
+    hd_fd_kind kind = HD_FD_UNKNOWN;
+    /* relaxed, here and below: a constant; and whoever emptied it at this count, the kernel has told of nothing since */
+    if (!record || (kind = atomic_load_explicit(&record->kind, memory_order_relaxed)) == HD_FD_UNKNOWN)
+        return hd_poller_look_first(fd, direction);
+    const hd_side *side = &record->sides[direction - HD_READABLE];
+    uint64_t events = atomic_load_explicit(&side->events, memory_order_relaxed);
+    return (hd_fd_look){
+        .record = record,
+        .events = events,
+        .kind = kind,
+        .empty = atomic_load_explicit(&side->emptied, memory_order_relaxed) == events,
+    };
+}
+
+/* After a read that returned less than it asked for. */
+static inline void hd_poller_emptied(const hd_fd_look *look) {
+    if (look->kind == HD_FD_STREAM && look->record && !(look->events & HD_SIDE_HUNG)) /* relaxed: see above */
+        atomic_store_explicit(&look->record->sides[0].emptied, look->events, memory_order_relaxed);
+}
+
+/* What hd_fd_wait does, after the checkpoint: returns at once if an event was not told yet. `kind` and `detail` are for
+ * inspection. */
 int hd_poller_wait(int fd, int direction, hd_wait_kind kind, uint64_t detail, uint64_t deadline_ns);
+
+/* The same after a call that had nothing to do: returns at once if there was an event since `look`. */
+int hd_poller_wait_since(int fd, int direction, const hd_fd_look *look, uint64_t deadline_ns);
+
+/* Waits until the deadline, whatever events come; only hd_poller_close ends it (HD_EBADF), and cancellation. */
+int hd_poller_pause(int fd, int direction, uint64_t deadline_ns);
+
+/* Waits for this direction end at `deadline_ns` at the latest, those that begin from now on. */
+int hd_poller_set_deadline(int fd, int directions, uint64_t deadline_ns);
 
 /* Tells the set that the kernel has just handed out `fd`: what it knows of that number is of a predecessor that was
  * closed behind its back. Who makes a descriptor inside the runtime calls this before anybody else sees it. */
 void hd_poller_adopt(int fd);
+
+/* The same, and its place is to be `poller` (NULL: of who waits first), its kind `kind`. */
+void hd_poller_place(int fd, hd_poller *poller, hd_fd_kind kind);
 
 /* Wakes who waits for `fd` with HD_EBADF, and closes it. */
 int hd_poller_close(int fd);

@@ -44,7 +44,7 @@ static int64_t server(void *arg) {
 static int64_t client(void *arg) {
     const char sent[] = "warp and weft";
     char got[sizeof sent] = "";
-    int connection = hd_tcp_connect("127.0.0.1", *(uint16_t *)arg);
+    int connection = hd_tcp_connect("localhost", *(uint16_t *)arg, hd_after(HD_SECONDS(5)));
     if (connection < 0)
         return connection;
     ssize_t code = hd_write_all(connection, sent, sizeof sent);

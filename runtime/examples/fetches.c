@@ -55,7 +55,7 @@ typedef struct fetch_job {
 static int64_t fetch(void *arg) {
     fetch_job *job = arg;
     static const char request[] = "GET / HTTP/1.0\r\n\r\n";
-    int connection = hd_tcp_connect("127.0.0.1", job->port);
+    int connection = hd_tcp_connect("127.0.0.1", job->port, HD_NEVER);
     if (connection < 0)
         return hd_fail(connection, "cannot connect to port %u", job->port);
 

@@ -106,7 +106,7 @@ static int await_descriptors(void) {
     check(hd_fd_wait(fds[0], HD_READABLE, HD_NEVER) == HD_ECANCELED);
     check(hd_read(fds[0], &byte, 1) == HD_ECANCELED && hd_write(fds[1], "y", 1) == HD_ECANCELED);
     check(hd_write_all(fds[1], "yz", 2) == HD_ECANCELED && hd_accept(listener, NULL, NULL) == HD_ECANCELED);
-    check(hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(listener)) == HD_ECANCELED);
+    check(hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(listener), HD_NEVER) == HD_ECANCELED);
     errno = 0;
     check(!hd_process_spawn(&(hd_process_options){.argv = argv}) && errno == ECANCELED);
     check(read(fds[0], &byte, 1) == 1 && byte == 'x' && read(fds[0], &byte, 1) < 0);

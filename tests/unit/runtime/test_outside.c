@@ -68,7 +68,7 @@ static int waits_are_refused(things *t) {
     check(hd_read(t->fds[0], &byte, 1) == HD_EPERM && hd_write(t->fds[1], &byte, 1) == HD_EPERM);
     check(hd_write_all(t->fds[1], &byte, 1) == HD_EPERM);
     check(hd_accept(t->listener, NULL, NULL) == HD_EPERM);
-    check(hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(t->listener)) == HD_EPERM);
+    check(hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(t->listener), HD_NEVER) == HD_EPERM);
     errno = 0;
     check(!hd_process_spawn(&(hd_process_options){.argv = argv}) && errno == EPERM);
     check(hd_local_set(t->key, t) == HD_EPERM);

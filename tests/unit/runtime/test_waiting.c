@@ -90,7 +90,7 @@ static int64_t wait_for_client(thing *self) {
 
 static void complete_accept(thing *self) {
     hd_shield_begin();
-    self->fds[1] = hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(self->listener));
+    self->fds[1] = hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(self->listener), HD_NEVER);
     hd_shield_end();
 }
 

@@ -1,0 +1,234 @@
+#include "inside.h"
+
+#include "scheduler.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CLIENTS = 24 };
+
+/* In place of the C library's, to be counted. Relaxed: a number. */
+static _Atomic int tries;
+
+int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
+    atomic_fetch_add_explicit(&tries, 1, memory_order_relaxed);
+    return (int)syscall(SYS_accept4, fd, address, length, flags);
+}
+
+typedef struct server {
+    int listener;
+    hd_scope *scope;
+    int accepted;
+    bool pinned;
+} server;
+
+static int64_t echo(void *arg) {
+    int fd = (int)(intptr_t)arg;
+    char bytes[64];
+    ssize_t got;
+    while ((got = hd_read(fd, bytes, sizeof bytes)) > 0)
+        check(hd_write_all(fd, bytes, (size_t)got) == got);
+    hd_close(fd);
+    return 0;
+}
+
+static int64_t nothing(void *arg) {
+    (void)arg;
+    return 0;
+}
+
+static int64_t accept_all(hd_scope *scope, void *arg) {
+    server *self = arg;
+    for (; self->accepted < CLIENTS; self->accepted++) {
+        int fd = hd_accept(self->listener, NULL, NULL);
+        check(fd >= 0);
+        const hd_spawn_options options = {.scope = scope, .pinned = self->pinned, .detached = true};
+        check(hd_spawn_with(&options, echo, (void *)(intptr_t)fd));
+        /* pinned tasks are given to the workers in turn: on two, all of those above are on the same one */
+        check(!self->pinned || hd_spawn_with(&options, nothing, NULL));
+    }
+    return 0;
+}
+
+static int64_t serve(void *arg) {
+    return hd_scope_run(HD_NEVER, accept_all, arg);
+}
+
+static uint32_t members_of(uint32_t worker) {
+    return atomic_load_explicit(&hd_worker_self()->runtime->workers[worker].poller.members,
+                                memory_order_relaxed);
+}
+
+/* A client that no set knows of, and a round trip, so that the server has taken it up. */
+static int talk_unknown(int fd) {
+    char byte = 'x';
+    check(send(fd, &byte, 1, MSG_DONTWAIT) == 1);
+    while (recv(fd, &byte, 1, MSG_DONTWAIT) != 1) {
+        check(errno == EAGAIN);
+        check(hd_yield() == 0);
+    }
+    return 0;
+}
+
+static int connect_unknown(int listener) {
+    struct sockaddr_storage to;
+    socklen_t length = sizeof to;
+    check(getsockname(listener, (struct sockaddr *)&to, &length) == 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check(connect(fd, (struct sockaddr *)&to, length) == 0);
+    return fd;
+}
+
+/* One after the other, as they come to most servers: each is served before the next one is accepted. */
+static int64_t spread(void *arg) {
+    server self = {.listener = hd_tcp_listen("127.0.0.1", 0, CLIENTS)};
+    uint32_t loops = *(uint32_t *)arg, least = UINT32_MAX, most = 0;
+    int clients[CLIENTS];
+    hd_task *acceptor = hd_spawn(serve, &self);
+    check(until_waits(acceptor, HD_WAITS_DESCRIPTOR) == 0);
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = connect_unknown(self.listener);
+        check(clients[i] >= 0);
+        check(talk_unknown(clients[i]) == 0);
+    }
+    for (uint32_t i = 0; i < loops; i++) {
+        uint32_t members = members_of(i);
+        least = members < least ? members : least;
+        most = members > most ? members : most;
+    }
+    check(least + 1 >= most);
+    check(least >= CLIENTS / loops);
+    for (int i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+    check(hd_join(acceptor) == 0);
+    check(hd_close(self.listener) == 0);
+    for (uint32_t i = 0; i < loops; i++)
+        check(members_of(i) == 0);
+    return 0;
+}
+
+static void accepted_connections_are_spread_over_the_loops(void **state) {
+    (void)state;
+    for (uint32_t loops = 1; loops <= 4; loops++)
+        passes(loops, spread, &loops);
+}
+
+static int64_t serve_pinned(void *arg) {
+    (void)arg;
+    server self = {.listener = hd_tcp_listen("127.0.0.1", 0, CLIENTS), .pinned = true};
+    int clients[CLIENTS];
+    hd_task *acceptor = hd_spawn(serve, &self);
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = connect_unknown(self.listener);
+        check(clients[i] >= 0 && talk_unknown(clients[i]) == 0);
+    }
+    /* all connections, and perhaps the listener */
+    check(members_of(0) >= CLIENTS || members_of(1) >= CLIENTS);
+    for (int i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+    check(hd_join(acceptor) == 0);
+    return hd_close(self.listener);
+}
+
+static void pinned_tasks_are_served_where_they_are(void **state) {
+    (void)state;
+    passes(2, serve_pinned, NULL);
+}
+
+/* ---- no descriptors left ---- */
+
+static int64_t accept_one(void *arg) {
+    return hd_accept(*(int *)arg, NULL, NULL);
+}
+
+static int64_t out_of_descriptors(void *arg) {
+    (void)arg;
+    struct rlimit before, now;
+    int listener = hd_tcp_listen("127.0.0.1", 0, 4);
+    int client = hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(listener), HD_NEVER);
+    check(client >= 0);
+    int spare = open("/dev/null", O_RDONLY | O_CLOEXEC), last = spare;
+    check(hd_fd_wait(listener, HD_WRITABLE, 1) == HD_ETIMEDOUT); /* registers it, which takes memory */
+    for (int next; (next = fcntl(last, F_DUPFD_CLOEXEC, 0)) >= 0 && next < spare; last = next) {}
+    check(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    now = (struct rlimit){.rlim_cur = (rlim_t)spare + 1, .rlim_max = before.rlim_max};
+    check(setrlimit(RLIMIT_NOFILE, &now) == 0);
+    int64_t none = dup(spare) >= 0 || errno != EMFILE;
+
+    hd_task *acceptor = hd_spawn(accept_one, &listener);
+    int64_t cancelled = cancel_waiting(acceptor, HD_WAITS_DESCRIPTOR);
+    hd_fd_deadline(listener, HD_READABLE, hd_after(HD_MS(20)));
+    int tried = atomic_load_explicit(&tries, memory_order_relaxed);
+    int64_t late = hd_accept(listener, NULL, NULL);
+    tried = atomic_load_explicit(&tries, memory_order_relaxed) - tried;
+    hd_fd_deadline(listener, HD_READABLE, HD_NEVER);
+    acceptor = hd_spawn(accept_one, &listener);
+    int waits = until_waits(acceptor, HD_WAITS_DESCRIPTOR);
+    close(spare);
+    int64_t accepted = hd_join(acceptor);
+    setrlimit(RLIMIT_NOFILE, &before);
+    check(none == 0);
+    check(cancelled == HD_ECANCELED);
+    check(late == HD_ETIMEDOUT && tried < 8);
+    check(waits == 0);
+    check(accepted == spare);
+    hd_close((int)accepted);
+    hd_close(client);
+    return hd_close(listener);
+}
+
+static void without_a_free_descriptor_accepting_waits_for_one(void **state) {
+    (void)state;
+    passes(1, out_of_descriptors, NULL);
+}
+
+static int64_t gave_up(void *arg) {
+    (void)arg;
+    int listener = hd_tcp_listen("127.0.0.1", 0, 4);
+    hd_task *acceptor = hd_spawn(accept_one, &listener);
+    for (int i = 0; i < 3; i++) { /* these reset the connection before anybody has accepted it */
+        int client = hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(listener), HD_NEVER);
+        const struct linger none = {.l_onoff = 1};
+        check(setsockopt(client, SOL_SOCKET, SO_LINGER, &none, sizeof none) == 0);
+        check(hd_close(client) == 0);
+    }
+    int client = hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(listener), HD_NEVER);
+    int64_t fd = hd_join(acceptor);
+    check(fd >= 0);
+    hd_close((int)fd);
+    hd_close(client);
+    return hd_close(listener);
+}
+
+static void connections_that_were_reset_in_the_queue_do_no_harm(void **state) {
+    (void)state;
+    passes(1, gave_up, NULL);
+}
+
+static int64_t no_listener(void *arg) {
+    (void)arg;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    check(hd_accept(fd, NULL, NULL) == HD_EINVAL);
+    check(hd_close(fd) == 0);
+    check(hd_accept(fd, NULL, NULL) == HD_EBADF);
+    return 0;
+}
+
+static void what_does_not_listen_is_refused(void **state) {
+    (void)state;
+    passes(1, no_listener, NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accepted_connections_are_spread_over_the_loops),
+        cmocka_unit_test(pinned_tasks_are_served_where_they_are),
+        cmocka_unit_test(without_a_free_descriptor_accepting_waits_for_one),
+        cmocka_unit_test(connections_that_were_reset_in_the_queue_do_no_harm),
+        cmocka_unit_test(what_does_not_listen_is_refused),
+    };
+    return cmocka_run_group_tests_name("accept", tests, NULL, NULL);
+}
