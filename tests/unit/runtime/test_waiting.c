@@ -6,6 +6,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 /* What the places are made of; each uses some. The tester makes it, and completes the wait. */
 typedef struct thing {
@@ -392,9 +393,19 @@ static int64_t tell(const trial *self, int64_t result) {
     return result;
 }
 
+/* valgrind knows no pidfd, and so there are no processes to wait for. */
+static bool there_is(const place *where) {
+    if (where->kind != HD_WAITS_CHILD)
+        return true;
+    int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    return fd >= 0 && close(fd) == 0;
+}
+
 static int64_t in_each_place(int64_t (*try)(trial *)) {
     for (int i = 0; i < PLACES; i++) {
         trial here;
+        if (!there_is(&places[i]))
+            continue;
         check(trial_begin(&here, &places[i]) == 0);
         int64_t result = tell(&here, try(&here));
         trial_end(&here);
@@ -540,8 +551,9 @@ static int64_t wait_in_all(void *arg) {
     hd_task *tasks[PLACES];
     (void)arg;
     for (int i = 0; i < PLACES; i++) {
-        bool in_pool = places[i].kind == HD_WAITS_POOL; /* they would wait for each other's calls */
-        check(trial_begin(&trials[i], &places[in_pool ? 0 : i]) == 0);
+        /* those in the pool would wait for each other's calls */
+        bool fits = places[i].kind != HD_WAITS_POOL && there_is(&places[i]);
+        check(trial_begin(&trials[i], &places[fits ? i : 0]) == 0);
         check((tasks[i] = hd_spawn(wait_until_cancelled, &trials[i])));
         check(until_waits(tasks[i], trials[i].where->kind) == 0);
     }
