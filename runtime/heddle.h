@@ -22,6 +22,9 @@
  * Thread-local variables. A task may resume on another thread, so an address of a thread-local that was taken before
  * an await is wrong after it. `errno` is safe here (see the end of this file), unless you keep &errno; your own
  * thread-locals are safe in pinned tasks only.
+ *
+ * fork(2). The child has only the thread that called it, and so no runtime: there nothing of heddle may be called, only
+ * what a signal handler may call, then exec or _exit. In the parent all goes on. hd_process_spawn does it for you.
  */
 #ifndef HEDDLE_H
 #define HEDDLE_H
