@@ -126,20 +126,20 @@ static void depot_take(hd_fiber_cache *cache, int stack_class) {
     hd_lock_release(&depot->lock);
 }
 
-/* The older ones go: what came last is still in the core's own caches. */
-static void depot_give(hd_fiber_cache *cache, uint32_t stack_class) {
+/* All but `kept` go, the older ones: what came last is still in the core's own caches. */
+static void depot_give(hd_fiber_cache *cache, uint32_t stack_class, uint32_t kept) {
     hd_depot *depot = cache->depot;
-    hd_fiber *last_kept = cache->free[stack_class];
-    for (uint32_t i = 1; i < MOVED; i++)
-        last_kept = last_kept->next;
-    hd_fiber *first = last_kept->next, *last = first;
+    hd_fiber **end = &cache->free[stack_class];
+    for (uint32_t i = 0; i < kept; i++)
+        end = &(*end)->next;
+    hd_fiber *first = *end, *last = first;
     for (hd_fiber *fiber = first; fiber; fiber = fiber->next) {
         if (hd_stack_went_deep(&fiber->stack, HD_STACK_FIRST_PAGE))
             hd_stack_shrink(&fiber->stack, HD_STACK_FIRST_PAGE);
         last = fiber;
     }
-    last_kept->next = NULL;
-    cache->count[stack_class] = MOVED;
+    *end = NULL;
+    cache->count[stack_class] = kept;
     hd_lock_acquire(&depot->lock);
     last->next = depot->free[stack_class];
     depot->free[stack_class] = first;
@@ -192,5 +192,11 @@ void hd_fiber_put(hd_fiber_cache *cache, hd_fiber *fiber) {
     fiber->next = cache->free[stack_class];
     cache->free[stack_class] = fiber;
     if (++cache->count[stack_class] >= HD_FIBER_CACHE)
-        depot_give(cache, stack_class);
+        depot_give(cache, stack_class, MOVED);
+}
+
+void hd_fiber_cache_flush(hd_fiber_cache *cache) {
+    for (uint32_t stack_class = 0; stack_class < HD_STACK_CLASSES; stack_class++)
+        if (cache->count[stack_class])
+            depot_give(cache, stack_class, 0);
 }

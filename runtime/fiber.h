@@ -75,6 +75,9 @@ void hd_fiber_prepare(hd_fiber *fiber, hd_task *task);
 /* Takes back a fiber whose task has ended. */
 void hd_fiber_put(hd_fiber_cache *cache, hd_fiber *fiber);
 
+/* All that it keeps goes to the depot. */
+void hd_fiber_cache_flush(hd_fiber_cache *cache);
+
 /* Leaves one context for another; NULL: the thread's own, with the scheduler. Returns when the context left is switched
  * to again; a fiber's, perhaps on another thread. */
 void hd_fiber_switch(hd_fiber_cache *cache, hd_fiber *from, hd_fiber *to);

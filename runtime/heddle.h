@@ -92,6 +92,7 @@ HD_API uint64_t hd_after(uint64_t ns);
 typedef struct hd_runtime hd_runtime;
 typedef struct hd_task hd_task;
 typedef struct hd_scope hd_scope;
+typedef struct hd_stuck_report hd_stuck_report;
 
 /* What a task runs. A result >= 0 is a value, a negative one an error code (see hd_fail). */
 typedef int64_t (*hd_fn)(void *arg);
@@ -113,6 +114,10 @@ typedef struct hd_runtime_options {
     bool unguarded_stacks; /* go on without guard pages where the kernel grants no more of them */
     unsigned pool_threads[HD_POOL_CLASSES]; /* the most threads of a class; 0: the default of that class */
     unsigned pool_queue; /* how many calls of a class may queue before callers wait; 0: 1024 */
+    /* Called when a worker is stuck (see hd_stuck_report), on a thread of its own, one report after the other; what it is
+     * given is valid during the call. It must not wait for the worker, nor end the runtime. NULL: a message on stderr. */
+    void (*on_stuck)(const hd_stuck_report *report, void *arg);
+    void *on_stuck_arg;
 } hd_runtime_options;
 
 /* How many cores this process may use: what affinity and the cgroup's cpu.max allow, at least 1. Any thread. */
@@ -502,6 +507,7 @@ typedef struct hd_loop_stats {
     uint64_t fd_events;
     uint64_t busy_ns; /* in tasks */
     uint64_t idle_ns; /* parked */
+    uint64_t stuck;   /* times one of its tasks kept it for 10 ms or more */
     uint64_t queued;  /* tasks in its run queue now */
     bool parked;
 } hd_loop_stats;
@@ -532,7 +538,7 @@ typedef struct hd_stuck_frame {
     bool guessed; /* that this one called the one before was concluded from what lies on the stack */
 } hd_stuck_frame;
 
-typedef struct hd_stuck_report {
+struct hd_stuck_report {
     uint64_t task; /* its id, tag and name, as hd_task_info has them */
     uint64_t tag;
     const char *name;
@@ -547,7 +553,7 @@ typedef struct hd_stuck_report {
     unsigned withheld;            /* reports that were not made since the last one, because there were many */
     size_t frame_count;           /* 0: no backtrace was to be had */
     const hd_stuck_frame *frames; /* innermost first, up to the task's function */
-} hd_stuck_report;
+};
 
 /* ---- errno --------------------------------------------------------------------------------------------------- */
 /* glibc declares errno's address constant for a thread, so compilers keep it across an await, after which it is another

@@ -10,8 +10,8 @@
 
 /* The first member of every worker. */
 typedef struct hd_here {
-    hd_runtime *runtime; /* constant */
-    hd_task *current;    /* the task that runs; NULL: the scheduler */
+    hd_runtime *runtime;        /* constant */
+    _Atomic(hd_task *) current; /* the task that runs; NULL: the scheduler. Its thread writes it */
 } hd_here;
 
 extern _Thread_local hd_here *hd_here_now __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -32,10 +32,19 @@ static inline hd_here *hd_here_get(void) {
 #endif
 }
 
+/* Relaxed, both: for who looks from outside it is a picture (watch.h). */
+static inline hd_task *hd_here_current(hd_here *here) {
+    return atomic_load_explicit(&here->current, memory_order_relaxed);
+}
+
+static inline void hd_here_set_current(hd_here *here, hd_task *task) {
+    atomic_store_explicit(&here->current, task, memory_order_relaxed);
+}
+
 /* The calling task, or NULL. */
 static inline hd_task *hd_task_self(void) {
     hd_here *here = hd_here_get();
-    return here ? here->current : NULL;
+    return here ? hd_here_current(here) : NULL;
 }
 
 #endif

@@ -16,7 +16,7 @@ static void change_top(hd_worker *worker, hd_fiber *fiber, hd_task *top) {
     /* relaxed: who must be seen looks again behind a fence before it waits [H1] */
     atomic_store_explicit(&fiber->top, top, memory_order_relaxed);
     fiber->top_changed = top->host != NULL || !top->attached;
-    worker->here.current = top;
+    hd_here_set_current(&worker->here, top);
 }
 
 static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *task, hd_times *times) {
@@ -43,7 +43,8 @@ static hd_worker *give_others_a_turn(hd_worker *worker, hd_task *self) {
         return worker;
     bool woken = hd_search_maintain(worker);
     uint64_t limit = worker->runtime->maintain_every * (woken ? 1 : TURN_WHEN_NOBODY_WAITS);
-    if (worker->read - worker->turn_began < limit)
+    /* relaxed: its own */
+    if (worker->read - atomic_load_explicit(&worker->turn_began, memory_order_relaxed) < limit)
         return worker;
     hd_worker_yield(self);
     return hd_worker_self();

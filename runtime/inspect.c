@@ -143,30 +143,41 @@ void hd_runtime_tasks(hd_runtime *runtime, bool (*each)(const hd_task_info *info
 
 /* ---- counters ---------------------------------------------------------------------------------------------------- */
 
+/* A worker's, or a stand-in's. */
+static void add_counters(hd_worker *worker, hd_loop_stats *stats) {
+    hd_counters *c = &worker->counters;
+    stats->tasks_spawned += load(&c->tasks_spawned);
+    stats->tasks_ended += load(&c->tasks_ended);
+    stats->switches += load(&c->switches);
+    stats->yields += load(&c->yields);
+    stats->steals += load(&c->steals);
+    stats->tasks_stolen += load(&c->tasks_stolen);
+    stats->tasks_hosted += load(&c->tasks_hosted);
+    stats->from_injector += load(&c->from_injector);
+    stats->parks += load(&c->parks);
+    stats->spins += load(&c->spins);
+    stats->spin_hits += load(&c->spin_hits);
+    stats->wakes_sent += load(&c->wakes_sent);
+    stats->timers_fired += load(&c->timers_fired);
+    stats->fd_events += load(&c->fd_events);
+    stats->busy_ns += hd_clock_to_ns(load(&c->busy));
+    stats->idle_ns += hd_clock_to_ns(load(&c->idle));
+    stats->queued += hd_ring_count(&worker->ring) + hd_injector_count(&worker->inbox);
+    stats->stuck += load(&worker->watch.episodes);
+}
+
 void hd_runtime_loop_stats(hd_runtime *runtime, unsigned loop, hd_loop_stats *stats) {
     hd_assert(loop < runtime->loops);
     hd_worker *worker = &runtime->workers[loop];
-    hd_counters *c = &worker->counters;
     *stats = (hd_loop_stats){
-        .tasks_spawned = load(&c->tasks_spawned),
-        .tasks_ended = load(&c->tasks_ended),
-        .switches = load(&c->switches),
-        .yields = load(&c->yields),
-        .steals = load(&c->steals),
-        .tasks_stolen = load(&c->tasks_stolen),
-        .tasks_hosted = load(&c->tasks_hosted),
-        .from_injector = load(&c->from_injector),
-        .parks = load(&c->parks),
-        .spins = load(&c->spins),
-        .spin_hits = load(&c->spin_hits),
-        .wakes_sent = load(&c->wakes_sent),
-        .timers_fired = load(&c->timers_fired),
-        .fd_events = load(&c->fd_events),
-        .busy_ns = hd_clock_to_ns(load(&c->busy)),
-        .idle_ns = hd_clock_to_ns(load(&c->idle)),
-        .queued = hd_ring_count(&worker->ring) + hd_injector_count(&worker->inbox),
         .parked = atomic_load_explicit(&worker->idler.parked, memory_order_relaxed), /* a picture */
     };
+    add_counters(worker, stats);
+    /* acquire: their records [E2] */
+    hd_worker *stand_in = atomic_load_explicit(&runtime->stand_ins, memory_order_acquire);
+    for (; stand_in; stand_in = stand_in->older_stand_in)
+        if (stand_in->serves == worker)
+            add_counters(stand_in, stats);
 }
 
 unsigned hd_runtime_loops(const hd_runtime *runtime) {

@@ -1,5 +1,6 @@
 #include "monitor.h"
 
+#include "clock.h"
 #include "stuck.h"
 #include "sys.h"
 
@@ -10,7 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SHORTEST_NS = 200000 /* between two looks */ };
+enum {
+    SHORTEST_NS = 200000, /* between two looks */
+    ENOUGH_NS = 1000000,  /* for seeing what share of a core a thread gets, */
+    HARDLY = 8,           /* and whether that is less than one part in so many */
+};
 
 _Atomic uint32_t hd_monitor_asleep;
 
@@ -36,50 +41,66 @@ static void futex_wake(_Atomic uint32_t *word) {
 /* ---- looking ------------------------------------------------------------------------------------------------------- */
 
 static void come_back(hd_watch *watch) {
-    if (watch->relieved && watch->ops->dismiss)
+    if (watch->stuck)
         watch->ops->dismiss(watch);
     watch->relieved = watch->stuck = false;
 }
 
-static void see(hd_watch *watch, uint64_t tick, void *task, uint64_t now_ns) {
-    uint64_t age = task && watch->ops->age_ns ? watch->ops->age_ns(watch, tick) : 0;
+static void see(hd_watch *watch, uint64_t tick, hd_task *task, uint64_t now_ns) {
+    bool same_turn = task && watch->seen_task && tick == watch->seen_tick;
+    watch->since_ns = now_ns;
+    if (!same_turn) {
+        uint64_t age = task ? watch->ops->age_ns(watch, tick) : 0;
+        come_back(watch);
+        watch->since_ns = watch->turn_ns = age < now_ns ? now_ns - age : 0;
+    }
     watch->seen_tick = tick;
     watch->seen_task = task;
-    watch->since_ns = age < now_ns ? now_ns - age : 0;
     watch->post_ns = HD_STUCK_NS;
     watch->seen_ns = now_ns;
     watch->seen_cpu_ns = task ? hd_snapshot_cpu_ns(watch->tid) : 0;
 }
 
+/* It would run, but others have the core; or it has been seen too shortly to tell, since they have the monitor's too. */
+static bool is_starved(const hd_watch *watch, uint64_t lasted, uint64_t now_ns) {
+    uint64_t seen = now_ns - watch->seen_ns;
+    if (lasted >= HD_STARVED_NS)
+        return false;
+    return seen < ENOUGH_NS || (hd_snapshot_cpu_ns(watch->tid) - watch->seen_cpu_ns < seen / HARDLY &&
+                                hd_snapshot_wants_core(watch->tid));
+}
+
+static void relieve(hd_watch *watch, uint64_t now_ns, hd_post *post) {
+    if (!watch->stuck) {
+        watch->stuck = true;
+        atomic_fetch_add_explicit(&watch->episodes, 1, memory_order_relaxed);
+    }
+    watch->relieved = watch->ops->relieve(watch);
+    uint64_t lasted = now_ns > watch->since_ns ? now_ns - watch->since_ns : 0;
+    if (lasted >= watch->post_ns) {
+        watch->post_ns = 2 * lasted;
+        post(watch);
+    }
+}
+
 /* Returns when to look again, at the latest. */
 static uint64_t look_at(hd_watch *watch, uint64_t now_ns, bool *idle, hd_post *post) {
-    uint64_t period = watch->ops->age_ns ? HD_LOOK_NS : HD_LOOK_BLIND_NS;
     /* relaxed, all: a picture, which is compared with the next one */
-    uint64_t tick = atomic_load_explicit(&watch->tick, memory_order_relaxed);
-    void *task = atomic_load_explicit(&watch->task, memory_order_relaxed);
+    uint64_t tick = atomic_load_explicit(watch->tick, memory_order_relaxed);
+    hd_task *task = atomic_load_explicit(watch->task, memory_order_relaxed);
     bool same = tick == watch->seen_tick && task == watch->seen_task;
-    if (watch->stuck && !same)
-        come_back(watch);
     if (!same)
         see(watch, tick, task, now_ns);
     if (!same || !atomic_load_explicit(&watch->parked, memory_order_relaxed))
         *idle = false;
     if (!task)
-        return period;
-    uint64_t lasted = now_ns > watch->since_ns ? now_ns - watch->since_ns : 0;
+        return HD_LOOK_NS;
+    uint64_t lasted = now_ns > watch->turn_ns ? now_ns - watch->turn_ns : 0;
     if (lasted < HD_STUCK_NS)
-        return HD_STUCK_NS - lasted < period ? HD_STUCK_NS - lasted : period;
-    if (!watch->stuck) {
-        watch->stuck = true;
-        atomic_fetch_add_explicit(&watch->episodes, 1, memory_order_relaxed);
-    }
-    if (!watch->relieved && watch->ops->relieve)
-        watch->relieved = watch->ops->relieve(watch);
-    if (lasted >= watch->post_ns) {
-        watch->post_ns = 2 * lasted;
-        post(watch);
-    }
-    return period;
+        return HD_STUCK_NS - lasted < HD_LOOK_NS ? HD_STUCK_NS - lasted : HD_LOOK_NS;
+    if (watch->stuck || !is_starved(watch, lasted, now_ns))
+        relieve(watch, now_ns, post);
+    return HD_LOOK_NS;
 }
 
 uint64_t hd_monitor_look(hd_list *watches, uint64_t now_ns, hd_post *post) {
@@ -93,6 +114,13 @@ uint64_t hd_monitor_look(hd_list *watches, uint64_t now_ns, hd_post *post) {
 }
 
 /* ---- the thread ---------------------------------------------------------------------------------------------------- */
+
+/* What workers have read of the clock until now is old. The monitor's thread. */
+static void move_beat(void) {
+    /* relaxed, both: one writer, and a reader that sees it late takes the clock to be a little earlier */
+    uint32_t beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed) + 1;
+    atomic_store_explicit(&hd_clock_beat, beat ? beat : 1, memory_order_relaxed);
+}
 
 /* All were parked a moment ago: says that it sleeps, and looks again [M1]. Under the lock. */
 static bool may_sleep(void) {
@@ -116,8 +144,11 @@ static void *monitor_main(void *arg HD_UNUSED) {
     /* relaxed: nothing but this word says that it is to end */
     while (!atomic_load_explicit(&monitor.stopping, memory_order_relaxed)) {
         pthread_mutex_lock(&monitor.lock);
+        move_beat();
         uint64_t wait = hd_monitor_look(&monitor.watches, hd_sys_now(), hd_stuck_post);
         bool sleeps = wait == 0 && may_sleep();
+        if (sleeps) /* whoever looks at the clock and goes to sleep after this look has unparked before, and rouses it */
+            move_beat();
         pthread_mutex_unlock(&monitor.lock);
         if (sleeps)
             futex_wait(&hd_monitor_asleep, 1, HD_NEVER);
@@ -130,7 +161,8 @@ static void *monitor_main(void *arg HD_UNUSED) {
 static int start(void) {
     sigset_t all, old;
     hd_list_init(&monitor.watches);
-    /* relaxed, both: no thread yet */
+    /* relaxed, all: no thread yet */
+    atomic_store_explicit(&hd_clock_beat, 0, memory_order_relaxed);
     atomic_store_explicit(&hd_monitor_asleep, 0, memory_order_relaxed);
     atomic_store_explicit(&monitor.stopping, 0, memory_order_relaxed);
     sigfillset(&all);
@@ -169,6 +201,7 @@ void hd_monitor_release(void) {
         futex_wake(&monitor.stopping);
         hd_monitor_rouse();
         pthread_join(monitor.thread, NULL);
+        atomic_store_explicit(&hd_clock_beat, 0, memory_order_relaxed); /* relaxed: no worker is left */
         hd_stuck_stop();
     }
     pthread_mutex_unlock(&holding);

@@ -1,9 +1,13 @@
 /* The monitor: one thread for all runtimes of the process, which notices workers that are stuck.
  *
- * While any worker is awake it looks at all of them every LOOK_NS, and exactly when a run that it has seen will have lasted
- * STUCK_NS. A worker whose run lasts longer is stuck: the episode is counted, the worker is relieved (the core's affair),
- * and a report is asked for, which another thread makes (stuck.c), so that neither symbols nor a slow reader of stderr
- * keep the monitor from the next worker.
+ * While any worker is awake it looks at all of them every LOOK_NS, and exactly when a turn that it has seen will have lasted
+ * STUCK_NS. A worker whose turn lasts longer is stuck: the episode is counted, the worker is relieved (takeover.c), and a
+ * report is asked for, which another thread makes (stuck.c), so that neither symbols nor a slow reader of stderr keep the
+ * monitor from the next worker. A worker that would run but has hardly had a core is not stuck: another thread would not get
+ * one either. But if that goes on for STARVED_NS, it counts all the same, since some other core may be free by then.
+ *
+ * With each look the monitor also moves hd_clock_beat on, by which workers know whether what they last read of the clock
+ * is still good (clock.h).
  *
  * When all workers were parked at two looks in a row and none had run in between, it goes to sleep without a time, and the
  * first worker that unparks rouses it. No wake-up is lost, because both sides first write and then look, sequentially
@@ -24,15 +28,15 @@
 
 enum {
     HD_STUCK_NS = 10000000,
-    HD_LOOK_NS = 10000000,      /* between two looks, where the age of a run is known */
-    HD_LOOK_BLIND_NS = 5000000, /* where it is not */
+    HD_STARVED_NS = 50000000,
+    HD_LOOK_NS = 5000000, /* between two looks */
 };
 
 /* The monitor's thread starts with the first that holds it, and ends with the last. Any thread. 0 or a negative code. */
 int hd_monitor_retain(void);
 void hd_monitor_release(void);
 
-/* The calling thread is watched from now on, awake. `ops` is set. Within retain and release. */
+/* The calling thread is watched from now on, awake. What is constant but for the tid is set. Within retain and release. */
 void hd_monitor_watch(hd_watch *watch);
 
 /* It is not any more, once this returns; a report about it that is being made is waited for. The calling thread is the

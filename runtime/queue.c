@@ -2,8 +2,14 @@
 
 hd_worker *hd_worker_in_turn(hd_runtime *runtime) {
     /* relaxed: taking turns needs no order */
-    uint32_t turn = atomic_fetch_add_explicit(&runtime->next_worker, 1, memory_order_relaxed);
-    return &runtime->workers[turn % runtime->loops];
+    hd_worker *worker = NULL;
+    for (uint32_t i = 0; i < runtime->loops; i++) {
+        uint32_t turn = atomic_fetch_add_explicit(&runtime->next_worker, 1, memory_order_relaxed);
+        worker = &runtime->workers[turn % runtime->loops];
+        if (!atomic_load_explicit(&worker->stuck, memory_order_relaxed)) /* relaxed: a hint */
+            break;
+    }
+    return worker;
 }
 
 /* ---- waking others ------------------------------------------------------------------------------------------------- */
@@ -30,6 +36,14 @@ void hd_queue_wake_this_one(hd_worker *worker) {
         kick(worker);
 }
 
+void hd_queue_wake_all(hd_runtime *runtime) {
+    for (uint32_t i = 0; i < runtime->loops; i++)
+        hd_queue_wake_this_one(&runtime->workers[i]);
+    hd_worker *worker = atomic_load_explicit(&runtime->stand_ins, memory_order_acquire); /* [E2] */
+    for (; worker; worker = worker->older_stand_in)
+        hd_queue_wake_this_one(worker);
+}
+
 static bool is_worth(hd_worker *worker, uint64_t backlog) {
     /* relaxed: a hint */
     return backlog * atomic_load_explicit(&worker->mean_task, memory_order_relaxed) > worker->runtime->worth;
@@ -39,7 +53,8 @@ bool hd_queue_worth_robbing(hd_worker *victim, uint64_t now) {
     uint32_t count = hd_ring_count(&victim->ring);
     if (count == 0)
         return false;
-    if (is_worth(victim, count))
+    if (is_worth(victim, count) ||
+        atomic_load_explicit(&victim->stuck, memory_order_relaxed)) /* relaxed: a hint */
         return true;
     hd_task *oldest = hd_ring_peek(&victim->ring);
     /* relaxed: a hint; the record may be another task's by now */
@@ -109,7 +124,7 @@ void hd_worker_queue_spawned(hd_task *task) {
 
 void hd_worker_queue_woken(hd_task *task) {
     hd_worker *self = own_worker(task);
-    if (!self || !self->here.current ||
+    if (!self || !hd_here_current(&self->here) ||
         is_pinned(task)) { /* the scheduler wakes for timers and descriptors */
         hd_worker_queue_spawned(task);
         return;
@@ -168,10 +183,15 @@ void hd_queue_look_at_posts(hd_runtime *runtime) {
 
 int hd_worker_start_timer(hd_runtime *runtime, hd_timer *timer, uint64_t deadline_ns) {
     hd_worker *self = hd_worker_self();
-    hd_worker *worker = self && self->runtime == runtime ? self : hd_worker_in_turn(runtime);
+    hd_worker *worker = self && self->runtime == runtime ? self->serves : hd_worker_in_turn(runtime);
     int result = hd_timers_start(&worker->timers, timer, deadline_ns);
     if (result > 0 && worker != self)
         hd_queue_wake_this_one(worker);
+    /* acquire: the stand-in's own record. If it is not seen yet, it sees the timer: it has held the heap's lock since [E1] */
+    hd_worker *relief = result > 0 ? atomic_load_explicit(&worker->relief, memory_order_acquire) : NULL;
+    for (; relief; relief = atomic_load_explicit(&relief->relief, memory_order_acquire)) /* [E1] */
+        if (relief != self)
+            hd_queue_wake_this_one(relief);
     return result < 0 ? result : 0;
 }
 

@@ -31,4 +31,7 @@ void hd_queue_look_at_posts(hd_runtime *runtime);
 void hd_queue_wake_somebody(hd_runtime *runtime);
 void hd_queue_wake_this_one(hd_worker *worker);
 
+/* Wakes all that are parked. */
+void hd_queue_wake_all(hd_runtime *runtime);
+
 #endif

@@ -4,13 +4,15 @@
  *   1. root tasks from outside are refused
  *   2. those that are there end by themselves, or are cancelled at the deadline; every other task belongs to a scope that
  *      ends before its root task does
- *   3. workers are told to stop, leave their loops, and are joined
+ *   3. workers and stand-ins are told to stop, leave their loops, and are joined
  *   4. the pool's threads are joined: no task is left that could have calls there; other threads that have just woken
  *      one of the last tasks are let go, and those that come with a handle find the door shut
  *   5. loops, descriptor sets, fibers and stacks are freed */
+#include "monitor.h"
 #include "pool.h"
 #include "queue.h"
 #include "sys.h"
+#include "takeover.h"
 #include "worker.h"
 
 #include <sched.h>
@@ -35,12 +37,15 @@ static int check_options(const hd_runtime_options *options, hd_runtime *runtime)
     if (stack_class < 0 || runtime->loops > LOOPS_MAX)
         return HD_EINVAL;
     runtime->stack_class = (uint8_t)stack_class;
+    runtime->on_stuck = options->on_stuck;
+    runtime->on_stuck_arg = options->on_stuck_arg;
     const char *name = options->name ? options->name : "heddle";
     strncpy(runtime->name, name, NAME_BYTES);
     return 0;
 }
 
 static void free_workers(hd_runtime *runtime, uint32_t count) {
+    hd_takeover_fini(runtime);
     for (uint32_t i = 0; i < count; i++)
         hd_worker_fini(&runtime->workers[i]);
     hd_sys_free(runtime->workers);
@@ -48,12 +53,13 @@ static void free_workers(hd_runtime *runtime, uint32_t count) {
 }
 
 static int init_workers(hd_runtime *runtime) {
+    hd_takeover_init(runtime);
     runtime->workers = hd_sys_zalloc_aligned(HD_CACHE_LINE, runtime->loops * sizeof(hd_worker));
     runtime->records = hd_slab_create(sizeof(hd_task), offsetof(hd_task, next), hd_task_make, runtime);
     int result = runtime->workers && runtime->records ? 0 : HD_ENOMEM;
     uint32_t made = 0;
     while (result == 0 && made < runtime->loops)
-        if ((result = hd_worker_init(&runtime->workers[made], runtime, made)) == 0)
+        if ((result = hd_worker_init(&runtime->workers[made], runtime, made, &runtime->workers[made])) == 0)
             made++;
     if (result != 0)
         free_workers(runtime, made);
@@ -62,12 +68,12 @@ static int init_workers(hd_runtime *runtime) {
 
 /* Steps 3 and on; `started` workers have threads. */
 static void stop(hd_runtime *runtime, uint32_t started) {
-    /* 3. release, and the kick after it: a worker that parks looks again behind its fence [P1] */
-    atomic_store_explicit(&runtime->stopping, true, memory_order_seq_cst);
+    hd_takeover_stop(runtime); /* 3. */
     for (uint32_t i = 0; i < started; i++)
         hd_loop_kick(runtime->workers[i].loop);
     for (uint32_t i = 0; i < started; i++)
         pthread_join(runtime->workers[i].thread, NULL);
+    hd_monitor_release();
     hd_pool_destroy(runtime->pool);                                        /* 4. */
     while (atomic_load_explicit(&runtime->visitors, memory_order_acquire)) /* [V1] */
         sched_yield(); /* some instructions, and a write to an eventfd */
@@ -114,6 +120,11 @@ hd_runtime *hd_runtime_create(const hd_runtime_options *options) {
         hd_pool_destroy(runtime->pool);
         goto fail;
     }
+    if ((result = hd_monitor_retain()) != 0) {
+        free_workers(runtime, runtime->loops);
+        hd_pool_destroy(runtime->pool);
+        goto fail;
+    }
     hd_gate_init(&runtime->gate);
     if ((result = start_workers(runtime)) != 0) {
         errno = -result;
@@ -144,8 +155,7 @@ static void cancel_all(hd_runtime *runtime) {
                           memory_order_relaxed); /* relaxed, both: the fence [C1] */
     atomic_store_explicit(&runtime->cancel_wanted, true, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst); /* the flag, then the look at all tasks; partner: spawn [C1] */
-    for (uint32_t i = 0; i < runtime->loops; i++)
-        hd_queue_wake_this_one(&runtime->workers[i]);
+    hd_queue_wake_all(runtime);
 }
 
 int hd_runtime_drain(hd_runtime *runtime, uint64_t deadline_ns) {

@@ -30,6 +30,7 @@
 #include "poller.h"
 #include "ring.h"
 #include "slab.h"
+#include "watch.h"
 
 #include <pthread.h>
 
@@ -44,22 +45,24 @@ typedef struct hd_counters {
 typedef enum hd_leave { HD_LEAVES_PARKED, HD_LEAVES_YIELDING } hd_leave;
 
 struct hd_worker {
-    /* constant, but for `here.current`, which is the worker's own */
+    /* constant, but for `here.current`, which the worker writes */
     hd_here here;
     hd_runtime *runtime;
     uint32_t index;
     bool alone; /* its runtime has one loop */
     pthread_t thread;
+    hd_worker
+        *serves; /* whose timers and descriptors: its own; a stand-in: those of the worker it stands in for */
 
     /* the worker's own */
     hd_task *left; /* who has left its fiber for the one that runs now, and is not put away yet */
     hd_leave left_why;
-    hd_fiber *left_fiber; /* a fiber whose task has ended, likewise */
-    uint64_t read;        /* ticks: when the worker last looked at the clock, */
-    uint32_t beat;        /* and the beat then */
-    int *errno_at;        /* of this thread */
-    uint64_t turn_began;  /* ticks: of the task that runs */
-    hd_task *given;       /* what the scheduler is to run first */
+    hd_fiber *left_fiber;        /* a fiber whose task has ended, likewise */
+    uint64_t read;               /* ticks: when the worker last looked at the clock, */
+    uint32_t beat;               /* and the beat then */
+    int *errno_at;               /* of this thread */
+    _Atomic uint64_t turn_began; /* ticks: of the task that runs; others read it: see watch.h */
+    hd_task *given;              /* what the scheduler is to run first */
     hd_fiber_cache fibers;
     hd_overflow_thread overflow;
     hd_slab_cache records;
@@ -88,6 +91,15 @@ struct hd_worker {
     hd_poller poller;
     hd_idler idler;
     _Alignas(HD_CACHE_LINE) hd_counters counters;
+
+    hd_watch watch;
+    /* takeover.c's */
+    _Atomic bool stuck;          /* everything that waits in its queues is worth taking */
+    _Atomic bool dismissed;      /* a stand-in that is to go */
+    _Atomic bool gone;           /* its thread is about to end, or there is none */
+    _Atomic(hd_worker *) relief; /* who stands in for it, or NULL */
+    bool has_thread;             /* a stand-in's was started, and not joined */
+    hd_worker *older_stand_in;   /* constant */
 };
 
 /* A runtime, as its workers know it; it is made and ended in runtime.c. */
@@ -102,6 +114,8 @@ struct hd_runtime {
     hd_worker *workers;
     hd_slab *records; /* of tasks: the registry */
     struct hd_pool *pool;
+    void (*on_stuck)(const hd_stuck_report *report, void *arg);
+    void *on_stuck_arg;
 
     /* any thread, each with its own rules */
     hd_gate gate; /* for root tasks */
@@ -110,12 +124,14 @@ struct hd_runtime {
     _Atomic(hd_task *) posts; /* newest first; pushed and taken under the slab's door */
     hd_idle idle;
     hd_depot depot;
-    _Atomic uint32_t spinning;    /* workers that spin: at most one */
-    _Atomic uint32_t next_worker; /* for timers and pinned tasks from outside, in turn */
-    _Atomic uint32_t visitors;    /* other threads that are queueing a task here */
-    _Atomic bool cancelling;      /* root tasks that slip in at the last moment are cancelled */
-    _Atomic bool cancel_wanted;   /* some worker is to cancel all tasks */
-    _Atomic bool stopping;        /* workers leave their loops */
+    _Atomic uint32_t spinning;      /* workers that spin: at most one */
+    _Atomic uint32_t next_worker;   /* for timers and pinned tasks from outside, in turn */
+    _Atomic uint32_t visitors;      /* other threads that are queueing a task here */
+    _Atomic bool cancelling;        /* root tasks that slip in at the last moment are cancelled */
+    _Atomic bool cancel_wanted;     /* some worker is to cancel all tasks */
+    _Atomic bool stopping;          /* workers leave their loops; written under `takeover` */
+    _Atomic(hd_worker *) stand_ins; /* all there ever were, newest first; they are freed at the end */
+    pthread_mutex_t takeover;
 };
 
 /* The calling thread's worker, or NULL; anew each time. */

@@ -20,9 +20,10 @@ static void maintain(hd_worker *worker, bool idle) {
     worker->maintained = ticks;
     uint64_t now = hd_sys_now();
     uint32_t fired, batch;
-    for (fired = 0; (batch = hd_timers_expire(&worker->timers, now, EXPIRE_BATCH)) > 0; fired += batch) {}
+    for (fired = 0; (batch = hd_timers_expire(&worker->serves->timers, now, EXPIRE_BATCH)) > 0;
+         fired += batch) {}
     hd_count(&worker->counters.timers_fired, fired);
-    hd_count(&worker->counters.fd_events, hd_poller_drain(&worker->poller));
+    hd_count(&worker->counters.fd_events, hd_poller_drain(&worker->serves->poller));
 }
 
 /* A fair part of what came from outside; the first to run, the others to the ring. */
@@ -80,12 +81,12 @@ static hd_task *take_shared(hd_worker *worker) {
 }
 
 bool hd_search_maintain(hd_worker *worker) {
-    hd_task *self = worker->here.current;
+    hd_task *self = hd_here_current(&worker->here);
     uint32_t before = hd_ring_count(&worker->ring);
-    worker->here.current = NULL; /* woken tasks go to the ring */
+    hd_here_set_current(&worker->here, NULL); /* woken tasks go to the ring */
     maintain(worker, false);
     look_outside(worker);
-    worker->here.current = self;
+    hd_here_set_current(&worker->here, self);
     return hd_ring_count(&worker->ring) > before || hd_injector_count(&worker->inbox) ||
            hd_injector_count(&worker->runtime->injector);
 }
@@ -117,6 +118,10 @@ static hd_task *take_local(hd_worker *worker) {
     return take_next(worker);
 }
 
+static hd_worker *stand_ins(hd_runtime *runtime) {
+    return atomic_load_explicit(&runtime->stand_ins, memory_order_acquire); /* their records [E2] */
+}
+
 static hd_task *rob(hd_worker *worker, hd_worker *victim) {
     hd_task *loot[HD_RING_LOOT];
     if (!hd_queue_worth_robbing(victim, hd_worker_now(worker)))
@@ -128,24 +133,27 @@ static hd_task *rob(hd_worker *worker, hd_worker *victim) {
     return taken ? loot[0] : NULL;
 }
 
+static hd_task *steal_from(hd_worker *worker, hd_worker *victim, bool slot) {
+    hd_task *task = victim == worker ? NULL : slot ? take_next(victim) : rob(worker, victim);
+    if (!task)
+        return NULL;
+    worker->victim = victim->index;
+    hd_count(&worker->counters.steals, 1);
+    hd_count(&worker->counters.tasks_stolen, slot);
+    return task;
+}
+
 /* One round over the others' rings, and then over their next slots. */
 static hd_task *steal(hd_worker *worker) {
     hd_runtime *runtime = worker->runtime;
-    for (int slots = 0; slots < 2; slots++) {
-        for (uint32_t i = 0; i < runtime->loops; i++) {
-            hd_worker *victim = &runtime->workers[(worker->victim + i) % runtime->loops];
-            if (victim == worker)
-                continue;
-            hd_task *task = slots ? take_next(victim) : rob(worker, victim);
-            if (!task)
-                continue;
-            worker->victim = victim->index;
-            hd_count(&worker->counters.steals, 1);
-            hd_count(&worker->counters.tasks_stolen, slots);
-            return task;
-        }
+    hd_task *task = NULL;
+    for (int slots = 0; slots < 2 && !task; slots++) {
+        for (uint32_t i = 0; i < runtime->loops && !task; i++)
+            task = steal_from(worker, &runtime->workers[(worker->victim + i) % runtime->loops], slots);
+        for (hd_worker *victim = stand_ins(runtime); victim && !task; victim = victim->older_stand_in)
+            task = steal_from(worker, victim, slots);
     }
-    return NULL;
+    return task;
 }
 
 void hd_search_end(hd_worker *worker, bool found) {
@@ -192,6 +200,13 @@ hd_task *hd_search_task(hd_worker *worker) {
     return search(worker);
 }
 
+/* Can others take something from it? */
+static bool has_queued(hd_worker *worker) {
+    /* relaxed, both: what a stuck worker puts into its slot is seen in time by the monitor */
+    return hd_ring_count(&worker->ring) || (atomic_load_explicit(&worker->stuck, memory_order_relaxed) &&
+                                            atomic_load_explicit(&worker->next, memory_order_relaxed));
+}
+
 bool hd_search_in_sight(hd_worker *worker) {
     hd_runtime *runtime = worker->runtime;
     if (hd_injector_count(&worker->inbox) || hd_injector_count(&runtime->injector) ||
@@ -199,7 +214,11 @@ bool hd_search_in_sight(hd_worker *worker) {
         atomic_load_explicit(&runtime->cancel_wanted, memory_order_relaxed))
         return true;
     for (uint32_t i = 0; i < runtime->loops; i++)
-        if (hd_ring_count(&runtime->workers[i].ring))
+        if (has_queued(&runtime->workers[i]))
             return true;
-    return atomic_load_explicit(&runtime->stopping, memory_order_relaxed); /* ordered by the fences [P1] */
+    for (hd_worker *other = stand_ins(runtime); other; other = other->older_stand_in)
+        if (has_queued(other))
+            return true;
+    return atomic_load_explicit(&worker->dismissed, memory_order_relaxed) || /* ordered by the fences [P1] */
+           atomic_load_explicit(&runtime->stopping, memory_order_relaxed);
 }

@@ -61,6 +61,13 @@ static bool read_line(pid_t tid, const char *file, char *line) {
     return got > 0;
 }
 
+/* "TID (NAME) STATE ...", where the name may have any character in it. */
+bool hd_snapshot_wants_core(pid_t tid) {
+    char line[LINE_BYTES];
+    const char *name_end = read_line(tid, "stat", line) ? strrchr(line, ')') : NULL;
+    return name_end && strncmp(name_end, ") R", 3) == 0;
+}
+
 /* How often the thread has gone to sleep in its life. */
 static bool count_sleeps(pid_t tid, unsigned long *count) {
     char path[64], line[LINE_BYTES];

@@ -41,6 +41,9 @@ int hd_snapshot_take(pid_t tid, hd_span span, bool (*still)(void *), void *arg, 
 /* How long the thread has had a core in its life; 0: it has none any more. */
 uint64_t hd_snapshot_cpu_ns(pid_t tid);
 
+/* Does it run, or would it if it were given a core? False: it sleeps, or /proc does not tell. */
+bool hd_snapshot_wants_core(pid_t tid);
+
 /* Copies memory of this process that may change or vanish meanwhile. False: it is not (all) there. */
 bool hd_snapshot_peek(void *to, uintptr_t from, size_t bytes);
 

@@ -22,7 +22,7 @@ static const uint64_t REFILL_NS = 3000000000u, AGAIN_NS = 1000000000u;
 typedef struct run {
     hd_watch *watch; /* NULL: forgotten */
     uint64_t tick;
-    void *task;
+    hd_task *task;
     uint64_t since_ns, seen_ns, seen_cpu_ns;
     bool relieved;
 } run;
@@ -80,8 +80,8 @@ static void remember(uint64_t task, uint64_t tick, uint64_t stuck_ns) {
 static bool still(void *arg) {
     const run *seen = arg;
     /* relaxed: what was copied before was copied by the kernel */
-    return atomic_load_explicit(&seen->watch->tick, memory_order_relaxed) == seen->tick &&
-           atomic_load_explicit(&seen->watch->task, memory_order_relaxed) == seen->task;
+    return atomic_load_explicit(seen->watch->tick, memory_order_relaxed) == seen->tick &&
+           atomic_load_explicit(seen->watch->task, memory_order_relaxed) == seen->task;
 }
 
 /* It would run, but something else has the core. */

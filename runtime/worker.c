@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include "monitor.h"
 #include "queue.h"
 #include "scope.h"
 #include "search.h"
@@ -18,7 +19,7 @@ enum {
 };
 
 HD_NOINLINE hd_poller *hd_worker_poller(void) {
-    return &hd_worker_self()->poller;
+    return &hd_worker_self()->serves->poller;
 }
 
 /* ---- from one task to the next -------------------------------------------------------------------------------------- */
@@ -68,6 +69,11 @@ static inline hd_fiber *fiber_at_hand(hd_worker *worker, hd_task *task) {
     return fiber;
 }
 
+/* What is seen of the worker from now on is another turn. */
+static inline void begin_run(hd_worker *worker, uint64_t now) {
+    atomic_store_explicit(&worker->turn_began, now, memory_order_relaxed); /* relaxed: a picture (watch.h) */
+}
+
 /* Its turn begins. */
 static inline void begin_turn(hd_worker *worker, hd_task *task, uint64_t now) {
     if (!worker->alone) {
@@ -78,8 +84,8 @@ static inline void begin_turn(hd_worker *worker, hd_task *task, uint64_t now) {
     atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
     hd_task_account(task, HD_PHASE_RUNNING, now);
     hd_count(&worker->counters.switches, 1);
-    worker->here.current = task;
-    worker->turn_began = now;
+    hd_here_set_current(&worker->here, task);
+    begin_run(worker, now);
 }
 
 /* Goes from one fiber to that of the next task at hand, or to the scheduler, which runs `next` if it is given one. */
@@ -89,7 +95,7 @@ static inline void switch_to_next(hd_worker *worker, hd_fiber *from, hd_task *ne
         begin_turn(worker, next, now);
     } else {
         worker->given = next;
-        worker->here.current = NULL;
+        hd_here_set_current(&worker->here, NULL);
     }
     hd_fiber_switch(&worker->fibers, from, to);
     put_away(hd_worker_self());
@@ -114,8 +120,10 @@ void hd_worker_yield(hd_task *self) {
     uint64_t now = hd_worker_now(worker);
     hd_task *next = hd_search_at_hand(worker, now);
     hd_count(&worker->counters.yields, 1);
-    if (!next && !hd_search_is_due(worker, now))
-        return; /* it is alone */
+    if (!next && !hd_search_is_due(worker, now)) { /* it is alone */
+        begin_run(worker, now);
+        return;
+    }
     hd_task_account(self, HD_PHASE_RUNNABLE, now);
     worker->left = self;
     worker->left_why = HD_LEAVES_YIELDING;
@@ -157,9 +165,7 @@ void hd_worker_fiber_main(hd_fiber *fiber) {
 static void starve(hd_worker *worker, hd_task *task) {
     hd_runtime *runtime = worker->runtime;
     hd_injector_push(&runtime->starved, &task, 1);
-    for (uint32_t i = 0; i < runtime->loops; i++)
-        if (&runtime->workers[i] != worker)
-            hd_queue_wake_this_one(&runtime->workers[i]);
+    hd_queue_wake_all(runtime);
 }
 
 static uint64_t turns_of(hd_worker *worker) {
@@ -223,8 +229,8 @@ static bool spin(hd_worker *worker) {
     while (worker->searching && !found && now - started < SPIN_NS) {
         for (int i = 0; i < 16 && !(found = hd_search_in_sight(worker)); i++)
             hd_cpu_relax();
-        found =
-            found || hd_poller_drain(&worker->poller) > 0 || hd_timers_earliest_ns(&worker->timers) <= now;
+        found = found || hd_poller_drain(&worker->serves->poller) > 0 ||
+                hd_timers_earliest_ns(&worker->serves->timers) <= now;
         now = hd_sys_now();
     }
     atomic_store_explicit(&runtime->spinning, 0, memory_order_relaxed);
@@ -242,7 +248,7 @@ static bool spin(hd_worker *worker) {
 
 /* Until when to sleep, if nobody has anything before. After the fence of the park [P1]. */
 static uint64_t park_deadline(hd_worker *worker) {
-    uint64_t deadline = hd_timers_earliest_ns(&worker->timers);
+    uint64_t deadline = hd_timers_earliest_ns(&worker->serves->timers);
     if (hd_injector_count(&worker->runtime->starved) && worker->starved_next_ns < deadline)
         deadline = worker->starved_next_ns;
     return deadline;
@@ -255,7 +261,9 @@ static void park(hd_worker *worker) {
     hd_idle_begin_park(&runtime->idle, &worker->idler); /* with the fence [P1] */
     if (!hd_search_in_sight(worker)) {
         uint64_t started = hd_clock_ticks();
+        hd_watch_park(&worker->watch);
         unsigned woken = hd_loop_park(worker->loop, park_deadline(worker));
+        hd_watch_unpark(&worker->watch);
         hd_count(&worker->counters.fd_events, woken);
         hd_count(&worker->counters.parks, 1);
         hd_count(&worker->counters.idle, hd_clock_ticks() - started);
@@ -267,7 +275,7 @@ static void park(hd_worker *worker) {
 /* In a signal handler on the worker's thread. */
 static bool describe_running(void *arg, hd_overflow_subject *subject) {
     hd_worker *worker = arg;
-    hd_task *task = worker->here.current;
+    hd_task *task = hd_here_current(&worker->here);
     hd_fiber *fiber = task ? atomic_load_explicit(&task->fiber, memory_order_relaxed) : NULL;
     if (!fiber)
         return false;
@@ -287,8 +295,12 @@ static void *worker_main(void *arg) {
     hd_overflow_thread_begin(&worker->overflow);
     worker->errno_at = hd_errno();
     hd_fiber_cache_init(&worker->fibers, &worker->runtime->depot);
-    /* relaxed: a kick follows, and the look in hd_search_in_sight is ordered [P1] */
-    while (!atomic_load_explicit(&worker->runtime->stopping, memory_order_relaxed)) {
+    hd_monitor_watch(&worker->watch);
+    if (worker->serves != worker)
+        hd_worker_stand_in(worker);
+    /* relaxed, both: a kick follows, and the look in hd_search_in_sight is ordered [P1] */
+    while (!atomic_load_explicit(&worker->runtime->stopping, memory_order_relaxed) &&
+           !atomic_load_explicit(&worker->dismissed, memory_order_relaxed)) {
         hd_task *task = hd_search_task(worker);
         if (task) {
             hd_search_end(worker, true);
@@ -297,14 +309,35 @@ static void *worker_main(void *arg) {
             park(worker);
         }
     }
+    if (worker->serves != worker)
+        hd_worker_retire(worker);
+    hd_monitor_unwatch(&worker->watch);
     hd_overflow_thread_end();
     hd_here_now = NULL;
+    /* release: who sees it sees all that this thread has done with the worker [G1] */
+    atomic_store_explicit(&worker->gone, true, memory_order_release);
     return NULL;
 }
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------------------- */
 
-int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index) {
+/* A stand-in has neither. */
+static int init_own(hd_worker *worker) {
+    hd_timers_init(&worker->timers);
+    return hd_poller_init(&worker->poller);
+}
+
+static void fini_own(hd_worker *worker) {
+    hd_poller_fini(&worker->poller);
+    hd_timers_fini(&worker->timers);
+}
+
+int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index, hd_worker *serves) {
+    worker->serves = serves;
+    worker->watch.ops = &hd_worker_watched;
+    worker->watch.tick = &worker->turn_began;
+    worker->watch.task = &worker->here.current;
+    atomic_init(&worker->gone, true);
     worker->runtime = worker->here.runtime = runtime;
     worker->alone = runtime->loops == 1;
     worker->index = index;
@@ -312,19 +345,19 @@ int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index) {
     atomic_init(&worker->mean_task, hd_clock_from_ns(MEAN_FIRST_NS));
     worker->records.slab = runtime->records;
     hd_injector_init(&worker->inbox);
-    hd_timers_init(&worker->timers);
     hd_idler_init(&worker->idler);
     int result = hd_ring_init(&worker->ring, !worker->alone);
     if (result != 0)
         return result;
     if ((result = hd_overflow_thread_init(&worker->overflow, describe_running, worker)) != 0)
         goto no_overflow;
-    if ((result = hd_poller_init(&worker->poller)) != 0)
+    if (serves == worker && (result = init_own(worker)) != 0)
         goto no_poller;
-    if ((worker->loop = hd_loop_create(&worker->poller)))
+    if ((worker->loop = hd_loop_create(&serves->poller)))
         return 0;
     result = HD_ENOMEM;
-    hd_poller_fini(&worker->poller);
+    if (serves == worker)
+        fini_own(worker);
 no_poller:
     hd_overflow_thread_fini(&worker->overflow);
 no_overflow:
@@ -334,8 +367,8 @@ no_overflow:
 
 void hd_worker_fini(hd_worker *worker) {
     hd_loop_destroy(worker->loop);
-    hd_poller_fini(&worker->poller);
-    hd_timers_fini(&worker->timers);
+    if (worker->serves == worker)
+        fini_own(worker);
     hd_overflow_thread_fini(&worker->overflow);
     hd_ring_fini(&worker->ring);
     hd_slab_cache_flush(&worker->records);
@@ -344,13 +377,17 @@ void hd_worker_fini(hd_worker *worker) {
 int hd_worker_start(hd_worker *worker, const char *name) {
     char thread_name[16];
     sigset_t all, old;
-    snprintf(thread_name, sizeof thread_name, "%s-%u", name, worker->index);
+    snprintf(thread_name, sizeof thread_name, "%s-%u%s", name, worker->index,
+             worker->serves == worker ? "" : "+");
     /* Signals go to the program's own threads. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
+    atomic_store_explicit(&worker->gone, false, memory_order_relaxed); /* relaxed: before the thread */
     int error = hd_sys_fails() ? EAGAIN : pthread_create(&worker->thread, NULL, worker_main, worker);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (error == 0)
         pthread_setname_np(worker->thread, thread_name);
+    else /* relaxed: there is no thread */
+        atomic_store_explicit(&worker->gone, true, memory_order_relaxed);
     return -error;
 }

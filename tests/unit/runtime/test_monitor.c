@@ -15,6 +15,8 @@
 
 typedef struct fake {
     hd_watch watch;
+    _Atomic uint64_t tick;
+    _Atomic(hd_task *) task;
     uint64_t id;
     hd_fn fn;
     hd_span stack;
@@ -63,7 +65,7 @@ static uint64_t age(hd_watch *watch, uint64_t tick) {
     return fake_of(watch)->age_ns;
 }
 
-static bool describe(hd_watch *watch, void *task, hd_watched *watched) {
+static bool describe(hd_watch *watch, hd_task *task, hd_watched *watched) {
     fake *self = fake_of(watch);
     (void)task;
     sem_post(&reports.described);
@@ -92,20 +94,24 @@ static void post(hd_watch *watch) {
     fake_of(watch)->posted++;
 }
 
-static const hd_watch_ops blind = {.describe = describe, .relieve = relieve, .dismiss = dismiss};
-static const hd_watch_ops exact = {
-    .age_ns = age, .describe = describe, .relieve = relieve, .dismiss = dismiss};
-static const hd_watch_ops alone = {.describe = describe};
+static const hd_watch_ops ops = {.age_ns = age, .describe = describe, .relieve = relieve, .dismiss = dismiss};
 
-static void fake_init(fake *self, const hd_watch_ops *ops) {
+static void fake_init(fake *self) {
     memset(self, 0, sizeof *self);
-    self->watch.ops = ops;
+    self->watch.ops = &ops;
+    self->watch.tick = &self->tick;
+    self->watch.task = &self->task;
     self->id = 1;
 }
 
+/* Whatever a task is: it is only compared. */
+static void go_on_with(fake *self, void *task) {
+    atomic_store_explicit(&self->task, task, memory_order_relaxed);
+}
+
 static void begin_run(fake *self, void *task) {
-    atomic_fetch_add_explicit(&self->watch.tick, 1, memory_order_relaxed);
-    atomic_store_explicit(&self->watch.task, task, memory_order_relaxed);
+    atomic_fetch_add_explicit(&self->tick, 1, memory_order_relaxed);
+    go_on_with(self, task);
 }
 
 /* ---- looking, at invented times ------------------------------------------------------------------------------------------ */
@@ -120,8 +126,8 @@ static struct {
 static int two_fakes(void **state) {
     (void)state;
     hd_list_init(&looks.watches);
-    fake_init(&looks.a, &blind);
-    fake_init(&looks.b, &blind);
+    fake_init(&looks.a);
+    fake_init(&looks.b);
     hd_list_append(&looks.watches, &looks.a.watch.link);
     hd_list_append(&looks.watches, &looks.b.watch.link);
     return 0;
@@ -134,15 +140,15 @@ static uint64_t look(uint64_t ms) {
 static void a_long_run_is_noticed_once_and_relieved(void **state) {
     (void)state;
     begin_run(&looks.a, &looks);
-    assert_int_equal(look(0), HD_LOOK_BLIND_NS);
-    assert_int_equal(look(5), HD_LOOK_BLIND_NS);
+    assert_int_equal(look(0), HD_LOOK_NS);
+    assert_int_equal(look(5), HD_LOOK_NS);
     assert_int_equal(looks.a.relieved, 0);
     look(10);
     assert_int_equal(looks.a.relieved, 1);
     for (uint64_t ms = 15; ms < 100; ms += 5)
         look(ms);
-    assert_int_equal(looks.a.relieved, 1);
-    assert_int_equal(looks.a.dismissed, 0);
+    assert_int_equal(looks.a.relieved, 18); /* it is asked for at each look, */
+    assert_int_equal(looks.a.dismissed, 0); /* and granted as long as it lasts */
     assert_int_equal(looks.a.watch.episodes, 1);
     assert_int_equal(looks.b.watch.episodes, 0);
     assert_int_equal(looks.b.relieved, 0);
@@ -164,6 +170,34 @@ static void who_comes_back_is_dismissed_and_may_be_stuck_again(void **state) {
     look(30);
     assert_int_equal(looks.a.dismissed, 2);
     assert_int_equal(looks.a.watch.episodes, 2);
+}
+
+/* The first has blocked for 4 ms and then awaits one that has not started, and so runs in the same turn. */
+static void a_turn_counts_as_a_whole_but_each_task_for_itself(void **state) {
+    (void)state;
+    begin_run(&looks.a, &looks);
+    look(0);
+    go_on_with(&looks.a, &looks.a);
+    look(4);
+    look(10);
+    assert_int_equal(looks.a.relieved, 1);
+    assert_int_equal(looks.a.posted, 0);
+    look(13);
+    assert_int_equal(looks.a.posted, 0);
+    look(14);
+    assert_int_equal(looks.a.posted, 1);
+    assert_int_equal(looks.a.watch.since_ns, T + HD_MS(4));
+    go_on_with(&looks.a, &looks);
+    look(20);
+    assert_int_equal(looks.a.dismissed, 0);
+    look(29);
+    assert_int_equal(looks.a.posted, 1);
+    look(30);
+    assert_int_equal(looks.a.posted, 2);
+    assert_int_equal(looks.a.watch.episodes, 1);
+    begin_run(&looks.a, &looks);
+    look(31);
+    assert_int_equal(looks.a.dismissed, 1);
 }
 
 static void who_switches_between_tasks_is_not_stuck(void **state) {
@@ -189,22 +223,8 @@ static void who_cannot_be_relieved_now_is_at_the_next_look(void **state) {
     assert_int_equal(looks.a.relieved, 0);
     looks.a.refuses = false;
     look(20);
-    look(25);
     assert_int_equal(looks.a.relieved, 1);
     assert_int_equal(looks.a.watch.episodes, 1);
-}
-
-static void nobody_stands_in_for_a_single_loop(void **state) {
-    (void)state;
-    looks.a.watch.ops = &alone;
-    begin_run(&looks.a, &looks);
-    look(0);
-    look(10);
-    assert_int_equal(looks.a.watch.episodes, 1);
-    assert_int_equal(looks.a.posted, 1);
-    begin_run(&looks.a, NULL);
-    look(15);
-    assert_false(looks.a.watch.stuck);
 }
 
 static void reports_are_asked_for_each_time_it_lasts_twice_as_long(void **state) {
@@ -218,7 +238,6 @@ static void reports_are_asked_for_each_time_it_lasts_twice_as_long(void **state)
 
 static void a_known_age_makes_the_next_look_exact(void **state) {
     (void)state;
-    looks.a.watch.ops = looks.b.watch.ops = &exact;
     looks.a.age_ns = HD_MS(7);
     begin_run(&looks.a, &looks);
     assert_int_equal(look(0), HD_MS(3));
@@ -288,7 +307,6 @@ static void a_run_is_noticed_after_the_monitor_has_slept(void **state) {
     assert_int_equal(hd_monitor_retain(), 0);
     hd_list_init(&looks.a.watch.link);
     hd_list_init(&looks.b.watch.link);
-    looks.a.watch.ops = looks.b.watch.ops = &exact;
     hd_monitor_watch(&looks.a.watch);
     hd_monitor_watch(&looks.b.watch);
     hd_watch_park(&looks.a.watch);
@@ -360,6 +378,7 @@ typedef struct worker {
 
 static void *worker_main(void *arg) {
     worker *self = arg;
+    fake_init(&self->fake);
     sigset_t all; /* as the runtime starts its workers */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, NULL);
@@ -372,7 +391,6 @@ static void *worker_main(void *arg) {
     self->fake.stack = (hd_span){(uintptr_t)low, (uintptr_t)low + bytes};
     self->fake.fn = slow_query;
     self->fake.id = 77;
-    self->fake.watch.ops = &exact;
     hd_list_init(&self->fake.watch.link);
     hd_monitor_watch(&self->fake.watch);
     sigset_t blocked;
@@ -402,7 +420,7 @@ static void a_task_that_blocks_is_reported_with_its_functions(void **state) {
     pthread_join(self.thread, NULL);
     assert_int_equal(self.result, 1); /* it was not disturbed */
     assert_false(self.deaf);
-    assert_int_equal(self.fake.relieved, 1);
+    assert_true(self.fake.relieved > 0);
     assert_int_equal(self.fake.dismissed, 1);
     assert_int_equal(reports.last.task, 77);
     assert_int_equal(reports.last.tag, 5);
@@ -425,8 +443,8 @@ static void a_task_that_blocks_is_reported_with_its_functions(void **state) {
 static void post_run(fake *self, uint64_t id, uint64_t ms) {
     static uint64_t tick;
     self->id = id;
-    atomic_store_explicit(&self->watch.tick, self->watch.seen_tick = ++tick, memory_order_relaxed);
-    atomic_store_explicit(&self->watch.task, self->watch.seen_task = self, memory_order_relaxed);
+    atomic_store_explicit(&self->tick, self->watch.seen_tick = ++tick, memory_order_relaxed);
+    go_on_with(self, self->watch.seen_task = (hd_task *)self);
     self->watch.tid = gettid();
     self->watch.since_ns = self->watch.seen_ns = hd_sys_now() - HD_MS(ms);
     hd_stuck_post(&self->watch);
@@ -456,7 +474,7 @@ static void many_reports_are_withheld(void **state) {
         post_and_await(&looks.a, id, 100);
     static fake more[5];
     for (uint64_t i = 0; i < 5; i++) {
-        fake_init(&more[i], &blind);
+        fake_init(&more[i]);
         post_run(&more[i], 11 + i, 100);
     }
     /* The last is not looked at before those before it are done with. */
@@ -538,7 +556,7 @@ int main(void) {
         cmocka_unit_test_setup(who_comes_back_is_dismissed_and_may_be_stuck_again, two_fakes),
         cmocka_unit_test_setup(who_switches_between_tasks_is_not_stuck, two_fakes),
         cmocka_unit_test_setup(who_cannot_be_relieved_now_is_at_the_next_look, two_fakes),
-        cmocka_unit_test_setup(nobody_stands_in_for_a_single_loop, two_fakes),
+        cmocka_unit_test_setup(a_turn_counts_as_a_whole_but_each_task_for_itself, two_fakes),
         cmocka_unit_test_setup(reports_are_asked_for_each_time_it_lasts_twice_as_long, two_fakes),
         cmocka_unit_test_setup(a_known_age_makes_the_next_look_exact, two_fakes),
         cmocka_unit_test_setup(it_may_sleep_when_all_are_parked_and_none_has_run, two_fakes),

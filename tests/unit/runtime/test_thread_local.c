@@ -174,12 +174,12 @@ static int64_t right_worker(void *arg) {
     hd_runtime *runtime = hd_runtime_current();
     walk way = set_out(arg);
     for (int i = 0; go_on(&way); i++) {
-        check(hd_worker_self()->here.current == self);
+        check(hd_here_current(&hd_worker_self()->here) == self);
         check(await_something(&way, i) == 0);
-        check(hd_worker_self()->here.current == self);
+        check(hd_here_current(&hd_worker_self()->here) == self);
         check(hd_self() == self);
         check(hd_runtime_current() == runtime);
-        check(hd_worker_poller() == &hd_worker_self()->poller);
+        check(hd_worker_poller() == &hd_worker_self()->serves->poller);
     }
     return 0;
 }
