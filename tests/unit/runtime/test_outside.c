@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -270,6 +271,123 @@ static void a_foreign_thread_spawns_into_a_scope(void **state) {
     passes(2, scope_with_visitors, NULL);
 }
 
+/* ---- draining ---- */
+
+typedef struct drained {
+    hd_runtime *runtime;
+    hd_task *computes;
+    sem_t may_end;
+    _Atomic bool computing, in_call, told;
+} drained;
+
+static int64_t compute_until_told(void *arg) {
+    drained *self = arg;
+    self->computing = true;
+    while (!self->told) {}
+    return hd_cancelled() ? 5 : BROKE;
+}
+
+static int64_t end_when_told(void *arg) {
+    drained *self = arg;
+    self->in_call = true;
+    while (sem_wait(&self->may_end) != 0) {}
+    return 6;
+}
+
+static int64_t call_until_told(void *arg) {
+    return hd_blocking(HD_POOL_USER, end_when_told, arg);
+}
+
+static int64_t yield_for_ever(void *arg) {
+    (void)arg;
+    while (hd_yield() == 0) {}
+    return HD_ECANCELED;
+}
+
+static int64_t clean_up(void *arg) {
+    int64_t slept = sleep_long(arg);
+    hd_shield_begin();
+    check(hd_join(hd_spawn(return_argument, (void *)8)) == 8);
+    check(hd_sleep(HD_US(100)) == 0);
+    hd_shield_end();
+    return slept;
+}
+
+/* Lets go of what does not hear a cancellation, once that was made. */
+static void *tell_when_cancelled(void *arg) {
+    drained *self = arg;
+    hd_task_info info;
+    do {
+        hd_task_inspect(self->computes, &info);
+        sched_yield();
+    } while (!info.cancelled);
+    self->told = true;
+    sem_post(&self->may_end);
+    return NULL;
+}
+
+/* A task that computes keeps pinned ones behind it from beginning. */
+static void drain_all_states(unsigned loops) {
+    enum { ENDED, WAITS, YIELDS, CALLS, CLEANS, COMPUTES, FIRST_BEHIND, STATES = FIRST_BEHIND + 4 };
+    const hd_fn fns[STATES] = {return_argument,    sleep_long, yield_for_ever, call_until_told, clean_up,
+                               compute_until_told, sleep_long, sleep_long,     sleep_long,      sleep_long};
+    drained self = {.runtime = hd_runtime_create(&(hd_runtime_options){.loops = loops})};
+    hd_task *tasks[STATES];
+    pthread_t teller;
+    sem_init(&self.may_end, 0, 0);
+    for (int i = 0; i < STATES; i++) {
+        hd_spawn_options options = {.runtime = self.runtime, .pinned = i % 2};
+        if (i >= FIRST_BEHIND + 2)
+            options.start_ns = i % 2 ? HD_NEVER : hd_after(HD_SECONDS(3600));
+        tasks[i] = hd_spawn_with(&options, fns[i], &self);
+        assert_non_null(tasks[i]);
+        while ((i == ENDED && !hd_task_done(tasks[ENDED])) || (i == CALLS && !self.in_call) ||
+               (i == COMPUTES && !self.computing))
+            sched_yield();
+    }
+    self.computes = tasks[COMPUTES];
+    assert_int_equal(pthread_create(&teller, NULL, tell_when_cancelled, &self), 0);
+    assert_int_equal(hd_runtime_drain(self.runtime, hd_after(HD_MS(1))), HD_ETIMEDOUT);
+    pthread_join(teller, NULL);
+    for (int i = 0; i < STATES; i++) {
+        int64_t wanted = i == ENDED ? (intptr_t)&self : i == COMPUTES ? 5 : i == CALLS ? 6 : HD_ECANCELED;
+        assert_true(hd_task_done(tasks[i]));
+        assert_int_equal(hd_task_result(tasks[i]), wanted);
+        hd_release(tasks[i]);
+    }
+    assert_int_equal(hd_runtime_drain(self.runtime, HD_NEVER), 0);
+    hd_runtime_destroy(self.runtime);
+    sem_destroy(&self.may_end);
+}
+
+static void draining_ends_tasks_in_every_state(void **state) {
+    (void)state;
+    for (unsigned loops = 2; loops <= 3; loops++)
+        drain_all_states(loops);
+}
+
+static void *drain_it(void *arg) {
+    return (void *)(intptr_t)hd_runtime_drain(arg, hd_after(HD_MS(1)));
+}
+
+static void several_threads_may_drain_at_once(void **state) {
+    (void)state;
+    for (int i = 0; i < 30; i++) {
+        pthread_t threads[3];
+        void *code;
+        hd_runtime *runtime = hd_runtime_create(&(hd_runtime_options){.loops = 1 + (unsigned)i % 2});
+        hd_spawn_options there = {.runtime = runtime, .detached = true};
+        assert_non_null(hd_spawn_with(&there, sleep_long, NULL));
+        for (int j = 0; j < 3; j++)
+            assert_int_equal(pthread_create(&threads[j], NULL, drain_it, runtime), 0);
+        for (int j = 0; j < 3; j++) {
+            pthread_join(threads[j], &code);
+            assert_true((intptr_t)code == 0 || (intptr_t)code == HD_ETIMEDOUT);
+        }
+        hd_runtime_destroy(runtime);
+    }
+}
+
 /* ---- a host that forks ---- */
 
 static _Atomic bool enough;
@@ -354,6 +472,8 @@ int main(void) {
         cmocka_unit_test(a_task_may_have_runtimes_but_not_wait_for_its_own),
         cmocka_unit_test(foreign_threads_spawn_cancel_and_forget),
         cmocka_unit_test(a_foreign_thread_spawns_into_a_scope),
+        cmocka_unit_test(draining_ends_tasks_in_every_state),
+        cmocka_unit_test(several_threads_may_drain_at_once),
         cmocka_unit_test(a_host_may_fork_and_the_child_exec_or_exit),
     };
     return cmocka_run_group_tests_name("outside", tests, NULL, NULL);
