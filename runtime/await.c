@@ -4,6 +4,7 @@
  * and only the grant that decides wakes the waiting task: a gather of ten thousand is woken once. Whoever leaves takes
  * itself out of each line under that line's lock, so no grant touches the waiters or the tally afterwards. */
 #include "host.h"
+#include "scope.h"
 #include "sys.h"
 #include "wait.h"
 
@@ -88,7 +89,7 @@ static int64_t await_one(hd_task *task, uint64_t deadline_ns, bool joins) {
         return HD_EDEADLK;
     int cut_short = hd_task_checkpoint();
     if (cut_short == 0 && deadline_ns == HD_NEVER && hd_host_run(self, task, joins, &result))
-        return hd_task_interrupted(self) ? HD_ECANCELED : result;
+        return hd_scope_surely_goes_on(self) || !hd_task_interrupted(self) ? result : HD_ECANCELED;
     if (cut_short == 0)
         cut_short = await_end(task, deadline_ns, false);
     if (cut_short != 0) {
@@ -131,8 +132,12 @@ static void stand_in_lines(tally *t, tally_waiter *waiters, hd_task *const tasks
 
 static void leave_lines(tally *t, tally_waiter *waiters, hd_task *const tasks[]) {
     for (size_t i = 0; i < t->count; i++) {
+        /* relaxed, both: granted on this thread; or the lock */
+        if (tasks[i]->alone && hd_task_is_near(tasks[i]) &&
+            atomic_load_explicit(&waiters[i].waiter.granted, memory_order_relaxed))
+            continue;
         hd_lock_acquire(&tasks[i]->lock);
-        if (!atomic_load_explicit(&waiters[i].waiter.granted, memory_order_relaxed)) /* the lock */
+        if (!atomic_load_explicit(&waiters[i].waiter.granted, memory_order_relaxed))
             hd_list_remove(&waiters[i].waiter.link);
         hd_lock_release(&tasks[i]->lock);
     }

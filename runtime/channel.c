@@ -12,8 +12,8 @@
 #include <string.h>
 
 struct hd_channel {
-    hd_lock lock; /* of the rest */
-    bool closed;  /* then nobody waits */
+    hd_biased_lock lock; /* of the rest */
+    bool closed;         /* then nobody waits */
     hd_list senders, receivers;
     size_t capacity, item_bytes; /* constant */
     size_t first, count;
@@ -37,7 +37,7 @@ hd_channel *hd_channel_create(size_t capacity, size_t item_bytes) {
         errno = ENOMEM;
         return NULL;
     }
-    hd_lock_init(&channel->lock);
+    hd_biased_lock_init(&channel->lock);
     hd_list_init(&channel->senders);
     hd_list_init(&channel->receivers);
     channel->capacity = capacity;
@@ -51,7 +51,9 @@ void hd_channel_destroy(hd_channel *channel) {
 }
 
 static void item_copy(const hd_channel *channel, void *to, const void *from) {
-    if (channel->item_bytes)
+    if (channel->item_bytes == sizeof(void *)) /* most items are pointers or numbers */
+        memcpy(to, from, sizeof(void *));
+    else if (channel->item_bytes)
         memcpy(to, from, channel->item_bytes);
 }
 
@@ -103,7 +105,7 @@ static int receive_now(hd_channel *channel, void *item) {
 /* Enters with the lock, leaves without. */
 static int wait_turn(hd_channel *channel, hd_list *line, turn *mine, uint64_t deadline_ns) {
     hd_waiter waiter = {.data = mine};
-    int code = hd_wait_in_line(&channel->lock, line, &waiter, HD_WAITS_CHANNEL, 0, deadline_ns);
+    int code = hd_wait_in_line(&channel->lock.lock, line, &waiter, HD_WAITS_CHANNEL, 0, deadline_ns);
     return code ? code : mine->closed ? HD_ECLOSED : 0;
 }
 
@@ -111,11 +113,11 @@ int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns)
     int code = hd_task_checkpoint();
     if (code)
         return code;
-    hd_lock_acquire(&channel->lock);
+    hd_lock_acquire(&channel->lock.lock);
     code = send_now(channel, item);
     if (code == HD_EAGAIN)
         return wait_turn(channel, &channel->senders, &(turn){.from = item}, deadline_ns);
-    hd_lock_release(&channel->lock);
+    hd_lock_release(&channel->lock.lock);
     return code;
 }
 
@@ -123,25 +125,25 @@ int hd_channel_receive(hd_channel *channel, void *item, uint64_t deadline_ns) {
     int code = hd_task_checkpoint();
     if (code)
         return code;
-    hd_lock_acquire(&channel->lock);
+    hd_lock_acquire(&channel->lock.lock);
     code = receive_now(channel, item);
     if (code == HD_EAGAIN)
         return wait_turn(channel, &channel->receivers, &(turn){.to = item}, deadline_ns);
-    hd_lock_release(&channel->lock);
+    hd_lock_release(&channel->lock.lock);
     return code;
 }
 
 int hd_channel_try_send(hd_channel *channel, const void *item) {
-    hd_lock_acquire(&channel->lock);
+    hd_lock_acquire(&channel->lock.lock);
     int code = send_now(channel, item);
-    hd_lock_release(&channel->lock);
+    hd_lock_release(&channel->lock.lock);
     return code;
 }
 
 int hd_channel_try_receive(hd_channel *channel, void *item) {
-    hd_lock_acquire(&channel->lock);
+    hd_lock_acquire(&channel->lock.lock);
     int code = receive_now(channel, item);
-    hd_lock_release(&channel->lock);
+    hd_lock_release(&channel->lock.lock);
     return code;
 }
 
@@ -153,9 +155,9 @@ static void dismiss(hd_list *line) {
 }
 
 void hd_channel_close(hd_channel *channel) {
-    hd_lock_acquire(&channel->lock);
+    hd_lock_acquire(&channel->lock.lock);
     channel->closed = true;
     dismiss(&channel->senders);
     dismiss(&channel->receivers);
-    hd_lock_release(&channel->lock);
+    hd_lock_release(&channel->lock.lock);
 }

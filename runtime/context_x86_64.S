@@ -1,11 +1,14 @@
 /* Switching stacks on x86-64 (System V): the callee-saved registers and the floating point modes go to the old stack.
  *
- * A saved stack, from its pointer up: mxcsr and x87 control word (8 bytes), r15 r14 r13 r12 rbx rbp, return address. */
+ * A saved stack, from its pointer up: mxcsr (8 bytes), r15 r14 r13 r12 rbx rbp, return address.
+ *
+ * Saving and setting the x87 unit's modes would take longer than all the rest. Programs change the way of rounding for both
+ * units at once (fesetround), so mxcsr tells: only where its modes differ are they set, and x87's rounding with them. The
+ * flags of exceptions stay as they are, as in any call. */
 
     .text
 
-/* void hd_context_switch(hd_context *from, hd_context *to): setting the modes takes longer than all the rest, so it is done
- * only where they differ. */
+/* void hd_context_switch(hd_context *from, hd_context *to) */
     .globl hd_context_switch
     .hidden hd_context_switch
     .type hd_context_switch, @function
@@ -21,14 +24,11 @@ hd_context_switch:
     pushq %r15
     subq $8, %rsp
     stmxcsr (%rsp)
-    fnstcw 4(%rsp)
     movq %rsp, (%rdi)
     movl (%rsp), %eax
-    movzwl 4(%rsp), %ecx
     movq (%rsi), %rsp
-    cmpl %eax, (%rsp)
-    jne 2f
-    cmpw %cx, 4(%rsp)
+    xorl (%rsp), %eax
+    testl $0xffc0, %eax
     jne 2f
 1:
     addq $8, %rsp
@@ -41,6 +41,12 @@ hd_context_switch:
     ret
 2:
     ldmxcsr (%rsp)
+    movl (%rsp), %eax
+    shrl $3, %eax
+    andl $0x0c00, %eax
+    fnstcw 4(%rsp)
+    andw $0xf3ff, 4(%rsp)
+    orw %ax, 4(%rsp)
     fldcw 4(%rsp)
     jmp 1b
     .cfi_endproc
@@ -82,7 +88,6 @@ hd_context_init:
     movq $0, -56(%rax)
     leaq -64(%rax), %rax
     stmxcsr (%rax)
-    fnstcw 4(%rax)
     movq %rax, (%rdi)
     ret
     .cfi_endproc

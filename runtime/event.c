@@ -4,8 +4,8 @@
 #include "wait.h"
 
 struct hd_event {
-    hd_lock lock; /* of the rest */
-    hd_list line; /* empty while it is set */
+    hd_biased_lock lock; /* of the rest */
+    hd_list line;        /* empty while it is set */
     bool set;
 };
 
@@ -15,7 +15,7 @@ hd_event *hd_event_create(void) {
         errno = ENOMEM;
         return NULL;
     }
-    hd_lock_init(&event->lock);
+    hd_biased_lock_init(&event->lock);
     hd_list_init(&event->line);
     return event;
 }
@@ -29,32 +29,32 @@ int hd_event_wait(hd_event *event, uint64_t deadline_ns) {
     int code = hd_task_checkpoint();
     if (code)
         return code;
-    hd_lock_acquire(&event->lock);
+    hd_lock_acquire(&event->lock.lock);
     if (!event->set) {
         hd_waiter waiter;
-        return hd_wait_in_line(&event->lock, &event->line, &waiter, HD_WAITS_LOCK, 0, deadline_ns);
+        return hd_wait_in_line(&event->lock.lock, &event->line, &waiter, HD_WAITS_LOCK, 0, deadline_ns);
     }
-    hd_lock_release(&event->lock);
+    hd_lock_release(&event->lock.lock);
     return 0;
 }
 
 void hd_event_set(hd_event *event) {
-    hd_lock_acquire(&event->lock);
+    hd_lock_acquire(&event->lock.lock);
     event->set = true;
     for (hd_waiter *waiter; (waiter = hd_waiter_first(&event->line));)
         hd_waiter_grant(waiter);
-    hd_lock_release(&event->lock);
+    hd_lock_release(&event->lock.lock);
 }
 
 void hd_event_clear(hd_event *event) {
-    hd_lock_acquire(&event->lock);
+    hd_lock_acquire(&event->lock.lock);
     event->set = false;
-    hd_lock_release(&event->lock);
+    hd_lock_release(&event->lock.lock);
 }
 
 bool hd_event_is_set(hd_event *event) {
-    hd_lock_acquire(&event->lock);
+    hd_lock_acquire(&event->lock.lock);
     bool set = event->set;
-    hd_lock_release(&event->lock);
+    hd_lock_release(&event->lock.lock);
     return set;
 }

@@ -150,7 +150,9 @@ void hd_fiber_prepare(hd_fiber *fiber, hd_task *task) {
     atomic_thread_fence(
         memory_order_release);          /* its last task's sequence has moved before these change [Q1] */
     for (int i = 0; i < HD_PHASES; i++) /* relaxed: read under the task's sequence */
-        atomic_store_explicit(&fiber->times.phases[i], 0, memory_order_relaxed);
+        atomic_store_explicit(&fiber->life.phases[i], 0, memory_order_relaxed);
+    fiber->life.inner = NULL;
+    fiber->life.locals = NULL;
     /* relaxed, both: only hints for others */
     atomic_store_explicit(&fiber->hint, false, memory_order_relaxed);
     atomic_store_explicit(&fiber->top, task, memory_order_relaxed);

@@ -30,7 +30,7 @@ struct hd_fiber {
     uint32_t ended;   /* tasks that began and ended here, and which their scope has not been told of, */
     hd_fiber *origin; /* and who owed them, and owes the task at the bottom, if that is not attached */
     uint32_t origin_generation;
-    hd_times times; /* of the task at the bottom */
+    hd_life life;   /* of the task at the bottom */
     hd_fiber *next; /* in a cache or the depot */
     hd_fiber *all;  /* of the depot */
     void *tsan_fiber;

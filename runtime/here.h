@@ -6,12 +6,15 @@
 #ifndef HD_HERE_H
 #define HD_HERE_H
 
-#include "base.h"
+#include "clock.h"
 
 /* The first member of every worker. */
 typedef struct hd_here {
-    hd_runtime *runtime;        /* constant */
+    hd_runtime *runtime;        /* constant, both */
+    bool alone;                 /* the runtime has one loop */
     _Atomic(hd_task *) current; /* the task that runs; NULL: the scheduler. Its thread writes it */
+    uint64_t read;              /* ticks: when the worker last looked at the clock, */
+    uint32_t beat;              /* and the beat then (clock.h) */
 } hd_here;
 
 extern _Thread_local hd_here *hd_here_now __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -30,6 +33,18 @@ static inline hd_here *hd_here_get(void) {
     extern hd_here *hd_here_get_slow(void);
     return hd_here_get_slow();
 #endif
+}
+
+/* The clock, read anew. */
+static inline uint64_t hd_here_read(hd_here *here) {
+    here->beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed); /* relaxed: a hint */
+    return here->read = hd_clock_ticks();
+}
+
+/* The clock, read a few milliseconds ago at most. For what is so frequent that reading it would be most of the work. */
+static inline uint64_t hd_here_lately(hd_here *here) {
+    uint32_t beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed); /* relaxed: a hint */
+    return beat && beat == here->beat ? here->read : hd_here_read(here);
 }
 
 /* Relaxed, both: for who looks from outside it is a picture (watch.h). */

@@ -19,17 +19,17 @@ static void change_top(hd_worker *worker, hd_fiber *fiber, hd_task *top) {
     hd_here_set_current(&worker->here, top);
 }
 
-static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *task, hd_times *times) {
+static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *task, hd_life *life) {
     if (task->scope && !task->attached && !hd_scope_owes(fiber, task))
         hd_scope_adopt(task);
     uint64_t now = hd_worker_lately(worker);
     /* relaxed, all three: inspection reads them under the sequences [Q1] */
-    atomic_store_explicit(&atomic_load_explicit(&self->times, memory_order_relaxed)->wait_detail,
+    atomic_store_explicit(&atomic_load_explicit(&self->life, memory_order_relaxed)->wait_detail,
                           atomic_load_explicit(&task->id, memory_order_relaxed), memory_order_relaxed);
     hd_task_account(self, HD_WAITS_TASK, now);
     task->host = self;
     atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
-    atomic_store_explicit(&task->times, times, memory_order_relaxed);
+    atomic_store_explicit(&task->life, life, memory_order_relaxed);
     atomic_store_explicit(&task->fiber, fiber, memory_order_release); /* as at any start [Q2] */
     hd_task_account(task, HD_PHASE_RUNNING, now);
     change_top(worker, fiber, task);
@@ -44,7 +44,7 @@ static hd_worker *give_others_a_turn(hd_worker *worker, hd_task *self) {
     bool woken = hd_search_maintain(worker);
     uint64_t limit = worker->runtime->maintain_every * (woken ? 1 : TURN_WHEN_NOBODY_WAITS);
     /* relaxed: its own */
-    if (worker->read - atomic_load_explicit(&worker->turn_began, memory_order_relaxed) < limit)
+    if (worker->here.read - atomic_load_explicit(&worker->turn_began, memory_order_relaxed) < limit)
         return worker;
     hd_worker_yield(self);
     return hd_worker_self();
@@ -59,9 +59,9 @@ bool hd_host_run(hd_task *self, hd_task *task, bool joins, int64_t *result) {
     worker = give_others_a_turn(worker, self);
     if (!hd_queue_take_unstarted(worker, task))
         return false;
-    hd_times times = {0};
+    hd_life life = {0};
     int kept = *worker->errno_at;
-    begin(worker, fiber, self, task, &times);
+    begin(worker, fiber, self, task, &life);
     hd_task_main(task);
     worker = hd_worker_self();
     *worker->errno_at = kept;

@@ -47,11 +47,11 @@ typedef struct picture {
 /* A hosted task's times lie on its host's stack, which may be anything else by now: then the sequence has moved, and this
  * is thrown away. Sanitizers are not to look at it. */
 __attribute__((noinline, no_sanitize("thread"), no_sanitize("address"))) static void copy_times(
-    const hd_times *times, picture *p) {
-    const volatile uint64_t *from = (const volatile uint64_t *)times->phases;
+    const hd_life *life, picture *p) {
+    const volatile uint64_t *from = (const volatile uint64_t *)life->phases;
     for (int i = 0; i < HD_PHASES; i++)
         p->phases[i] = from[i];
-    p->detail = *(const volatile uint64_t *)&times->wait_detail;
+    p->detail = *(const volatile uint64_t *)&life->wait_detail;
 }
 
 /* False: the task moved on meanwhile. */
@@ -61,7 +61,7 @@ static bool try_read(const hd_task *task, picture *p) {
     if (before & 1)
         return false;
     hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_acquire); /* [Q2] */
-    hd_times *times = atomic_load_explicit(&task->times, memory_order_relaxed);
+    hd_life *life = atomic_load_explicit(&task->life, memory_order_relaxed);
     p->has_fiber = fiber != NULL;
     p->phase = atomic_load_explicit(&task->phase, memory_order_relaxed);
     p->pinned = atomic_load_explicit(&task->pinned, memory_order_relaxed);
@@ -72,8 +72,8 @@ static bool try_read(const hd_task *task, picture *p) {
     p->since = load(&task->since);
     p->spawned = load(&task->spawned);
     p->detail = load(&task->timer.deadline_ns);
-    if (fiber && times)
-        copy_times(times, p);
+    if (fiber && life)
+        copy_times(life, p);
     atomic_thread_fence(memory_order_acquire); /* what was read comes before the second look [Q1] */
     return atomic_load_explicit(&task->sequence, memory_order_relaxed) == before;
 }

@@ -41,17 +41,19 @@ int hd_local_set(hd_key key, void *value) {
         return HD_EPERM;
     if (!key_valid(key))
         return HD_EINVAL;
-    if (!self->locals && value)
-        self->locals = hd_sys_zalloc(KEYS * sizeof *self->locals);
-    if (!self->locals)
+    hd_life *life = hd_task_life(self);
+    if (!life->locals && value)
+        life->locals = hd_sys_zalloc(KEYS * sizeof *life->locals);
+    if (!life->locals)
         return value ? HD_ENOMEM : 0;
-    self->locals[key] = value;
+    life->locals[key] = value;
     return 0;
 }
 
 void *hd_local_get(hd_key key) {
     hd_task *self = hd_task_self();
-    return self && self->locals && key_valid(key) ? self->locals[key] : NULL;
+    void **locals = self ? hd_task_life(self)->locals : NULL;
+    return locals && key_valid(key) ? locals[key] : NULL;
 }
 
 static bool destroy_round(void **slots) {
@@ -68,10 +70,11 @@ static bool destroy_round(void **slots) {
 }
 
 void hd_local_fini(hd_task *task) {
-    if (!task->locals)
+    hd_life *life = hd_task_life(task);
+    if (!life->locals)
         return;
-    for (int round = 0; round < ROUNDS && destroy_round(task->locals); round++)
+    for (int round = 0; round < ROUNDS && destroy_round(life->locals); round++)
         ;
-    hd_sys_free(task->locals);
-    task->locals = NULL;
+    hd_sys_free(life->locals);
+    life->locals = NULL;
 }

@@ -4,7 +4,7 @@
 #include "wait.h"
 
 struct hd_mutex {
-    hd_lock lock; /* of the rest */
+    hd_biased_lock lock; /* of the rest */
     hd_list line;
     uint64_t owner; /* a task's id; 0: free, and then the line is empty */
 };
@@ -15,7 +15,7 @@ hd_mutex *hd_mutex_create(void) {
         errno = ENOMEM;
         return NULL;
     }
-    hd_lock_init(&mutex->lock);
+    hd_biased_lock_init(&mutex->lock);
     hd_list_init(&mutex->line);
     return mutex;
 }
@@ -30,15 +30,15 @@ int hd_mutex_lock(hd_mutex *mutex) {
     if (code)
         return code;
     uint64_t self = hd_task_self()->id;
-    hd_lock_acquire(&mutex->lock);
+    hd_lock_acquire(&mutex->lock.lock);
     if (mutex->owner && mutex->owner != self) {
         hd_waiter waiter;
-        return hd_wait_in_line(&mutex->lock, &mutex->line, &waiter, HD_WAITS_LOCK, 0, HD_NEVER);
+        return hd_wait_in_line(&mutex->lock.lock, &mutex->line, &waiter, HD_WAITS_LOCK, 0, HD_NEVER);
     }
     if (mutex->owner == self)
         code = HD_EDEADLK;
     mutex->owner = self;
-    hd_lock_release(&mutex->lock);
+    hd_lock_release(&mutex->lock.lock);
     return code;
 }
 
@@ -46,18 +46,18 @@ int hd_mutex_trylock(hd_mutex *mutex) {
     hd_task *self = hd_task_self();
     if (!self)
         return HD_EPERM;
-    hd_lock_acquire(&mutex->lock);
+    hd_lock_acquire(&mutex->lock.lock);
     bool free = !mutex->owner;
     if (free)
         mutex->owner = self->id;
-    hd_lock_release(&mutex->lock);
+    hd_lock_release(&mutex->lock.lock);
     return free ? 0 : HD_EAGAIN;
 }
 
 int hd_mutex_unlock(hd_mutex *mutex) {
     hd_task *self = hd_task_self();
     int code = 0;
-    hd_lock_acquire(&mutex->lock);
+    hd_lock_acquire(&mutex->lock.lock);
     if (self && mutex->owner == self->id) {
         hd_waiter *next = hd_waiter_first(&mutex->line);
         mutex->owner = next ? next->task->id : 0;
@@ -66,6 +66,6 @@ int hd_mutex_unlock(hd_mutex *mutex) {
     } else {
         code = HD_EPERM;
     }
-    hd_lock_release(&mutex->lock);
+    hd_lock_release(&mutex->lock.lock);
     return code;
 }

@@ -17,7 +17,7 @@ static bool interrupted_alone(const hd_task *self) {
          (self->scope && atomic_load_explicit(&self->scope->cancelled, memory_order_acquire))))
         return true;
     /* A shield is no protection from a scope that was opened behind it: that is how a clean-up gets a deadline. */
-    const hd_scope *scope = self->inner;
+    const hd_scope *scope = hd_task_life(self)->inner;
     for (; scope && scope->owner == self && self->shields <= scope->shields; scope = scope->outer)
         if (atomic_load_explicit(&scope->cancelled, memory_order_acquire)) /* [S2] */
             return true;
@@ -91,7 +91,7 @@ int hd_task_checkpoint(void) {
     hd_task *self = hd_task_self();
     if (!self)
         return HD_EPERM;
-    if (!hd_task_interrupted(self))
+    if (hd_scope_surely_goes_on(self) || !hd_task_interrupted(self))
         return 0;
     if (++self->ignored_cancels >= IGNORED_CANCELS_BEFORE_YIELD) {
         self->ignored_cancels = 0;
@@ -105,7 +105,7 @@ int hd_yield(void) {
     if (!self)
         return HD_EPERM;
     hd_worker_yield(self);
-    return hd_task_interrupted(self) ? HD_ECANCELED : 0;
+    return hd_scope_surely_goes_on(self) || !hd_task_interrupted(self) ? 0 : HD_ECANCELED;
 }
 
 void hd_shield_begin(void) {
@@ -144,13 +144,8 @@ void hd_task_timer_stop(hd_task *self) {
     hd_timer_stop(&self->timer);
 }
 
-int hd_sleep_until(uint64_t deadline_ns) {
-    int result = hd_task_checkpoint();
-    if (result != 0)
-        return result;
-    hd_task *self = hd_task_self();
-    if (deadline_ns <= hd_sys_now())
-        return hd_yield();
+static int sleep_until(hd_task *self, uint64_t deadline_ns) {
+    int result;
     if (deadline_ns != HD_NEVER && (result = hd_task_timer_start(self, deadline_ns)) != 0)
         return result;
     do {
@@ -161,6 +156,16 @@ int hd_sleep_until(uint64_t deadline_ns) {
     return 0;
 }
 
+int hd_sleep_until(uint64_t deadline_ns) {
+    int result = hd_task_checkpoint();
+    if (result != 0)
+        return result;
+    return deadline_ns <= hd_sys_now() ? hd_yield() : sleep_until(hd_task_self(), deadline_ns);
+}
+
 int hd_sleep(uint64_t ns) {
-    return hd_sleep_until(ns ? hd_after(ns) : 0);
+    int result = hd_task_checkpoint();
+    if (result != 0)
+        return result;
+    return ns ? sleep_until(hd_task_self(), hd_after(ns)) : hd_yield();
 }

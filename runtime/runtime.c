@@ -104,6 +104,7 @@ hd_runtime *hd_runtime_create(const hd_runtime_options *options) {
     if (result != 0)
         goto fail;
     hd_clock_init();
+    hd_lock_prepare();
     runtime->worth = hd_clock_from_ns(WORTH_NS);
     runtime->maintain_every = hd_clock_from_ns(MAINTAIN_NS);
     runtime->maintain_least = hd_clock_from_ns(MAINTAIN_LEAST_NS);

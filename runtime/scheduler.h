@@ -58,8 +58,6 @@ struct hd_worker {
     hd_task *left; /* who has left its fiber for the one that runs now, and is not put away yet */
     hd_leave left_why;
     hd_fiber *left_fiber;        /* a fiber whose task has ended, likewise */
-    uint64_t read;               /* ticks: when the worker last looked at the clock, */
-    uint32_t beat;               /* and the beat then */
     int *errno_at;               /* of this thread */
     _Atomic uint64_t turn_began; /* ticks: of the task that runs; others read it: see watch.h */
     hd_task *given;              /* what the scheduler is to run first */
@@ -142,16 +140,12 @@ static inline hd_worker *hd_worker_self(void) {
 /* The worker whose turn it is to get something from outside. */
 hd_worker *hd_worker_in_turn(hd_runtime *runtime);
 
-/* The clock, read anew. */
 static inline uint64_t hd_worker_now(hd_worker *worker) {
-    worker->beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed); /* relaxed: a hint */
-    return worker->read = hd_clock_ticks();
+    return hd_here_read(&worker->here);
 }
 
-/* The clock, read a few milliseconds ago at most. For what is so frequent that reading it would be most of the work. */
 static inline uint64_t hd_worker_lately(hd_worker *worker) {
-    uint32_t beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed); /* relaxed: a hint */
-    return beat && beat == worker->beat ? worker->read : hd_worker_now(worker);
+    return hd_here_lately(&worker->here);
 }
 
 /* The mean length of a turn is measured anew, or (after idleness) is to be measured from now on. */

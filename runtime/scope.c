@@ -5,7 +5,7 @@
 void hd_scope_open(hd_scope *scope, hd_task *owner, bool failures_cancel) {
     *scope = (hd_scope){
         .owner = owner,
-        .outer = owner->inner,
+        .outer = hd_task_life(owner)->inner,
         .fiber = atomic_load_explicit(&owner->fiber, memory_order_relaxed), /* relaxed: its own */
         .failures_cancel = failures_cancel,
         .shields = owner->shields,
@@ -15,7 +15,7 @@ void hd_scope_open(hd_scope *scope, hd_task *owner, bool failures_cancel) {
     hd_list_init(&scope->tasks);
     hd_list_init(&scope->kept);
     hd_list_init(&scope->waiters);
-    owner->inner = scope;
+    hd_task_life(owner)->inner = scope;
 }
 
 /* Under the scope's lock, so each of its tasks is still there: none can end before it has left the list. */
@@ -222,7 +222,7 @@ void hd_scope_close(hd_scope *scope) {
         hd_list_remove(&task->scope_link);
         hd_task_release(task);
     }
-    scope->owner->inner = scope->outer;
+    hd_task_life(scope->owner)->inner = scope->outer;
 }
 
 /* Under the heap's lock: the scope cannot go before it has stopped the timer. */

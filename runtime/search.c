@@ -187,7 +187,7 @@ hd_task *hd_search_task(hd_worker *worker) {
         worker->given = NULL;
         return task;
     }
-    if (hd_search_is_due(worker, worker->read)) {
+    if (hd_search_is_due(worker, worker->here.read)) {
         maintain(worker, false);
         if ((task = take_shared(worker)))
             return task;

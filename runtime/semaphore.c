@@ -4,8 +4,8 @@
 #include "wait.h"
 
 struct hd_semaphore {
-    hd_lock lock; /* of the rest */
-    hd_list line; /* empty unless count is 0 */
+    hd_biased_lock lock; /* of the rest */
+    hd_list line;        /* empty unless count is 0 */
     uint64_t count;
 };
 
@@ -15,7 +15,7 @@ hd_semaphore *hd_semaphore_create(uint64_t count) {
         errno = ENOMEM;
         return NULL;
     }
-    hd_lock_init(&semaphore->lock);
+    hd_biased_lock_init(&semaphore->lock);
     hd_list_init(&semaphore->line);
     semaphore->count = count;
     return semaphore;
@@ -30,31 +30,32 @@ int hd_semaphore_acquire(hd_semaphore *semaphore, uint64_t deadline_ns) {
     int code = hd_task_checkpoint();
     if (code)
         return code;
-    hd_lock_acquire(&semaphore->lock);
+    hd_lock_acquire(&semaphore->lock.lock);
     if (semaphore->count == 0) {
         hd_waiter waiter;
-        return hd_wait_in_line(&semaphore->lock, &semaphore->line, &waiter, HD_WAITS_LOCK, 0, deadline_ns);
+        return hd_wait_in_line(&semaphore->lock.lock, &semaphore->line, &waiter, HD_WAITS_LOCK, 0,
+                               deadline_ns);
     }
     semaphore->count--;
-    hd_lock_release(&semaphore->lock);
+    hd_lock_release(&semaphore->lock.lock);
     return 0;
 }
 
 int hd_semaphore_try(hd_semaphore *semaphore) {
-    hd_lock_acquire(&semaphore->lock);
+    hd_lock_acquire(&semaphore->lock.lock);
     bool free = semaphore->count > 0;
     if (free)
         semaphore->count--;
-    hd_lock_release(&semaphore->lock);
+    hd_lock_release(&semaphore->lock.lock);
     return free ? 0 : HD_EAGAIN;
 }
 
 void hd_semaphore_release(hd_semaphore *semaphore) {
-    hd_lock_acquire(&semaphore->lock);
+    hd_lock_acquire(&semaphore->lock.lock);
     hd_waiter *next = hd_waiter_first(&semaphore->line);
     if (next)
         hd_waiter_grant(next);
     else
         semaphore->count++;
-    hd_lock_release(&semaphore->lock);
+    hd_lock_release(&semaphore->lock.lock);
 }

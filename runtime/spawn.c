@@ -123,7 +123,10 @@ static int spawn_refusal(const hd_spawn_options *options, hd_runtime *runtime, h
 static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool keep, bool handle) {
     hd_task *self = hd_task_self();
     hd_runtime *runtime = options->runtime ? options->runtime : self ? self->runtime : NULL;
-    hd_scope *scope = options->scope ? options->scope : options->runtime ? NULL : self ? self->inner : NULL;
+    hd_scope *scope = options->scope     ? options->scope
+                      : options->runtime ? NULL
+                      : self             ? hd_task_life(self)->inner
+                                         : NULL;
     int refusal = spawn_refusal(options, runtime, fn);
     if (refusal == 0 && !scope)
         refusal = hd_gate_enter(&runtime->gate);
@@ -187,7 +190,7 @@ hd_task *hd_scope_spawn(hd_scope *scope, hd_fn fn, void *arg) {
 void hd_task_main(hd_task *task) {
     hd_scope *scope = task->scope;
     int64_t result;
-    task->inner = scope;
+    hd_task_life(task)->inner = scope;
     if (scope) {
         result = task->fn(task->arg);
     } else {
@@ -198,7 +201,7 @@ void hd_task_main(hd_task *task) {
         hd_scope_close(&own);
     }
     task->shields = 0;
-    if (task->locals)
+    if (hd_task_life(task)->locals)
         hd_local_fini(task);
     hd_runtime *runtime = task->runtime;
     hd_task_finish(task, result);
@@ -211,7 +214,7 @@ void hd_task_main(hd_task *task) {
 void hd_task_ended(hd_task *task, uint64_t now, uint32_t references) {
     /* The fiber goes before the sequence moves: who still reads its times finds that they are no longer this task's [Q1] */
     atomic_store_explicit(&task->fiber, NULL, memory_order_relaxed);
-    atomic_store_explicit(&task->times, NULL, memory_order_relaxed);
+    atomic_store_explicit(&task->life, NULL, memory_order_relaxed);
     hd_task_account(task, HD_PHASE_RUNNING, now);
     hd_task_release_some(task, references);
 }

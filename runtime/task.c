@@ -22,7 +22,8 @@ static inline uint32_t woken(uint32_t word) {
 }
 
 void hd_task_queue_woken(hd_task *task) {
-    hd_task_account(task, HD_PHASE_RUNNABLE, hd_clock_ticks());
+    hd_here *here = hd_here_get();
+    hd_task_account(task, HD_PHASE_RUNNABLE, here ? hd_here_lately(here) : hd_clock_ticks());
     hd_worker_queue_woken(task);
 }
 

@@ -50,11 +50,15 @@ enum {
 /* How a task's life divides: the kinds of waiting, and these. */
 enum { HD_PHASE_RUNNABLE = HD_WAITS_KINDS, HD_PHASE_RUNNING, HD_PHASES };
 
-/* Where the time of a task went, in ticks (clock.h); read by inspection under the task's sequence [Q1]. */
-typedef struct hd_times {
+/* What a task has from its start to its end; it lies in its fiber, or on its host's stack. */
+typedef struct hd_life {
+    /* where its time went, in ticks (clock.h), and what it waits for; inspection reads these under the sequence [Q1] */
     _Atomic uint64_t phases[HD_PHASES];
     _Atomic uint64_t wait_detail;
-} hd_times;
+    /* the task itself */
+    hd_scope *inner; /* the innermost open scope */
+    void **locals;   /* see local.c */
+} hd_life;
 
 struct hd_task {
     /* any thread */
@@ -65,15 +69,21 @@ struct hd_task {
     _Atomic bool idle_wanted;     /* when it is looked at there: it starts later */
     _Atomic bool foreign_awaited; /* as AWAITED, by a thread that may not write the word */
 
+    /* constant after the spawn, like those below */
+    uint8_t stack_class;
+    bool alone;   /* as long as the record is there: its runtime has one loop */
+    bool delayed; /* spawned with a start time */
+
     /* whoever owns the task for the moment: its worker, or who has just woken it; read by inspection [Q1] */
     _Atomic uint8_t phase;     /* HD_WAITS_... or HD_PHASE_... */
     _Atomic uint32_t sequence; /* odd while the others change; moves with each use of the record */
     _Atomic uint64_t since;    /* ticks: in this phase */
     _Atomic(hd_fiber *) fiber; /* NULL before the start and after the end */
-    _Atomic(hd_times *) times; /* the fiber's, or on its host's stack; NULL as `fiber` */
+    _Atomic(hd_life *) life;   /* NULL as `fiber` */
     _Atomic int32_t home; /* index of the worker where it runs or last ran, -1: none; constant if pinned */
     _Atomic uint32_t ring_index; /* where it stands, if it stands in a ring */
     uint32_t origin_generation;  /* see scope.h */
+    hd_lock lock;                /* of `awaiters` */
 
     /* constant after the spawn; those that inspection reads are atomic, and relaxed [Q1] */
     hd_fn fn;
@@ -87,11 +97,8 @@ struct hd_task {
     _Atomic uint64_t id;
     _Atomic uint64_t tag;
     _Atomic uint64_t spawned; /* ticks */
-    uint8_t stack_class;
     _Atomic bool pinned;
-    bool alone;   /* as long as the record is there: its runtime has one loop */
-    bool delayed; /* spawned with a start time */
-    bool kept;    /* its scope holds a reference to the end */
+    bool kept; /* its scope holds a reference to the end */
 
     /* the task itself, or who starts it */
     bool attached; /* its scope knows it by its list */
@@ -102,16 +109,13 @@ struct hd_task {
         hd_fiber *origin; /* until it has started: on which its spawner ran */
         hd_task *host;    /* while it runs on another's stack */
     };
-    hd_scope *inner; /* the innermost open scope */
-    void **locals;   /* see local.c */
-    char *error;     /* NULL: none; constant once it is done */
+    char *error; /* NULL: none; constant once it is done */
 
     hd_list scope_link;   /* the scope's lock */
     hd_task *next;        /* in the injector, an inbox, or the slab */
     hd_task *posted_next; /* among those posted */
     hd_timer timer;       /* start, sleep or deadline: its heap's lock */
 
-    hd_lock lock;
     hd_list awaiters; /* `lock`: of hd_waiter (wait.h), until it is done */
 };
 
@@ -120,6 +124,11 @@ struct hd_task {
 static inline bool hd_task_is_near(const hd_task *task) {
     hd_here *here = hd_here_get();
     return here && here->runtime == task->runtime;
+}
+
+/* The life of a task that has started: the calling one, or its host. */
+static inline hd_life *hd_task_life(const hd_task *task) {
+    return atomic_load_explicit(&task->life, memory_order_relaxed); /* relaxed: its own */
 }
 
 /* Wakes a task from any thread (see above for who may). */
@@ -190,12 +199,12 @@ static inline void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
     /* relaxed, all but the last: one writer, and the sequence orders it for readers [Q1] */
     uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
     uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed);
-    hd_times *times = atomic_load_explicit(&task->times, memory_order_relaxed);
+    hd_life *life = atomic_load_explicit(&task->life, memory_order_relaxed);
     now = now < since ? since : now;
     atomic_store_explicit(&task->sequence, sequence + 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release); /* the odd number comes before what follows [Q1] */
-    if (times) {
-        _Atomic uint64_t *spent = &times->phases[atomic_load_explicit(&task->phase, memory_order_relaxed)];
+    if (__builtin_expect(life != NULL, 1)) {
+        _Atomic uint64_t *spent = &life->phases[atomic_load_explicit(&task->phase, memory_order_relaxed)];
         atomic_store_explicit(spent, atomic_load_explicit(spent, memory_order_relaxed) + (now - since),
                               memory_order_relaxed);
     }

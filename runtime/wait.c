@@ -26,9 +26,10 @@ static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait
     for (;;) {
         if (result == 0)
             hd_task_park(kind, detail);
-        /* acquire, both: the granter is done with the waiter [W1], and with the thing, which may go then [L1] */
+        /* acquire, both: the granter is done with the waiter [W1], and with the thing, which may go then [L1]; on one
+         * loop it is, since it was on this thread */
         if (atomic_load_explicit(&waiter->granted, memory_order_acquire) == HD_GRANTED_NEAR &&
-            hd_lock_is_free(lock)) {
+            (self->alone || hd_lock_is_free(lock))) {
             result = 0;
             break;
         }

@@ -32,7 +32,7 @@ static void put_away(hd_worker *worker) {
         if (worker->left_why == HD_LEAVES_YIELDING) {
             hd_queue_again(worker, task);
         } else if (!hd_task_try_idle(task)) {
-            hd_task_account(task, HD_PHASE_RUNNABLE, worker->read);
+            hd_task_account(task, HD_PHASE_RUNNABLE, worker->here.read);
             hd_queue_again(worker, task);
         }
     }
@@ -51,11 +51,11 @@ static void start_on(hd_task *task, hd_fiber *fiber) {
     task->host = NULL;
     if (task->delayed) { /* relaxed: read under the sequence, which the next accounting moves [Q1] */
         uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed);
-        atomic_store_explicit(&fiber->times.phases[HD_WAITS_TIMER],
+        atomic_store_explicit(&fiber->life.phases[HD_WAITS_TIMER],
                               since - atomic_load_explicit(&task->spawned, memory_order_relaxed),
                               memory_order_relaxed);
     }
-    atomic_store_explicit(&task->times, &fiber->times, memory_order_relaxed); /* with the fiber */
+    atomic_store_explicit(&task->life, &fiber->life, memory_order_relaxed); /* with the fiber */
     /* release: who inspects the task sees the fresh record's first values [Q2] */
     atomic_store_explicit(&task->fiber, fiber, memory_order_release);
 }
@@ -104,8 +104,8 @@ static inline void switch_to_next(hd_worker *worker, hd_fiber *from, hd_task *ne
 void hd_worker_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
     hd_worker *worker = hd_worker_self();
     uint64_t now = hd_worker_now(worker);
-    hd_times *times = atomic_load_explicit(&self->times, memory_order_relaxed); /* relaxed, both: its own */
-    atomic_store_explicit(&times->wait_detail, detail, memory_order_relaxed);
+    hd_life *life = atomic_load_explicit(&self->life, memory_order_relaxed); /* relaxed, both: its own */
+    atomic_store_explicit(&life->wait_detail, detail, memory_order_relaxed);
     hd_task_account(self, (uint8_t)kind, now);
     worker->left = self;
     worker->left_why = HD_LEAVES_PARKED;
@@ -205,9 +205,9 @@ static void run(hd_worker *worker, hd_task *task) {
     begin_turn(worker, task, started);
     hd_fiber_switch(&worker->fibers, NULL, fiber);
     put_away(worker);
-    hd_worker_measure(worker, worker->read);
+    hd_worker_measure(worker, worker->here.read);
     worker->worked = true;
-    hd_count(&worker->counters.busy, worker->read - started);
+    hd_count(&worker->counters.busy, worker->here.read - started);
 }
 
 /* ---- parking ------------------------------------------------------------------------------------------------------------ */
@@ -339,7 +339,7 @@ int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index, hd_wo
     worker->watch.task = &worker->here.current;
     atomic_init(&worker->gone, true);
     worker->runtime = worker->here.runtime = runtime;
-    worker->alone = runtime->loops == 1;
+    worker->alone = worker->here.alone = runtime->loops == 1;
     worker->index = index;
     worker->victim = index + 1;
     atomic_init(&worker->mean_task, hd_clock_from_ns(MEAN_FIRST_NS));
