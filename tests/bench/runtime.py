@@ -55,7 +55,8 @@ class Failed(Exception):
 class Measuring:
     """The values of all figures, by figure and contender, in the order of the rounds."""
 
-    def __init__(self, bin_dir):
+    def __init__(self, bin_dir, cpu_time):
+        self.environment = {"BENCH_CLOCK": "cpu" if cpu_time else "real"}
         self.load = os.path.join(bin_dir, "bench_echo_load")
         self.values = {}
         self.nights = {}  # by contender: the first of NIGHTS_MS that was long enough
@@ -77,7 +78,7 @@ class Measuring:
     def run(self, contender, case):
         argv = contender.argv(case, self.load)
         for night in range(self.nights.get(contender.name, 0), len(NIGHTS_MS)):
-            code, out, err = ended(argv, {"BENCH_SLEEP_MS": str(NIGHTS_MS[night])})
+            code, out, err = ended(argv, {**self.environment, "BENCH_SLEEP_MS": str(NIGHTS_MS[night])})
             if code != NIGHT_TOO_SHORT:
                 break
             self.nights[contender.name] = night + 1
@@ -146,19 +147,21 @@ def tell(one):
     figure(row.title, one.ours, row.unit, bar, one.ok, beside)
 
 
-def measure(bin_dir, out_dir, groups, rounds, chosen_peers):
-    """All results of these groups, in the order of the rows, and the measuring."""
+def measure(bin_dir, out_dir, groups, rounds, chosen_peers, cpu_time):
+    """All results of these groups, in the order of the rows, and the measuring. `cpu_time`: only of what computes, by the
+    time that each process had a core."""
     began, before = time.monotonic(), busy()
     here, missing = contenders(os.path.join(out_dir, "peers"), chosen_peers)
     if missing:
         print(f"bench: missing, and left out: {', '.join(missing)} (./dev bench --install-peers)", flush=True)
-    measuring, results = Measuring(bin_dir), []
+    measuring, results = Measuring(bin_dir, cpu_time), []
     for group in groups:
         program = os.path.join(bin_dir, rows_module.program(group))
-        for case in rows_module.cases(group):
+        rows = [row for row in rows_module.GROUPS[group] if row.computes or not cpu_time]
+        for case in rows_module.cases(rows):
             ours = Contender(HEDDLE, [program], {case: case})
             measuring.case(case, [ours, *(peer for peer in here if case in peer.cases)], rounds)
-        for row in rows_module.GROUPS[group]:
+        for row in rows:
             results.append(result(row, measuring))
             tell(results[-1])
     took = time.monotonic() - began

@@ -20,10 +20,10 @@ static int64_t root(void *arg) {
     const struct bench_case *which = arg;
     for (int i = 0; i < WARM_UP; i++)
         a_thousand();
-    uint64_t began = hd_now();
+    uint64_t began = bench_now();
     for (int i = 0; i < TASKS / AT_ONCE; i++)
         a_thousand();
-    bench_tell(which->name, (double)(hd_now() - began) / TASKS, "ns");
+    bench_tell(which->name, (double)(bench_now() - began) / TASKS, "ns");
     return 0;
 }
 

@@ -22,9 +22,9 @@ static void together(size_t tasks, size_t yields) {
 static int64_t root(void *arg) {
     const struct bench_case *which = arg;
     together(which->count, WARM_UP);
-    uint64_t began = hd_now();
+    uint64_t began = bench_now();
     together(which->count, YIELDS);
-    bench_tell(which->name, (double)(hd_now() - began) / YIELDS, "ns");
+    bench_tell(which->name, (double)(bench_now() - began) / YIELDS, "ns");
     return 0;
 }
 

@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
@@ -66,16 +66,25 @@ where
     runtime(loops).block_on(async { tokio::spawn(root).await.unwrap() })
 }
 
+/// With BENCH_CLOCK=cpu the time that the process had a core.
+fn now() -> Duration {
+    let cpu = std::env::var("BENCH_CLOCK").map_or(false, |clock| clock == "cpu");
+    let clock = if cpu { libc::CLOCK_PROCESS_CPUTIME_ID } else { libc::CLOCK_MONOTONIC };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    assert_eq!(unsafe { libc::clock_gettime(clock, &mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 fn tell(name: &str, value: f64, unit: &str) {
     println!("{name}\t{value:.6}\t{unit}");
 }
 
-fn tell_each(case: &Case, began: Instant, count: usize) {
-    tell(case.name, began.elapsed().as_nanos() as f64 / count as f64, "ns");
+fn tell_each(case: &Case, began: Duration, count: usize) {
+    tell(case.name, (now() - began).as_nanos() as f64 / count as f64, "ns");
 }
 
-fn tell_ms(case: &Case, began: Instant) {
-    tell(case.name, began.elapsed().as_secs_f64() * 1e3, "ms");
+fn tell_ms(case: &Case, began: Duration) {
+    tell(case.name, (now() - began).as_secs_f64() * 1e3, "ms");
 }
 
 async fn all(tasks: Vec<JoinHandle<()>>) {
@@ -101,9 +110,9 @@ fn yields(case: &Case) {
     let tasks = case.count;
     let took = on_loops(case.loops, async move {
         yield_together(tasks, YIELDS / 40).await;
-        let began = Instant::now();
+        let began = now();
         yield_together(tasks, YIELDS).await;
-        began.elapsed()
+        now() - began
     });
     tell(case.name, took.as_nanos() as f64 / YIELDS as f64, "ns");
 }
@@ -118,7 +127,7 @@ fn spawn_join(case: &Case) {
     let count = case.count;
     let began = on_loops(case.loops, async move {
         in_thousands(count / 100).await;
-        let began = Instant::now();
+        let began = now();
         in_thousands(count).await;
         began
     });
@@ -143,7 +152,7 @@ fn pingpong(case: &Case) {
             }
         });
         play(&ping, &mut pong, trips / 40).await;
-        let began = Instant::now();
+        let began = now();
         play(&ping, &mut pong, trips).await;
         began
     });
@@ -169,7 +178,7 @@ fn skynet_case(case: &Case) {
     let leaves = case.count;
     let began = on_loops(case.loops, async move {
         skynet(0, leaves / 100).await.unwrap();
-        let began = Instant::now();
+        let began = now();
         assert_eq!(skynet(0, leaves).await.unwrap(), leaves * (leaves - 1) / 2);
         began
     });
@@ -190,7 +199,7 @@ fn fib_case(case: &Case) {
     let n = case.count;
     let began = on_loops(case.loops, async move {
         fib(n - 10).await.unwrap();
-        let began = Instant::now();
+        let began = now();
         assert_eq!(fib(n).await.unwrap(), 832_040);
         began
     });
@@ -223,7 +232,7 @@ fn sleepers(case: &Case) {
         let mut tasks = Vec::with_capacity(case.count);
         let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]); // asleep, awake
         let before = memory();
-        let began = Instant::now();
+        let began = now();
         for _ in 0..case.count {
             let counts = counts.clone();
             tasks.push(tokio::spawn(async move {
@@ -240,15 +249,15 @@ fn sleepers(case: &Case) {
         }
         tell_memory(case, before);
         all(tasks).await;
-        tell(&format!("{}.fresh", case.name), began.elapsed().as_secs_f64() - night.as_secs_f64(), "s");
+        tell(&format!("{}.fresh", case.name), (now() - began).as_secs_f64() - night.as_secs_f64(), "s");
     });
 }
 
 async fn gather_once(count: usize) -> f64 {
-    let began = Instant::now();
+    let began = now();
     let sleeper = |_| tokio::spawn(tokio::time::sleep(Duration::from_millis(1)));
     all((0..count).map(sleeper).collect()).await;
-    began.elapsed().as_secs_f64() * 1e3 - 1.0
+    (now() - began).as_secs_f64() * 1e3 - 1.0
 }
 
 fn gather(case: &Case) {
@@ -280,7 +289,7 @@ fn offload(case: &Case) {
     let calls = case.count;
     let began = on_loops(case.loops, async move {
         offload_in_flight(calls / 10).await;
-        let began = Instant::now();
+        let began = now();
         offload_in_flight(calls).await;
         began
     });
@@ -327,9 +336,9 @@ fn primes() -> usize {
 
 fn cpu_on(loops: Loops, tasks: usize) -> f64 {
     on_loops(loops, async move {
-        let began = Instant::now();
+        let began = now();
         all((0..tasks).map(|_| tokio::spawn(async { assert_eq!(primes(), 12251) })).collect()).await;
-        began.elapsed().as_secs_f64()
+        (now() - began).as_secs_f64()
     })
 }
 
@@ -357,11 +366,11 @@ fn process(case: &Case) {
     let count = case.count;
     let began = on_loops(case.loops, async move {
         processes(count / 10).await;
-        let began = Instant::now();
+        let began = now();
         processes(count).await;
         began
     });
-    tell(case.name, count as f64 / began.elapsed().as_secs_f64(), "/s");
+    tell(case.name, count as f64 / (now() - began).as_secs_f64(), "/s");
 }
 
 fn main() {
