@@ -19,7 +19,9 @@ static int64_t serve(void *arg) {
     printf("port\t%d\n", hd_tcp_port(listener));
     fflush(stdout);
     for (;;) {
-        int connection = (int)must("hd_accept", hd_accept(listener, NULL, NULL));
+        int connection = hd_accept(listener, NULL, NULL);
+        if (connection < 0)
+            return connection;
         hd_spawn_options options = {.detached = true};
         must_have("hd_spawn_with", hd_spawn_with(&options, echo, (void *)(intptr_t)connection));
     }
