@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIRST_LOOK_NS HD_US(100)
+enum { FIRST_LOOK_NS = 100000, ONE_MOMENT_NS = 1000, READ_TRIES = 16 };
 
 bool hd_clock_by_counter;
 _Atomic uint32_t hd_clock_beat;
@@ -34,6 +34,18 @@ static bool counter_trusted(void) {
     return strcmp(name, "tsc\n") == 0;
 }
 
+/* Reads both clocks at one moment: again, if the thread may have lost its core in between. */
+static void read_both(uint64_t *ns, uint64_t *ticks) {
+    uint64_t after;
+    for (int tries = 0; tries < READ_TRIES; tries++) {
+        *ns = hd_sys_now();
+        *ticks = hd_clock_ticks();
+        after = hd_sys_now();
+        if (after - *ns < ONE_MOMENT_NS)
+            break;
+    }
+}
+
 static void look(uint64_t now_ns, uint64_t now_ticks) {
     /* relaxed: any measured ratio will do; two threads that look at the same time both have a good one */
     atomic_store_explicit(&base.tick_ns, (double)(now_ns - base.ns) / (double)(now_ticks - base.ticks),
@@ -49,12 +61,13 @@ static void init(void) {
 #endif
     if (!hd_clock_by_counter)
         return;
-    base.ns = hd_sys_now();
-    base.ticks = hd_clock_ticks();
-    uint64_t now;
-    while ((now = hd_sys_now()) < base.ns + FIRST_LOOK_NS)
+    uint64_t now, ticks;
+    read_both(&base.ns, &base.ticks);
+    do {
         hd_cpu_relax();
-    look(now, hd_clock_ticks());
+        read_both(&now, &ticks);
+    } while (now < base.ns + FIRST_LOOK_NS);
+    look(now, ticks);
 }
 
 void hd_clock_init(void) {
@@ -64,10 +77,12 @@ void hd_clock_init(void) {
 
 double hd_clock_tick_ns(void) {
     if (hd_clock_by_counter) {
-        uint64_t now = hd_sys_now();
+        uint64_t now = hd_sys_now(), ticks;
         /* Over twice the span a ratio is twice as exact. */
-        if (now - base.ns > 2 * atomic_load_explicit(&base.span_ns, memory_order_relaxed))
-            look(now, hd_clock_ticks());
+        if (now - base.ns > 2 * atomic_load_explicit(&base.span_ns, memory_order_relaxed)) {
+            read_both(&now, &ticks);
+            look(now, ticks);
+        }
     }
     return atomic_load_explicit(&base.tick_ns, memory_order_relaxed); /* see look */
 }

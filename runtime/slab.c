@@ -2,7 +2,6 @@
 
 #include "sys.h"
 
-#include <string.h>
 #include <sys/mman.h>
 
 enum {
@@ -161,8 +160,9 @@ static void chunk_empty(hd_slab *slab, hd_slab_chunk *chunk) {
     chunk->free_count = kept;
     atomic_store_explicit(&chunk->carved, kept, memory_order_relaxed); /* relaxed: less may be visited */
     char *high = (char *)chunk + PAGE_BYTES;
-    /* The record that lies across the border: its part on the first page goes too. */
-    memset(record_at(slab, chunk, kept), 0, (size_t)(high - (char *)record_at(slab, chunk, kept)));
+    /* The record that lies across the border: its part on the first page goes too. Relaxed: who visits throws it away. */
+    for (char *word = record_at(slab, chunk, kept); word < high; word += sizeof(uint64_t))
+        atomic_store_explicit((_Atomic uint64_t *)word, 0, memory_order_relaxed);
     madvise(high, CHUNK_BYTES - PAGE_BYTES, MADV_DONTNEED);
 }
 

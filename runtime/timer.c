@@ -46,22 +46,24 @@ static void sift_up(hd_timers *heap, uint32_t index, hd_timer *timer) {
     place(heap, index, timer);
 }
 
-static void sift_down(hd_timers *heap, uint32_t index, hd_timer *timer) {
-    for (;;) {
-        uint64_t first = (uint64_t)index * ARITY + 1;
-        if (first >= heap->count)
-            break;
-        uint32_t best = (uint32_t)first;
-        uint32_t last = first + ARITY <= heap->count ? (uint32_t)first + ARITY : heap->count;
-        for (uint32_t child = best + 1; child < last; child++)
-            if (earlier(heap->slots[child], heap->slots[best]))
-                best = child;
-        if (!earlier(heap->slots[best], timer))
-            break;
+static uint32_t earliest_child(const hd_timers *heap, uint32_t first) {
+    uint32_t last = first + ARITY < heap->count ? first + ARITY : heap->count;
+    uint32_t best = first;
+    for (uint32_t child = first + 1; child < last; child++)
+        if (earlier(heap->slots[child], heap->slots[best]))
+            best = child;
+    return best;
+}
+
+/* Fills the hole at `index` with `timer`, which was the last: the hole goes down to a leaf, and from there the timer goes up,
+ * which is seldom far (I. Wegener, "Bottom-up-Heapsort", 1993). */
+static void fill_hole(hd_timers *heap, uint32_t index, hd_timer *timer) {
+    for (uint64_t first; (first = (uint64_t)index * ARITY + 1) < heap->count;) {
+        uint32_t best = earliest_child(heap, (uint32_t)first);
         place(heap, index, heap->slots[best]);
         index = best;
     }
-    place(heap, index, timer);
+    sift_up(heap, index, timer);
 }
 
 static void publish_earliest(hd_timers *heap) {
@@ -102,12 +104,8 @@ static void shrink(hd_timers *heap) {
 static void take_out(hd_timers *heap, hd_timer *timer) {
     uint32_t index = timer->index;
     hd_timer *last = heap->slots[--heap->count];
-    if (last != timer) {
-        if (index > 0 && earlier(last, heap->slots[(index - 1) / ARITY]))
-            sift_up(heap, index, last);
-        else
-            sift_down(heap, index, last);
-    }
+    if (last != timer)
+        fill_hole(heap, index, last);
     shrink(heap);
     publish_earliest(heap);
 }
