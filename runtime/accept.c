@@ -2,7 +2,7 @@
  *
  * A descriptor's events come to one worker's set, and its task goes on there. An acceptor that spawns a task for
  * each connection would leave all of them in its own worker's, and the others would live on what they steal. So each
- * connection is put into the set with the fewest members. (docs/decisions/0006-accepted-connections-are-spread.md)
+ * connection is put into the set with the fewest members. (docs/decisions/0005-accepted-connections-are-spread.md)
  *
  * Without a free descriptor or memory the connection stays in the kernel's queue, and no event will tell when there is
  * one: so it is tried again after a pause, which grows. */

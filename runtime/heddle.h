@@ -103,7 +103,7 @@ typedef enum hd_pool_class {
     HD_POOL_FS,      /* files */
     HD_POOL_DNS,     /* look-ups of names */
     HD_POOL_STORE,   /* databases */
-    HD_POOL_PROCESS, /* starting processes */
+    HD_POOL_PROCESS, /* starting processes, of a service with very many descriptors */
     HD_POOL_CLASSES
 } hd_pool_class;
 
@@ -363,8 +363,8 @@ typedef struct hd_exit {
     struct rusage usage; /* of the child itself */
 } hd_exit;
 
-/* Starts a process, leader of a session and group of its own, on a pool thread (starting stalls its caller). Signals
- * are at their defaults and unblocked in the child; no other descriptors are inherited if they are close-on-exec, as
+/* Starts a process, leader of a session and group of its own, and awaits that it has become its program, or failed to.
+ * Signals are at their defaults and unblocked in the child; no other descriptors are inherited if they are close-on-exec, as
  * heddle's all are. The caller keeps the descriptors. On failure NULL with errno: ENOENT, EACCES, ENOMEM, ECANCELED...
  * Task. */
 HD_API HD_CHECKED hd_process *hd_process_spawn(const hd_process_options *options);

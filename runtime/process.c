@@ -1,10 +1,16 @@
-/* Child processes: started on the pool, awaited by pidfd.
+/* Child processes: started by clone(2), awaited by pidfd.
  *
- * Starting stalls its thread until the child has called exec, for half a millisecond; that is why it is a pool call.
- * posix_spawn shares the caller's memory until then, so it costs the same however large the service is, and tells
- * why exec failed. The end is awaited by the pidfd in the descriptor set; then waitid reaps and brings the usage. There
- * is no SIGCHLD handler, and children of others are not touched. (If SIGCHLD is ignored the kernel reaps by itself,
- * and hd_process_wait can only say -ECHILD.)
+ * A child begins in its parent's memory (child.h), so starting one costs the same however large the service is. The parent
+ * does not stand still meanwhile, as it would with vfork(2) and posix_spawn(3), for half a millisecond: so the
+ * worker itself can start children, and no other thread need be woken. That the child has become its program, or has
+ * failed, shows by a pipe whose other end only the child has: it is close-on-exec. What counts is that the child has left
+ * this memory; so the caller looks when that alarm rings, and now and then without it, as a process that the host forks at
+ * that moment may have a copy.
+ * Only a service with very many descriptors, which the kernel copies for each child, starts them on the pool.
+ *
+ * The end is awaited by the pidfd in the descriptor set; then waitid reaps and brings the usage. There is no SIGCHLD
+ * handler, and children of others are not touched. (If SIGCHLD is ignored the kernel reaps by itself, and
+ * hd_process_wait can only say -ECHILD.)
  *
  * Signals. A pid is the child's until it is reaped, and may be anybody's later. So reaping and signalling exclude each
  * other by the lock, and after the reaping the process itself is never signalled. Its group may live on. It is signalled by
@@ -12,12 +18,16 @@
  * on older kernels by number, and only before the reaping: once the group is empty its number may be given to another.
  *
  * A spawn whose caller was cancelled meanwhile kills and reaps what it started: a cancelled task starts nothing. */
+#include "child.h"
 #include "poller.h"
+#include "raw.h"
 #include "sys.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
-#include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,7 +38,16 @@
 #endif
 
 /* The value of P_PIDFD, which glibc 2.36 knows and older ones do not. */
-enum { WAIT_BY_PIDFD = 3, STDIO = 3 };
+enum { WAIT_BY_PIDFD = 3 };
+
+enum {
+    MANY_DESCRIPTORS = 8192, /* copying these takes longer than waking a thread of the pool */
+    LOOK_AGAIN_MS = 10,
+};
+
+/* The C library's, by the name that sanitizers do not put their own in place of: theirs is for children that have a
+ * memory of their own. */
+extern int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 
 struct hd_process {
     pid_t pid; /* these two: constant after the start */
@@ -38,88 +57,104 @@ struct hd_process {
     hd_exit status; /* once reaped */
 };
 
-/* What the pool thread gets. */
-typedef struct start {
-    const hd_process_options *options;
+/* A child on its way. */
+typedef struct birth {
     hd_process *process;
-} start;
+    hd_child *child;
+    int alarm[2]; /* a pipe: the child has the second end, and leaves it as it becomes its program */
+} birth;
 
-/* ---- starting, on a pool thread ---- */
+/* ---- starting ---- */
 
-/* What the child's descriptor `target` is copied from. One of 0..2 that is another's target would be overwritten before
- * it is copied; so it is copied out of the way first. The copy is in `*spare`, for the caller to close. */
-static int stdio_source(int fd, int target, int *spare) {
-    if (fd >= STDIO || fd == target || fd < 0)
-        return fd;
-    *spare = fcntl(fd, F_DUPFD_CLOEXEC, STDIO);
-    return *spare < 0 ? -errno : *spare;
-}
-
-static int actions_fill(posix_spawn_file_actions_t *actions, const hd_process_options *options,
-                        int spares[STDIO]) {
-    const int wanted[STDIO] = {options->stdin_fd, options->stdout_fd, options->stderr_fd};
-    int error = 0;
-    for (int target = 0; target < STDIO && !error; target++) {
-        if (wanted[target] < 0) {
-            error = posix_spawn_file_actions_addopen(actions, target, "/dev/null", O_RDWR, 0);
-            continue;
-        }
-        int source = stdio_source(wanted[target], target, &spares[target]);
-        error = source < 0 ? -source : posix_spawn_file_actions_adddup2(actions, source, target);
+/* Kernels before 5.3 (and valgrind) know no pidfds; to clone(2) such a one would not say so. */
+static bool knows_pidfds(void) {
+    static _Atomic int known; /* 0: not asked yet, 1: yes, 2: no */
+    int is =
+        atomic_load_explicit(&known, memory_order_relaxed); /* relaxed, both: a constant, whoever finds out */
+    if (!is) {
+        int self = (int)hd_raw_call(SYS_pidfd_open, getpid(), 0, 0, 0);
+        is = self == -ENOSYS ? 2 : 1;
+        if (self >= 0)
+            close(self);
+        atomic_store_explicit(&known, is, memory_order_relaxed);
     }
-    if (!error && options->cwd)
-        error = posix_spawn_file_actions_addchdir_np(actions, options->cwd);
-    return error;
+    return is == 1;
 }
 
-static int attributes_fill(posix_spawnattr_t *attributes) {
-    sigset_t all, none;
-    /* not sigfillset: it leaves out the two that glibc keeps for itself, and then the child ignores these */
-    memset(&all, 0xff, sizeof all);
-    sigemptyset(&none);
-    posix_spawnattr_setsigdefault(attributes, &all);
-    posix_spawnattr_setsigmask(attributes, &none);
-    return posix_spawnattr_setflags(attributes,
-                                    POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+static int64_t clone_child(void *arg) {
+    birth *self = arg;
+    hd_child *child = self->child;
+    uint64_t all = UINT64_MAX, kept;
+    const int flags = CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID | SIGCHLD | hd_raw_clone_flags;
+    if (hd_sys_fails())
+        return HD_ENOMEM;
+    if (!knows_pidfds())
+        return -ENOSYS;
+    atomic_store_explicit(&child->within, 1, memory_order_relaxed); /* nobody else has it yet */
+    /* no handler may run in the child; the C library would leave two of them out */
+    hd_raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&kept, sizeof all);
+    int kept_errno = errno;
+    pid_t pid = __clone(hd_child_main, child->stack + sizeof child->stack, flags, child,
+                        &self->process->pidfd, NULL, &child->within);
+    int code = pid < 0 ? -errno : 0;
+    errno = kept_errno;
+    hd_raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&kept, 0, sizeof kept);
+    self->process->pid = pid;
+    return code;
 }
 
-static int spawn(pid_t *pid, const hd_process_options *options) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int spares[STDIO] = {-1, -1, -1};
-    int error = hd_sys_fails() ? ENOMEM : posix_spawn_file_actions_init(&actions);
-    if (error)
-        return error;
-    posix_spawnattr_init(&attributes);
-    error = attributes_fill(&attributes);
-    if (!error)
-        error = actions_fill(&actions, options, spares);
-    if (!error)
-        error = posix_spawnp(pid, options->argv[0], &actions, &attributes, (char *const *)options->argv,
-                             options->envp ? (char *const *)options->envp : environ);
-    for (int i = 0; i < STDIO; i++)
-        if (spares[i] >= 0)
-            close(spares[i]);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return error;
+static bool has_left(const hd_child *child) {
+    /* acquire: what it wrote is seen; the kernel writes this after it */
+    return !atomic_load_explicit(&child->within, memory_order_acquire);
 }
 
-static int64_t start_process(void *arg) {
-    start *request = arg;
-    hd_process *process = request->process;
-    int error = spawn(&process->pid, request->options);
-    if (error)
-        return -error;
-    process->pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
-    if (process->pidfd >= 0 && !hd_sys_fails())
-        return 0;
-    error = process->pidfd < 0 ? errno : EMFILE;
-    if (process->pidfd >= 0)
-        close(process->pidfd);
-    kill(-process->pid, SIGKILL);
-    waitpid(process->pid, NULL, 0);
-    return -error;
+/* Until the child has left this memory; deaf to cancellation. */
+static void await_leaving(birth *self) {
+    hd_shield_begin();
+    while (!has_left(self->child)) {
+        uint64_t until_ns = hd_after(HD_MS(LOOK_AGAIN_MS));
+        int code = hd_poller_wait(self->alarm[0], HD_READABLE, HD_WAITS_CHILD, (uint64_t)self->process->pid,
+                                  until_ns);
+        if (code && code != HD_ETIMEDOUT) /* no memory for it: then the thread waits */
+            poll(&(struct pollfd){.fd = self->alarm[0], .events = POLLIN}, 1, LOOK_AGAIN_MS);
+    }
+    hd_shield_end();
+}
+
+static int alarm_open(int ends[2]) {
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+        return -errno;
+    hd_poller_adopt(ends[0]);
+    hd_poller_adopt(ends[1]);
+    return 0;
+}
+
+static void child_fill(hd_child *child, const hd_process_options *options) {
+    const char *path = strchr(options->argv[0], '/') ? NULL : getenv("PATH");
+    child->argv = options->argv;
+    child->envp = options->envp ? options->envp : (const char *const *)environ;
+    child->path = path || strchr(options->argv[0], '/') ? path : "/bin:/usr/bin";
+    child->cwd = options->cwd;
+    child->fds[0] = options->stdin_fd;
+    child->fds[1] = options->stdout_fd;
+    child->fds[2] = options->stderr_fd;
+    child->error = 0;
+}
+
+/* 0 once the child is its program, or a negative code, when there is none. */
+static int bear(birth *self) {
+    int code = alarm_open(self->alarm);
+    if (code)
+        return code;
+    bool many = self->alarm[1] >= MANY_DESCRIPTORS;
+    code = (int)(many ? hd_blocking(HD_POOL_PROCESS, clone_child, self) : clone_child(self));
+    hd_close(self->alarm[1]);
+    if (!code) {
+        hd_poller_adopt(self->process->pidfd);
+        await_leaving(self);
+    }
+    hd_close(self->alarm[0]);
+    return code;
 }
 
 /* ---- the end ---- */
@@ -145,16 +180,23 @@ static int reap(hd_process *self, int flags) {
     return code;
 }
 
+static bool is_reaped(hd_process *self) {
+    hd_lock_acquire(&self->lock);
+    bool reaped = self->reaped;
+    hd_lock_release(&self->lock);
+    return reaped;
+}
+
 /* After the checkpoint. */
 static int await_end(hd_process *self, uint64_t deadline_ns) {
-    for (;;) {
-        int code = reap(self, WNOHANG);
-        if (code != HD_EAGAIN)
-            return code;
+    int code = is_reaped(self) ? 0 : HD_EAGAIN;
+    while (code == HD_EAGAIN) {
         code = hd_poller_wait(self->pidfd, HD_READABLE, HD_WAITS_CHILD, (uint64_t)self->pid, deadline_ns);
         if (code)
             return code;
+        code = reap(self, WNOHANG);
     }
+    return code;
 }
 
 static int signal_group(hd_process *self, int number) {
@@ -167,10 +209,41 @@ static int signal_group(hd_process *self, int number) {
     return kill(-self->pid, number) ? -errno : 0;
 }
 
+static void end_process(hd_process *self) {
+    int code = HD_EPERM;
+    (void)hd_process_signal(self, SIGKILL, true);
+    if (hd_task_self()) {
+        hd_shield_begin();
+        code = await_end(self, HD_NEVER);
+        hd_shield_end();
+    }
+    /* outside of tasks, or without memory for its descriptor: the thread waits; it is killed already */
+    while (code && reap(self, 0) == -EINTR)
+        ;
+}
+
 /* ---- public ---- */
 
+/* Starts `process`, and on failure leaves nothing but the record. */
+static int start(hd_process *process, const hd_process_options *options) {
+    hd_child *child = hd_sys_alloc(sizeof *child);
+    if (!child)
+        return HD_ENOMEM;
+    child_fill(child, options);
+    int code = bear(&(birth){.process = process, .child = child});
+    int failed = code ? 0 : child->error;
+    hd_sys_free(child);
+    if (code)
+        return code;
+    if (!failed && !hd_task_interrupted(hd_task_self()))
+        return 0;
+    end_process(process);
+    hd_close(process->pidfd);
+    return failed ? -failed : HD_ECANCELED;
+}
+
 hd_process *hd_process_spawn(const hd_process_options *options) {
-    int64_t code = hd_task_checkpoint();
+    int code = hd_task_checkpoint();
     if (!code && (!options || !options->argv || !options->argv[0]))
         code = HD_EINVAL;
     hd_process *self = code ? NULL : hd_sys_zalloc(sizeof *self);
@@ -178,18 +251,12 @@ hd_process *hd_process_spawn(const hd_process_options *options) {
         code = HD_ENOMEM;
     if (!code) {
         hd_lock_init(&self->lock);
-        code = hd_blocking(HD_POOL_PROCESS, start_process, &(start){.options = options, .process = self});
-        if (code)
-            hd_sys_free(self);
+        code = start(self, options);
     }
-    if (!code) {
-        hd_poller_adopt(self->pidfd);
-        if (!hd_task_interrupted(hd_task_self()))
-            return self;
-        hd_process_destroy(self);
-        code = HD_ECANCELED;
-    }
-    errno = (int)-code;
+    if (!code)
+        return self;
+    hd_sys_free(self);
+    errno = -code;
     return NULL;
 }
 
@@ -217,19 +284,6 @@ int hd_process_signal(hd_process *process, int signal, bool whole_group) {
 
 pid_t hd_process_pid(const hd_process *process) {
     return process->pid;
-}
-
-static void end_process(hd_process *self) {
-    int code = HD_EPERM;
-    (void)hd_process_signal(self, SIGKILL, true);
-    if (hd_task_self()) {
-        hd_shield_begin();
-        code = await_end(self, HD_NEVER);
-        hd_shield_end();
-    }
-    /* outside of tasks, or without memory for its descriptor: the thread waits; it is killed already */
-    while (code && reap(self, 0) == -EINTR)
-        ;
 }
 
 void hd_process_destroy(hd_process *process) {

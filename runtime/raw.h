@@ -1,0 +1,13 @@
+/* System calls past the C library: nothing but the call. Errors are negative results, and errno is not touched, which
+ * would be another thread's where a child runs in its parent's memory. */
+#ifndef HD_RAW_H
+#define HD_RAW_H
+
+#include "base.h"
+
+long hd_raw_call(long number, long a, long b, long c, long d);
+
+/* What clone(2) needs beside, where these calls cannot be made so: CLONE_VFORK, or 0. */
+extern const int hd_raw_clone_flags;
+
+#endif

@@ -1,0 +1,13 @@
+#include "raw.h"
+
+const int hd_raw_clone_flags = 0;
+
+long hd_raw_call(long number, long a, long b, long c, long d) {
+    long result;
+    register long fourth __asm__("r10") = d;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
+                     : "rcx", "r11", "memory");
+    return result;
+}
