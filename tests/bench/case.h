@@ -3,6 +3,7 @@
  *
  *     PROGRAM                runs all of its cases
  *     PROGRAM CASE...        runs these
+ *     PROGRAM --hog CASE...  runs them beside a process that never sleeps; their figures are called hog_CASE
  *     PROGRAM --list         names them
  *
  * Every figure is a line of three fields with tabs between: what it is, its value, its unit. A case warms up first:
@@ -10,13 +11,17 @@
 #ifndef BENCH_CASE_H
 #define BENCH_CASE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 struct bench_case {
     const char *name;
@@ -116,13 +121,43 @@ static inline double bench_median(double *values, size_t count) {
     return values[count / 2];
 }
 
+/* A process that computes until it is killed, or who started it ends. Start it while there is one thread. */
+static inline pid_t bench_hog_start(void) {
+    pid_t hog = fork();
+    if (hog < 0)
+        bench_die("fork", "no process");
+    if (hog == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (volatile unsigned long turns = 0;;)
+            turns = turns + 1;
+    }
+    return hog;
+}
+
+static inline void bench_hog_end(pid_t hog) {
+    kill(hog, SIGKILL);
+    waitpid(hog, NULL, 0);
+}
+
+static inline void bench_run_beside_hog(const struct bench_case *which) {
+    char name[64];
+    struct bench_case beside = *which;
+    snprintf(name, sizeof name, "hog_%s", which->name);
+    beside.name = name;
+    pid_t hog = bench_hog_start();
+    beside.run(&beside);
+    bench_hog_end(hog);
+}
+
 static inline int bench_main(int count, char **arguments, const struct bench_case *cases, size_t known) {
     if (count > 1 && strcmp(arguments[1], "--list") == 0) {
         for (size_t i = 0; i < known; i++)
             puts(cases[i].name);
         return 0;
     }
-    for (int a = 1; a < count; a++) {
+    bool hog = count > 1 && strcmp(arguments[1], "--hog") == 0;
+    int first = hog ? 2 : 1;
+    for (int a = first; a < count; a++) {
         size_t i = 0;
         while (i < known && strcmp(arguments[a], cases[i].name) != 0)
             i++;
@@ -130,10 +165,12 @@ static inline int bench_main(int count, char **arguments, const struct bench_cas
             bench_die(arguments[a], "there is no such case (--list names them)");
     }
     for (size_t i = 0; i < known; i++) {
-        bool wanted = count == 1;
-        for (int a = 1; a < count; a++)
+        bool wanted = count == first;
+        for (int a = first; a < count; a++)
             wanted |= strcmp(arguments[a], cases[i].name) == 0;
-        if (wanted)
+        if (wanted && hog)
+            bench_run_beside_hog(&cases[i]);
+        else if (wanted)
             cases[i].run(&cases[i]);
     }
     return 0;

@@ -53,6 +53,7 @@ class Row:
 
 
 CPU_NOTED = dict.fromkeys(("posix", "tokio", "go", "tbb"), 1.975)
+BURSTS = [f"{tasks}x{us}" for us in (1, 10) for tasks in (2, 8, 32, 200)]
 NIGHT_NOTED = {"go": 2.8, "st": 3.7, "tokio": 1.0, "node": 0.6}
 
 # By the names that a user chooses them by.
@@ -103,6 +104,18 @@ GROUPS = {
         Row("echo_pinned.per_core", "  for each second that the server had its core", "/s", MORE),
         Row("echo_2", "TCP echo, 64 connections, 2 loops, not pinned", "/s", MORE, bar=1.0, against=("tokio", "tokio_1")),
     ],
+    # Was it right to wake another worker? These have no bar: they are what the scheduler's constants are chosen by.
+    "bursts": [
+        *(Row(f"{hog}bursts_{loops}.{part}", f"{title} of {part} us, {loops} loop{'s'[loops == 1:]}", "us")
+          for hog, title in (("", "burst"), ("hog_", "beside a hog, burst")) for loops in (1, 2) for part in BURSTS),
+    ],
+    "hog": [
+        Row("hog_pingpong_2", "beside a hog, ping-pong over channels, 2 loops", "ns"),
+    ],
+    "lone": [
+        Row("echo_lone", "TCP echo, 1 connection, 2 loops", "/s", MORE),
+        Row("hog_echo_lone", "beside a hog, TCP echo, 1 connection, 2 loops", "/s", MORE),
+    ],
     "cpu": [
         Row("cpu", "work without awaits, 2 loops against 1", "x", MORE, bar=1.97, noted=CPU_NOTED),
     ],
@@ -112,7 +125,7 @@ GROUPS = {
 }
 
 # The program of heddle's that has a group, where it does not have the group's name.
-PROGRAMS = {"skynet": "forkjoin", "fib": "forkjoin", "delayed": "sleepers"}
+PROGRAMS = {"skynet": "forkjoin", "fib": "forkjoin", "delayed": "sleepers", "hog": "pingpong", "lone": "echo"}
 
 
 def program(group):

@@ -14,6 +14,7 @@ from peers import PEERS, TITLES
 
 HEDDLE = "heddle"
 LIMIT_S = 60
+HOG = "hog_"  # such a case is the one of that name, beside a process that never sleeps
 SERVERS = "echo"  # cases of this group are servers, which a program of ours loads
 NIGHTS_MS = (2000, 4000, 8000, 16000)  # a sleep has to be longer than it takes to start a million sleepers
 NIGHT_TOO_SHORT = 3  # the exit status that says so
@@ -27,8 +28,11 @@ class Contender:
     cases: dict  # its name for a case, by ours
 
     def argv(self, case, load):
-        theirs = [*self.command, self.cases[case]]
-        return [load, case, *theirs] if case.startswith(SERVERS) else theirs
+        beside = ["--hog"] if case.startswith(HOG) else []
+        plain = case.removeprefix(HOG)
+        if plain.startswith(SERVERS):
+            return [load, *beside, plain, *self.command, self.cases[case]]
+        return [*self.command, *beside, self.cases[case].removeprefix(HOG)]
 
 
 def contenders(out_dir, chosen):

@@ -2,9 +2,11 @@
  *
  *     bench_echo_load echo_pinned SERVER [ARGUMENT...]     the server has one core, and the load another
  *     bench_echo_load echo_2 SERVER [ARGUMENT...]          both go wherever the system puts them
+ *     bench_echo_load echo_lone SERVER [ARGUMENT...]       as echo_2, with a single connection
+ *     bench_echo_load --hog CASE SERVER [ARGUMENT...]      beside a process that never sleeps
  *
  * Without a server: heddle's own, bench_echo beside this program. A server prints "port<TAB>NUMBER" and serves until it is
- * killed. The load: 64 connections, each with one request of 64 bytes under way. Pinned, it never sleeps, so that the server
+ * killed. The load: 64 connections, or one, each with one request of 64 bytes under way. Pinned, it never sleeps, so that the server
  * is what is measured and not how long a sleeping core takes to wake; with the cores shared, it sleeps as any
  * client does. Told beside it: how many cores the server was on, on average, and how
  * many requests it answered in each second there. Pinned, on a machine with nothing else to do, that is one core; where it is
@@ -112,10 +114,10 @@ static size_t load(int epoll, uint64_t deadline, int timeout_ms) {
     return answered;
 }
 
-static void measure(const char *name, int port, pid_t server, bool pinned) {
+static void measure(const char *name, int port, pid_t server, int connections, bool pinned) {
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     check("epoll_create1", epoll);
-    for (int i = 0; i < CONNECTIONS; i++) {
+    for (int i = 0; i < connections; i++) {
         int fd = connected(port);
         struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
         check("epoll_ctl", epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
@@ -135,24 +137,34 @@ static void measure(const char *name, int port, pid_t server, bool pinned) {
     bench_tell_part(name, "per_core", (double)answered / used, "/s");
 }
 
+static bool is_case(const char *name) {
+    return strcmp(name, "echo_pinned") == 0 || strcmp(name, "echo_2") == 0 || strcmp(name, "echo_lone") == 0;
+}
+
 int main(int count, char **arguments) {
-    bool pinned = count > 1 && strcmp(arguments[1], "echo_pinned") == 0;
-    if (count < 2 || !(pinned || strcmp(arguments[1], "echo_2") == 0)) {
-        fprintf(stderr, "usage: bench_echo_load echo_pinned|echo_2 [SERVER [ARGUMENT...]]\n");
+    bool hog = count > 1 && strcmp(arguments[1], "--hog") == 0;
+    int at = hog ? 2 : 1; /* the case; the server follows */
+    if (count <= at || !is_case(arguments[at])) {
+        fprintf(stderr,
+                "usage: bench_echo_load [--hog] echo_pinned|echo_2|echo_lone [SERVER [ARGUMENT...]]\n");
         return 2;
     }
-    char beside[4096];
+    bool pinned = strcmp(arguments[at], "echo_pinned") == 0, lone = strcmp(arguments[at], "echo_lone") == 0;
+    char beside[4096], name[64];
     snprintf(beside, sizeof beside, "%.*s_echo", (int)(strlen(arguments[0]) - strlen("_echo_load")),
              arguments[0]);
+    snprintf(name, sizeof name, "%s%s", hog ? "hog_" : "", arguments[at]);
     char *own[] = {beside, NULL};
     int cores[2];
     two_cores(cores);
-    pid_t server;
-    int port = start(count > 2 ? arguments + 2 : own, pinned ? cores[0] : -1, &server);
+    pid_t server, hungry = hog ? bench_hog_start() : 0;
+    int port = start(count > at + 1 ? arguments + at + 1 : own, pinned ? cores[0] : -1, &server);
     if (pinned)
         pin(cores[1]);
-    measure(arguments[1], port, server, pinned);
+    measure(name, port, server, lone ? 1 : CONNECTIONS, pinned);
     kill(server, SIGKILL);
     waitpid(server, NULL, 0);
+    if (hog)
+        bench_hog_end(hungry);
     return 0;
 }
