@@ -34,7 +34,9 @@ static void introduce(hd_task *task, const hd_spawn_options *options, hd_task *s
                       bool is_root) {
     uint64_t now = worker ? hd_worker_lately(worker) : hd_clock_ticks();
     uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed); /* relaxed: one writer */
-    hd_worker *home = !options->pinned ? NULL : worker ? worker : hd_worker_in_turn(task->runtime);
+    hd_worker *home = NULL;
+    if (options->pinned) /* a stand-in goes, and whom it stands in for is stuck */
+        home = worker && worker->serves == worker ? worker : hd_worker_in_turn(task->runtime);
     uint64_t tag = options->tag;
     if (!tag && self && !is_root)
         tag = atomic_load_explicit(&self->tag, memory_order_relaxed);

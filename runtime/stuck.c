@@ -16,7 +16,7 @@ enum {
     BURST = 10,
 };
 
-static const uint64_t REFILL_NS = 3000000000u, AGAIN_NS = 1000000000u;
+static const uint64_t REFILL_NS = 3000000000u, AGAIN_NS = 1000000000u, ENOUGH_NS = 10000000;
 
 /* What is asked for: a run, as the monitor saw it. */
 typedef struct run {
@@ -86,8 +86,10 @@ static bool still(void *arg) {
 
 /* It would run, but something else has the core. */
 static bool is_starved(const run *seen, const hd_snapshot *snapshot, uint64_t now_ns) {
-    return snapshot && !snapshot->sleeps &&
-           2 * (hd_snapshot_cpu_ns(seen->watch->tid) - seen->seen_cpu_ns) < now_ns - seen->seen_ns;
+    if (!snapshot || snapshot->sleeps)
+        return false;
+    uint64_t used_ns = hd_snapshot_cpu_ns(seen->watch->tid) - seen->seen_cpu_ns;
+    return used_ns < ENOUGH_NS && used_ns < (now_ns - seen->seen_ns) / 2;
 }
 
 /* Frames up to the task's function: what lies beyond is the runtime's. */

@@ -1,7 +1,7 @@
 /* Reports of stuck workers: made and delivered by a thread of their own, which starts with the first.
  *
- * A thread that runs but had its core for less than half of the time is not to blame, and is left out. And there
- * are not many of them: a task that was reported is reported again only when it is stuck twice as long (in the same
+ * A thread that runs but had a core for less than half of the time, and for less than 10 ms, is not to blame, and is left
+ * out. And there are not many of them: a task that was reported is reported again only when it is stuck twice as long (in the same
  * run: not before it has lasted a second), and all tasks together have BURST reports and one more every REFILL_NS; what
  * is withheld is counted in the next one. */
 #ifndef HD_STUCK_H
