@@ -81,6 +81,7 @@ static void fill(wire_task_info *row, const struct found *found, struct arena *a
         .worker = info->worker,
         .cancelled = info->cancelled,
         .age_ns = info->age_ns,
+        .stack_high_water = info->stack_high_water,
     };
     row->phases_ns[WIRE_PHASE_RUNNABLE] = info->runnable_ns;
     row->phases_ns[WIRE_PHASE_RUNNING] = info->running_ns;

@@ -325,6 +325,7 @@ typedef struct wire_task_info {
     int32_t worker;
     bool cancelled;
     uint64_t age_ns;
+    uint64_t stack_high_water; /* bytes */
     uint64_t phases_ns[WIRE_PHASES];
 } wire_task_info;
 

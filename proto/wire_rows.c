@@ -106,6 +106,7 @@ static const wire_field task_fields[] = {
     {"worker", FIELD_I32, WIRE_AT(wire_task_info, worker, TaskInfo, worker)},
     {"cancelled", FIELD_FLAG, WIRE_AT(wire_task_info, cancelled, TaskInfo, cancelled)},
     {"age", FIELD_U64, WIRE_AT(wire_task_info, age_ns, TaskInfo, age_ns)},
+    {"stack_high_water", FIELD_U64, WIRE_AT(wire_task_info, stack_high_water, TaskInfo, stack_high_water)},
     {"phases", FIELD_PART, WIRE_AT(wire_task_info, phases_ns, TaskInfo, phases), .shape = &wire_phases_shape},
 };
 

@@ -108,9 +108,12 @@ typedef enum hd_pool_class {
 } hd_pool_class;
 
 typedef struct hd_runtime_options {
-    const char *name;      /* prefix of the threads' names, at most 8 bytes; NULL: "heddle" */
-    unsigned loops;        /* 0: hd_cores() */
-    size_t stack_bytes;    /* of a fiber, without its guard page; 0: 64 KiB */
+    const char *name; /* prefix of the threads' names, at most 8 bytes; NULL: "heddle" */
+    unsigned loops;   /* 0: hd_cores() */
+    /* of a fiber; 0: 64 KiB. Below each stack is a guard of one page: a task that runs off its stack ends the process by
+     * SIGSEGV, after a report on stderr. A frame larger than that page could step over it: compile code with such
+     * frames with -fstack-clash-protection. */
+    size_t stack_bytes;
     bool unguarded_stacks; /* go on without guard pages where the kernel grants no more of them */
     unsigned pool_threads[HD_POOL_CLASSES]; /* the most threads of a class; 0: the default of that class */
     unsigned pool_queue; /* how many calls of a class may queue before callers wait; 0: 1024 */
@@ -477,8 +480,10 @@ typedef struct hd_task_info {
     hd_wait_kind waits_for; /* if waiting */
     uint64_t waits_detail;  /* descriptor, task id, deadline in ns or pid, as waits_for says; else 0 */
     int worker;             /* where it runs or last ran; -1: nowhere yet */
-    uint64_t age_ns;        /* since it was spawned; the times below sum to it, until it has ended */
-    uint64_t runnable_ns;   /* waiting for a core */
+    size_t
+        stack_high_water; /* bytes: how deep its stack was used since the stack was last shrunk; 0: it has none */
+    uint64_t age_ns;      /* since it was spawned; the times below sum to it, until it has ended */
+    uint64_t runnable_ns; /* waiting for a core */
     uint64_t running_ns;
     uint64_t waiting_ns[HD_WAITS_KINDS]; /* a delayed start counts as timer */
 } hd_task_info;

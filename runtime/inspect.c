@@ -38,7 +38,8 @@ static inline uint64_t load(const _Atomic uint64_t *value) {
 /* One consistent reading, in ticks. */
 typedef struct picture {
     uint8_t phase;
-    bool has_fiber, pinned;
+    const hd_fiber *fiber; /* NULL: it has not started, or has ended */
+    bool pinned;
     int home;
     uint64_t id, tag, since, spawned, detail, phases[HD_PHASES];
     const char *name;
@@ -62,7 +63,7 @@ static bool try_read(const hd_task *task, picture *p) {
         return false;
     hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_acquire); /* [Q2] */
     hd_life *life = atomic_load_explicit(&task->life, memory_order_relaxed);
-    p->has_fiber = fiber != NULL;
+    p->fiber = fiber;
     p->phase = atomic_load_explicit(&task->phase, memory_order_relaxed);
     p->pinned = atomic_load_explicit(&task->pinned, memory_order_relaxed);
     p->home = atomic_load_explicit(&task->home, memory_order_relaxed);
@@ -95,13 +96,15 @@ static void look(const hd_task *task, hd_task_info *info) {
     double tick_ns = hd_clock_tick_ns();
     uint64_t now = hd_clock_ticks();
     *info = (hd_task_info){.id = p.id, .tag = p.tag, .name = p.name, .pinned = p.pinned, .worker = p.home};
-    info->state = state_now(task, p.phase, p.has_fiber);
+    info->state = state_now(task, p.phase, p.fiber != NULL);
     /* relaxed: a picture, not an order to act on */
     info->cancelled = atomic_load_explicit(&task->cancelled, memory_order_relaxed);
     info->waits_for = info->state == HD_TASK_WAITING ? p.phase : HD_WAITS_TIMER;
+    if (p.fiber)
+        info->stack_high_water = hd_stack_high_water(&p.fiber->stack);
     if (info->state == HD_TASK_DELAYED || info->state == HD_TASK_WAITING)
         info->waits_detail = p.detail;
-    if (!p.has_fiber && info->state != HD_TASK_DONE) /* nothing but its delay has passed before `since` */
+    if (!p.fiber && info->state != HD_TASK_DONE) /* nothing but its delay has passed before `since` */
         p.phases[HD_WAITS_TIMER] = p.since - p.spawned;
     if (info->state != HD_TASK_DONE && now > p.since) /* this phase is not over */
         p.phases[p.phase] += now - p.since;

@@ -75,6 +75,7 @@ static void add_json(const wire_task_info *task, void *arg) {
     json_object_set_new(object, "worker", task->worker >= 0 ? json_integer(task->worker) : json_null());
     json_object_set_new(object, "cancelled", json_boolean(task->cancelled));
     json_object_set_new(object, "age_ns", render_number(task->age_ns));
+    json_object_set_new(object, "stack_high_water", render_number(task->stack_high_water));
     json_object_set_new(object, "phases", view_phases(task->phases_ns));
     render_list_item(arg, object);
 }

@@ -329,6 +329,48 @@ static void a_loop_counts_what_it_does(void **state) {
     passes(1, count_things, NULL);
 }
 
+/* ---- how deep stacks are used ---- */
+
+static __attribute__((noinline)) int fill_some_stack(void) {
+    volatile char some[20000];
+    memset((void *)some, 7, sizeof some);
+    return some[100];
+}
+
+static int64_t go_deep_and_wait(void *arg) {
+    return fill_some_stack() == 7 ? hd_event_wait(arg, HD_NEVER) : BROKE;
+}
+
+static int64_t stay_shallow_and_wait(void *arg) {
+    return hd_event_wait(arg, HD_NEVER);
+}
+
+static int64_t look_at_depths(void *arg) {
+    hd_event *event = hd_event_create();
+    hd_task_info info;
+    (void)arg;
+    hd_task *deep = hd_spawn(go_deep_and_wait, event), *shallow = hd_spawn(stay_shallow_and_wait, event);
+    hd_task *delayed = hd_spawn_at(hd_after(HD_SECONDS(3600)), stay_shallow_and_wait, event);
+    check(until_waits(deep, HD_WAITS_LOCK) == 0 && until_waits(shallow, HD_WAITS_LOCK) == 0);
+    hd_task_inspect(deep, &info);
+    check(info.stack_high_water >= 20000 && info.stack_high_water < 64 << 10);
+    hd_task_inspect(shallow, &info);
+    check(info.stack_high_water > 0 && info.stack_high_water < 20000);
+    hd_task_inspect(delayed, &info);
+    check(info.stack_high_water == 0);
+    hd_event_set(event);
+    check(hd_join(deep) == 0 && hd_join(shallow) == 0);
+    hd_cancel(delayed);
+    check(hd_join(delayed) == HD_ECANCELED);
+    hd_event_destroy(event);
+    return 0;
+}
+
+static void a_tasks_use_of_its_stack_is_seen(void **state) {
+    (void)state;
+    passes(1, look_at_depths, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_state_and_kind_has_a_name),
@@ -338,6 +380,7 @@ int main(void) {
         cmocka_unit_test(an_ended_task_can_be_looked_at_when_its_runtime_has_gone),
         cmocka_unit_test(looks_from_outside_are_consistent),
         cmocka_unit_test(a_loop_counts_what_it_does),
+        cmocka_unit_test(a_tasks_use_of_its_stack_is_seen),
     };
     return cmocka_run_group_tests_name("inspect", tests, NULL, NULL);
 }
