@@ -37,6 +37,13 @@ _Noreturn void hd_bug(const char *what, const char *file, int line);
 #    define HD_ASAN 1
 #endif
 
+/* Of functions that ThreadSanitizer is not to look into. */
+#ifdef HD_TSAN
+#    define HD_UNTRACKED __attribute__((no_sanitize("thread")))
+#else
+#    define HD_UNTRACKED
+#endif
+
 /* Tells the core that this is a spinning loop. */
 static inline void hd_cpu_relax(void) {
 #if defined(__x86_64__)

@@ -8,7 +8,7 @@
 
 enum { FIRST_LOOK_NS = 100000, ONE_MOMENT_NS = 1000, READ_TRIES = 16 };
 
-bool hd_clock_by_counter;
+_Atomic bool hd_clock_by_counter;
 _Atomic uint32_t hd_clock_beat;
 
 /* The same moment on both clocks, and what is known of their ratio. */
@@ -18,12 +18,25 @@ static struct {
     _Atomic double tick_ns;
 } base;
 
+static bool counter_is_trusted; /* constant after hd_clock_init */
+
 uint64_t hd_clock_slow(void) {
     return hd_sys_now();
 }
 
+uint64_t hd_clock_ticks_here(void) {
+    hd_virtual *own = hd_virtual_here();
+    if (own)
+        return hd_virtual_read(own);
+#if defined(__x86_64__)
+    if (counter_is_trusted)
+        return __builtin_ia32_rdtsc();
+#endif
+    return hd_clock_slow();
+}
+
 /* Does the kernel take its time from the counter? Then it has seen that all cores' counters agree, and never stop. */
-static bool counter_trusted(void) {
+static bool look_who_is_trusted(void) {
     char name[16] = "";
     FILE *file = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
     if (!file)
@@ -57,9 +70,10 @@ static void init(void) {
     atomic_init(&base.tick_ns, 1.0);
     atomic_init(&base.span_ns, UINT64_MAX);
 #if defined(__x86_64__)
-    hd_clock_by_counter = counter_trusted();
+    counter_is_trusted = look_who_is_trusted();
 #endif
-    if (!hd_clock_by_counter)
+    atomic_store_explicit(&hd_clock_by_counter, counter_is_trusted, memory_order_relaxed); /* the once */
+    if (!counter_is_trusted)
         return;
     uint64_t now, ticks;
     read_both(&base.ns, &base.ticks);
@@ -75,8 +89,41 @@ void hd_clock_init(void) {
     pthread_once(&once, init);
 }
 
+/* ---- what all threads go by, and what those do not that have a clock of their own ---- */
+
+static pthread_mutex_t common = PTHREAD_MUTEX_INITIALIZER;
+
+static bool any_virtual(void) {
+    return atomic_load_explicit(&hd_virtual_threads, memory_order_relaxed) != 0; /* relaxed: the lock */
+}
+
+void hd_clock_set_virtual(hd_virtual *clock) {
+    pthread_mutex_lock(&common);
+    hd_virtual_set(clock);
+    /* relaxed, both: it is this thread that must see it; others may take either way to the counter */
+    atomic_store_explicit(&hd_clock_by_counter, counter_is_trusted && !any_virtual(), memory_order_relaxed);
+    atomic_store_explicit(&hd_clock_beat, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&common);
+}
+
+void hd_clock_move_beat(void) {
+    pthread_mutex_lock(&common);
+    /* relaxed, both: written under the lock, and a reader that sees it late takes the clock to be a little earlier */
+    uint32_t beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed) + 1;
+    atomic_store_explicit(&hd_clock_beat, any_virtual() ? 0 : beat ? beat : 1, memory_order_relaxed);
+    pthread_mutex_unlock(&common);
+}
+
+void hd_clock_stop_beat(void) {
+    pthread_mutex_lock(&common);
+    atomic_store_explicit(&hd_clock_beat, 0, memory_order_relaxed); /* relaxed: as above */
+    pthread_mutex_unlock(&common);
+}
+
 double hd_clock_tick_ns(void) {
-    if (hd_clock_by_counter) {
+    if (hd_virtual_here())
+        return 1.0;
+    if (counter_is_trusted) {
         uint64_t now = hd_sys_now(), ticks;
         /* Over twice the span a ratio is twice as exact. */
         if (now - base.ns > 2 * atomic_load_explicit(&base.span_ns, memory_order_relaxed)) {
@@ -85,4 +132,10 @@ double hd_clock_tick_ns(void) {
         }
     }
     return atomic_load_explicit(&base.tick_ns, memory_order_relaxed); /* see look */
+}
+
+uint64_t hd_clock_ns_at(uint64_t ticks) {
+    if (hd_virtual_here() || !counter_is_trusted)
+        return ticks;
+    return base.ns + (uint64_t)((double)(int64_t)(ticks - base.ticks) * hd_clock_tick_ns());
 }

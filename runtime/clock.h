@@ -7,30 +7,43 @@
 #ifndef HD_CLOCK_H
 #define HD_CLOCK_H
 
-#include "base.h"
+#include "virtual.h"
 
-/* Whether ticks are the time stamp counter's. Constant after hd_clock_init. */
-extern bool hd_clock_by_counter;
+/* Whether ticks are the time stamp counter's, whoever asks: not while any thread has a clock of its own (virtual.h). */
+extern _Atomic bool hd_clock_by_counter;
 
 /* Before the first reading; any thread, more than once. */
 void hd_clock_init(void);
 
 uint64_t hd_clock_slow(void);
+uint64_t hd_clock_ticks_here(void);
+
+/* From now on this is the calling thread's clock, its ticks are nanoseconds, and hd_sys_now goes by it too; NULL: it is
+ * as others' again. */
+void hd_clock_set_virtual(hd_virtual *clock);
 
 static inline uint64_t hd_clock_ticks(void) {
 #if defined(__x86_64__)
-    if (__builtin_expect(hd_clock_by_counter, 1))
+    /* relaxed: it changes for threads that change it themselves */
+    if (__builtin_expect(atomic_load_explicit(&hd_clock_by_counter, memory_order_relaxed), 1))
         return __builtin_ia32_rdtsc();
 #endif
-    return hd_clock_slow();
+    return hd_clock_ticks_here();
 }
 
 /* Moves on every few milliseconds while anything runs (the monitor's doing); 0: nobody sees to that. An older reading of the
  * clock will do, where a few milliseconds do not matter, as long as this is what it was then. */
 extern _Atomic uint32_t hd_clock_beat;
 
+/* Moves it on, unless a thread has a clock of its own, which no beat goes by; sets it to 0. */
+void hd_clock_move_beat(void);
+void hd_clock_stop_beat(void);
+
 /* Nanoseconds of a tick, as well as is known by now. Values that are to be added up are converted with one reading. */
 double hd_clock_tick_ns(void);
+
+/* The same moment on the clock of deadlines. */
+uint64_t hd_clock_ns_at(uint64_t ticks);
 
 static inline uint64_t hd_clock_to_ns(uint64_t ticks) {
     return (uint64_t)((double)ticks * hd_clock_tick_ns());

@@ -34,7 +34,7 @@ int hd_connect(int fd, const struct sockaddr *address, socklen_t length) {
 
 /* A connected socket, or a negative code. */
 static int open_to(const hd_address *to, uint64_t deadline_ns) {
-    int code = hd_task_checkpoint();
+    int code = hd_task_checkpoint_outside();
     int fd = code ? code : hd_address_socket(to, SOCK_STREAM);
     if (fd < 0)
         return fd;

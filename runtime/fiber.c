@@ -62,6 +62,11 @@ void hd_fiber_cache_init(hd_fiber_cache *cache, hd_depot *depot) {
 #endif
 }
 
+void hd_fiber_cache_on(hd_fiber_cache *cache, hd_stack stack) {
+    cache->thread_low = stack.low;
+    cache->thread_bytes = (size_t)(stack.top - stack.low);
+}
+
 /* ---- switching ---- */
 
 void hd_fiber_switch(hd_fiber_cache *cache, hd_fiber *from, hd_fiber *to) {

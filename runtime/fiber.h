@@ -85,6 +85,9 @@ void hd_fiber_switch(hd_fiber_cache *cache, hd_fiber *from, hd_fiber *to);
 /* The calling thread's stack, for the sanitizers' sake. */
 void hd_fiber_cache_init(hd_fiber_cache *cache, hd_depot *depot);
 
+/* Where it is not the thread's own: a simulated worker's. */
+void hd_fiber_cache_on(hd_fiber_cache *cache, hd_stack stack);
+
 /* How much of the fiber's stack is left, below the caller's frame. */
 static inline size_t hd_fiber_room(const hd_fiber *fiber) {
     return (size_t)((char *)__builtin_frame_address(0) - fiber->stack.low);

@@ -37,6 +37,13 @@ void hd_gate_shut(hd_gate *gate) {
     pthread_mutex_unlock(&gate->lock);
 }
 
+bool hd_gate_is_empty(hd_gate *gate) {
+    pthread_mutex_lock(&gate->lock);
+    bool empty = gate->inside == 0;
+    pthread_mutex_unlock(&gate->lock);
+    return empty;
+}
+
 bool hd_gate_wait_empty(hd_gate *gate, uint64_t deadline_ns) {
     struct timespec deadline = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
                                 .tv_nsec = (long)(deadline_ns % 1000000000u)};

@@ -23,6 +23,8 @@ void hd_gate_leave(hd_gate *gate);
 /* From now on nobody comes in. */
 void hd_gate_shut(hd_gate *gate);
 
+bool hd_gate_is_empty(hd_gate *gate);
+
 /* Blocks the thread until all have gone; false: the deadline passed first. */
 bool hd_gate_wait_empty(hd_gate *gate, uint64_t deadline_ns);
 

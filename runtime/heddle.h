@@ -67,7 +67,7 @@ extern "C" {
     X(HD_EBADF, EBADF, "the descriptor is not open, or was closed meanwhile")         \
     X(HD_ENONAME, ENONET, "no address is known for that name")                        \
     X(HD_ENAMESERVER, ECOMM, "the name servers gave no answer (try again later)")     \
-    X(HD_ENOTSUP, ENOTSUP, "that descriptor cannot be waited for (regular files go to the blocking pool)")
+    X(HD_ENOTSUP, ENOTSUP, "this cannot wait for that (a file: use the pool; simulated: it is outside)")
 
 enum hd_error {
 #define HD_ERROR_ENUM(name, number, text) name = -(number),
@@ -116,7 +116,10 @@ typedef struct hd_runtime_options {
     size_t stack_bytes;
     bool unguarded_stacks; /* go on without guard pages where the kernel grants no more of them */
     unsigned pool_threads[HD_POOL_CLASSES]; /* the most threads of a class; 0: the default of that class */
-    unsigned pool_queue; /* how many calls of a class may queue before callers wait; 0: 1024 */
+    unsigned pool_queue;   /* how many calls of a class may queue before callers wait; 0: 1024 */
+    unsigned trace_events; /* how many of its last events each loop keeps (hd_runtime_trace); 0: none */
+    bool simulated;        /* see "simulated runtimes"; its loops: 0 for 2 */
+    uint64_t seed;         /* of a simulated one */
     /* Called when a worker is stuck (see hd_stuck_report), on a thread of its own, one report after the other; what it is
      * given is valid during the call. It must not wait for the worker, nor end the runtime. NULL: a message on stderr. */
     void (*on_stuck)(const hd_stuck_report *report, void *arg);
@@ -527,6 +530,65 @@ typedef struct hd_pool_stats {
 HD_API void hd_runtime_loop_stats(hd_runtime *runtime, unsigned loop, hd_loop_stats *stats);
 HD_API void hd_runtime_pool_stats(hd_runtime *runtime, hd_pool_class pool_class, hd_pool_stats *stats);
 HD_API const char *hd_pool_class_name(hd_pool_class pool_class);
+
+/* ---- traces -------------------------------------------------------------------------------------------------- */
+
+typedef enum hd_trace_kind {
+    /* of a task; what `detail` is */
+    HD_TRACE_SPAWN, /* by this task; 0: not by one */
+    HD_TRACE_RUN,   /* its turn on the loop begins */
+    HD_TRACE_HOST,  /* it begins on the stack of this task, which awaits it */
+    HD_TRACE_WAIT,  /* its turn ends; a hd_wait_kind */
+    HD_TRACE_YIELD, /* its turn ends */
+    HD_TRACE_WAKE,  /* it was waiting, and was woken by this task; 0: by a timer, a descriptor... */
+    HD_TRACE_END,   /* its result */
+    HD_TRACE_STEAL, /* and perhaps others with it, from this loop */
+    /* of the loop */
+    HD_TRACE_INJECTED,    /* it took so many tasks that came from outside */
+    HD_TRACE_TIMERS,      /* so many fired */
+    HD_TRACE_DESCRIPTORS, /* so many tasks were woken by theirs */
+    HD_TRACE_SPIN,        /* it looked for work in vain, or (1) not */
+    HD_TRACE_PARK,        /* until the deadline */
+    HD_TRACE_UNPARK,
+    HD_TRACE_KICK, /* it woke this loop */
+    HD_TRACE_KINDS
+} hd_trace_kind;
+
+HD_API const char *hd_trace_kind_name(hd_trace_kind kind);
+
+typedef struct hd_trace_event {
+    uint64_t number; /* among its loop's, from 0 */
+    uint64_t when_ns;
+    hd_trace_kind kind;
+    unsigned loop;
+    uint64_t task; /* its id; 0: of the loop */
+    uint64_t detail;
+} hd_trace_event;
+
+/* Calls `visit` for the events that a loop keeps, oldest first (and then for those of who took over from it when it was
+ * stuck, if anybody did, likewise), until it returns false. What the loop writes meanwhile may
+ * be missing at either end; each event is whole. What other threads do to a task shows when a loop takes it up. Any thread. */
+HD_API void hd_runtime_trace(hd_runtime *runtime, unsigned loop,
+                             bool (*visit)(const hd_trace_event *event, void *arg), void *arg);
+
+/* ---- simulated runtimes -------------------------------------------------------------------------------------- */
+/* For tests. The thread that makes a simulated runtime plays all of its loops by itself, one step of one after a step of
+ * another, while it waits in hd_run, hd_runtime_drain or hd_runtime_destroy. The seed decides who is next, who is kept waiting and
+ * for how long, whom a thief robs. The same seed and the same program give the same schedule, so that a test that has found
+ * a rare one can play it again. (A program is the same if it does not look at addresses, real time and the like.)
+ *
+ * Time is virtual, on all of that thread: hd_now() begins at the same point each time, and goes on a little with each
+ * step; when there is nothing to do, it is the next deadline at once.
+ *
+ * All that is between tasks works as ever. What reaches out, the pool, descriptors, processes, signals, fails with
+ * HD_ENOTSUP, as do other threads that spawn here, and this thread's making another runtime beside it; another
+ * thread that wakes a task here ends the process. Pinned tasks share the thread's thread-local variables.
+ *
+ * If all tasks wait for each other, and no deadline is left, a report of them is printed on stderr, they are cancelled, and hd_run
+ * or hd_runtime_drain returns HD_EDEADLK. If they still wait then, the process ends. */
+
+/* Sums up all events so far: equal for equal schedules. 0: it is not simulated. On its own thread. */
+HD_API uint64_t hd_runtime_trace_hash(const hd_runtime *runtime);
 
 /* ---- stuck workers ------------------------------------------------------------------------------------------- */
 /* A worker whose task has neither waited nor ended for 10 ms is stuck: the task makes a call that blocks (hd_blocking is

@@ -33,6 +33,7 @@ static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *ta
     atomic_store_explicit(&task->fiber, fiber, memory_order_release); /* as at any start [Q2] */
     hd_task_account(task, HD_PHASE_RUNNING, now);
     change_top(worker, fiber, task);
+    hd_worker_trace_task(worker, HD_TRACE_HOST, task, hd_task_id(self));
 }
 
 /* Hosting passes the scheduler by, so it is seen to here that others get what they are owed: every so many tasks timers,
@@ -75,6 +76,7 @@ bool hd_host_run(hd_task *self, hd_task *task, bool joins, int64_t *result) {
         hd_worker_measure(worker, now);
     hd_count(&worker->counters.tasks_ended, 1);
     *result = task->result;
+    hd_worker_trace_task(worker, HD_TRACE_END, task, (uint64_t)task->result);
     hd_task_ended(task, now, joins ? 2 : 1);
     atomic_thread_fence(
         memory_order_release); /* the guest's sequence has moved before its times are overwritten [Q1] */

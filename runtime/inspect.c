@@ -183,6 +183,21 @@ void hd_runtime_loop_stats(hd_runtime *runtime, unsigned loop, hd_loop_stats *st
             add_counters(stand_in, stats);
 }
 
+void hd_runtime_trace(hd_runtime *runtime, unsigned loop,
+                      bool (*each)(const hd_trace_event *event, void *arg), void *arg) {
+    hd_assert(loop < runtime->loops);
+    hd_worker *worker = &runtime->workers[loop];
+    bool more = hd_trace_visit(&worker->trace, each, arg);
+    hd_worker *other = atomic_load_explicit(&runtime->stand_ins, memory_order_acquire); /* [E2] */
+    for (; other && more; other = other->older_stand_in)
+        if (other->serves == worker)
+            more = hd_trace_visit(&other->trace, each, arg);
+}
+
+uint64_t hd_runtime_trace_hash(const hd_runtime *runtime) {
+    return runtime->sim ? hd_sim_hash(runtime->sim) : 0;
+}
+
 unsigned hd_runtime_loops(const hd_runtime *runtime) {
     return runtime->loops;
 }

@@ -16,7 +16,7 @@
 enum { UNWAITED_MOST = 64, WINDOW = 32, PAUSE_DOUBLINGS = 6 };
 
 int hd_io_begin(void) {
-    int code = hd_task_checkpoint();
+    int code = hd_task_checkpoint_outside();
     if (code)
         return code;
     hd_task *self = hd_task_self();

@@ -1,5 +1,7 @@
 #include "lock.h"
 
+#include "virtual.h"
+
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
@@ -11,7 +13,8 @@ enum { SPINS = 100, STEPS_BACK = 100, NAP_NS = 20000 };
 
 /* Longer and longer, the longer one waits. */
 static void pause_for(int round) {
-    if (round < SPINS) {
+    hd_virtual_pause();
+    if (round < SPINS || hd_virtual_here()) {
         hd_cpu_relax();
         return;
     }

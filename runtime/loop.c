@@ -5,6 +5,8 @@
 #include <ev.h>
 
 struct hd_loop {
+    hd_sim *sim; /* not NULL: the rest is not used, but for the index */
+    uint32_t index;
     struct ev_loop *ev;
     hd_poller *poller;
     unsigned woken;
@@ -40,17 +42,33 @@ hd_loop *hd_loop_create(hd_poller *poller) {
     return loop;
 }
 
-void hd_loop_destroy(hd_loop *loop) {
-    if (!loop)
-        return;
+hd_loop *hd_loop_create_simulated(hd_sim *sim, uint32_t index) {
+    hd_loop *loop = hd_sys_zalloc(sizeof *loop);
+    if (loop) {
+        loop->sim = sim;
+        loop->index = index;
+    }
+    return loop;
+}
+
+static void destroy_watchers(hd_loop *loop) {
     ev_timer_stop(loop->ev, &loop->deadline);
     ev_io_stop(loop->ev, &loop->readiness);
     ev_async_stop(loop->ev, &loop->kick);
     ev_loop_destroy(loop->ev);
+}
+
+void hd_loop_destroy(hd_loop *loop) {
+    if (loop && !loop->sim)
+        destroy_watchers(loop);
     hd_sys_free(loop);
 }
 
 unsigned hd_loop_park(hd_loop *loop, uint64_t deadline_ns) {
+    if (loop->sim) {
+        hd_sim_park(loop->sim, deadline_ns);
+        return 0;
+    }
     loop->woken = 0;
     if (deadline_ns != HD_NEVER) {
         uint64_t now = hd_sys_now();
@@ -67,5 +85,8 @@ unsigned hd_loop_park(hd_loop *loop, uint64_t deadline_ns) {
 }
 
 void hd_loop_kick(hd_loop *loop) {
-    ev_async_send(loop->ev, &loop->kick);
+    if (loop->sim)
+        hd_sim_kick(loop->sim, loop->index);
+    else
+        ev_async_send(loop->ev, &loop->kick);
 }

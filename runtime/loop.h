@@ -7,11 +7,16 @@
 #define HD_LOOP_H
 
 #include "poller.h"
+#include "sim.h"
 
 typedef struct hd_loop hd_loop;
 
 /* `poller` is drained when it is ready during a park. NULL: no memory or no descriptors. */
 hd_loop *hd_loop_create(hd_poller *poller);
+
+/* Its parks are actor `index`'s. */
+hd_loop *hd_loop_create_simulated(hd_sim *sim, uint32_t index);
+
 void hd_loop_destroy(hd_loop *loop);
 
 /* Waits until the deadline, a kick, or descriptors that are ready (these wake their tasks). Returns how many tasks the

@@ -115,13 +115,6 @@ uint64_t hd_monitor_look(hd_list *watches, uint64_t now_ns, hd_post *post) {
 
 /* ---- the thread ---------------------------------------------------------------------------------------------------- */
 
-/* What workers have read of the clock until now is old. The monitor's thread. */
-static void move_beat(void) {
-    /* relaxed, both: one writer, and a reader that sees it late takes the clock to be a little earlier */
-    uint32_t beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed) + 1;
-    atomic_store_explicit(&hd_clock_beat, beat ? beat : 1, memory_order_relaxed);
-}
-
 /* All were parked a moment ago: says that it sleeps, and looks again [M1]. Under the lock. */
 static bool may_sleep(void) {
     atomic_store_explicit(&hd_monitor_asleep, 1, memory_order_seq_cst);         /* [M1] */
@@ -144,11 +137,11 @@ static void *monitor_main(void *arg HD_UNUSED) {
     /* relaxed: nothing but this word says that it is to end */
     while (!atomic_load_explicit(&monitor.stopping, memory_order_relaxed)) {
         pthread_mutex_lock(&monitor.lock);
-        move_beat();
+        hd_clock_move_beat();
         uint64_t wait = hd_monitor_look(&monitor.watches, hd_sys_now(), hd_stuck_post);
         bool sleeps = wait == 0 && may_sleep();
         if (sleeps) /* whoever looks at the clock and goes to sleep after this look has unparked before, and rouses it */
-            move_beat();
+            hd_clock_move_beat();
         pthread_mutex_unlock(&monitor.lock);
         if (sleeps)
             futex_wait(&hd_monitor_asleep, 1, HD_NEVER);
@@ -161,8 +154,8 @@ static void *monitor_main(void *arg HD_UNUSED) {
 static int start(void) {
     sigset_t all, old;
     hd_list_init(&monitor.watches);
-    /* relaxed, all: no thread yet */
-    atomic_store_explicit(&hd_clock_beat, 0, memory_order_relaxed);
+    /* relaxed, both: no thread yet */
+    hd_clock_stop_beat();
     atomic_store_explicit(&hd_monitor_asleep, 0, memory_order_relaxed);
     atomic_store_explicit(&monitor.stopping, 0, memory_order_relaxed);
     sigfillset(&all);
@@ -201,7 +194,7 @@ void hd_monitor_release(void) {
         futex_wake(&monitor.stopping);
         hd_monitor_rouse();
         pthread_join(monitor.thread, NULL);
-        atomic_store_explicit(&hd_clock_beat, 0, memory_order_relaxed); /* relaxed: no worker is left */
+        hd_clock_stop_beat(); /* no worker is left */
         hd_stuck_stop();
     }
     pthread_mutex_unlock(&holding);

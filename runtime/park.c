@@ -100,6 +100,11 @@ int hd_task_checkpoint(void) {
     return HD_ECANCELED;
 }
 
+int hd_task_checkpoint_outside(void) {
+    int code = hd_task_checkpoint();
+    return code == 0 && hd_task_self()->runtime->sim ? HD_ENOTSUP : code;
+}
+
 int hd_yield(void) {
     hd_task *self = hd_task_self();
     if (!self)

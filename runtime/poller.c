@@ -214,6 +214,8 @@ static unsigned event_take(const struct epoll_event *event) {
 unsigned hd_poller_drain(hd_poller *poller) {
     struct epoll_event events[BATCH];
     unsigned woken = 0;
+    if (poller->fd < 0)
+        return 0;
     /* bounded, for the tasks' sake; what is left keeps the set's descriptor readable */
     for (int batch = 0; batch < BATCHES; batch++) {
         int count = epoll_wait(poller->fd, events, BATCH, 0);

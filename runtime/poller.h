@@ -18,7 +18,7 @@
 #include "wait.h"
 
 typedef struct hd_poller {
-    int fd;                   /* the epoll */
+    int fd;                   /* the epoll; -1: the runtime is simulated, and there are none */
     _Atomic uint32_t members; /* descriptors that have their place here */
 } hd_poller;
 

@@ -243,7 +243,7 @@ static int start(hd_process *process, const hd_process_options *options) {
 }
 
 hd_process *hd_process_spawn(const hd_process_options *options) {
-    int code = hd_task_checkpoint();
+    int code = hd_task_checkpoint_outside();
     if (!code && (!options || !options->argv || !options->argv[0]))
         code = HD_EINVAL;
     hd_process *self = code ? NULL : hd_sys_zalloc(sizeof *self);
@@ -261,7 +261,7 @@ hd_process *hd_process_spawn(const hd_process_options *options) {
 }
 
 int hd_process_wait(hd_process *process, uint64_t deadline_ns, hd_exit *status) {
-    int code = hd_task_checkpoint();
+    int code = hd_task_checkpoint_outside();
     if (!code)
         code = await_end(process, deadline_ns);
     if (!code && status)

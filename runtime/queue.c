@@ -21,8 +21,10 @@ static hd_worker *worker_of(hd_idler *idler) {
 static void kick(hd_worker *worker) {
     hd_worker *self = hd_worker_self();
     hd_loop_kick(worker->loop);
-    if (self)
+    if (self) {
         hd_count(&self->counters.wakes_sent, 1);
+        hd_worker_trace(self, HD_TRACE_KICK, worker->index);
+    }
 }
 
 void hd_queue_wake_somebody(hd_runtime *runtime) {
@@ -107,6 +109,8 @@ void hd_worker_queue_spawned(hd_task *task) {
     hd_worker *self = own_worker(task);
     hd_runtime *runtime = task->runtime;
     /* As soon as it is queued, the task may end, and its runtime with it, while the rest is still to be done here. */
+    if (!self && runtime->sim)
+        hd_sim_insist(runtime->sim);
     if (!self) /* relaxed: comes before the end of the runtime by way of the task */
         atomic_fetch_add_explicit(&runtime->visitors, 1, memory_order_relaxed);
     if (is_pinned(task)) {
@@ -124,8 +128,10 @@ void hd_worker_queue_spawned(hd_task *task) {
 
 void hd_worker_queue_woken(hd_task *task) {
     hd_worker *self = own_worker(task);
-    if (!self || !hd_here_current(&self->here) ||
-        is_pinned(task)) { /* the scheduler wakes for timers and descriptors */
+    hd_task *waker = self ? hd_here_current(&self->here) : NULL;
+    if (self)
+        hd_worker_trace_task(self, HD_TRACE_WAKE, task, waker ? hd_task_id(waker) : 0);
+    if (!waker || is_pinned(task)) { /* the scheduler wakes for timers and descriptors */
         hd_worker_queue_spawned(task);
         return;
     }
@@ -150,6 +156,8 @@ void hd_worker_post(hd_task *task) {
     hd_lock_acquire(&slab->door);
     if (!slab->shut) {
         hd_runtime *runtime = task->runtime;
+        if (runtime->sim)
+            hd_sim_insist(runtime->sim);
         hd_task_retain(task);
         /* relaxed, both: under the door's lock; the hint is ordered by the fences [P1] */
         task->posted_next = atomic_load_explicit(&runtime->posts, memory_order_relaxed);

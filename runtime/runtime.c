@@ -8,6 +8,7 @@
  *   4. the pool's threads are joined: no task is left that could have calls there; other threads that have just woken
  *      one of the last tasks are let go, and those that come with a handle find the door shut
  *   5. loops, descriptor sets, fibers and stacks are freed */
+#include "deadlock.h"
 #include "monitor.h"
 #include "pool.h"
 #include "queue.h"
@@ -22,6 +23,8 @@
 enum {
     STACK_BYTES_DEFAULT = 64 << 10,
     LOOPS_MAX = 1024,
+    LOOPS_SIMULATED = 2,
+    TRACE_EVENTS_MAX = 1 << 24,
     NAME_BYTES = 8,
     WORTH_NS = 60000,          /* a backlog of so much is worth waking somebody */
     MAINTAIN_NS = 200000,      /* between two looks at timers and descriptors, when tasks are long, */
@@ -33,9 +36,16 @@ enum {
 static int check_options(const hd_runtime_options *options, hd_runtime *runtime) {
     size_t stack_bytes = options->stack_bytes ? options->stack_bytes : STACK_BYTES_DEFAULT;
     int stack_class = hd_stack_class(stack_bytes);
-    runtime->loops = options->loops ? options->loops : hd_cores();
-    if (stack_class < 0 || runtime->loops > LOOPS_MAX)
+    runtime->loops = options->loops ? options->loops : options->simulated ? LOOPS_SIMULATED : hd_cores();
+    runtime->trace_events = options->trace_events;
+    if (stack_class < 0 || runtime->loops > LOOPS_MAX || runtime->trace_events > TRACE_EVENTS_MAX)
         return HD_EINVAL;
+    if (hd_virtual_here())
+        return HD_ENOTSUP; /* a simulated one lives on this thread */
+    if (options->simulated && hd_task_self())
+        return HD_EDEADLK;
+    if (options->simulated && !(runtime->sim = hd_sim_create(options->seed, runtime->loops)))
+        return HD_ENOMEM;
     runtime->stack_class = (uint8_t)stack_class;
     runtime->on_stuck = options->on_stuck;
     runtime->on_stuck_arg = options->on_stuck_arg;
@@ -66,14 +76,22 @@ static int init_workers(hd_runtime *runtime) {
     return result;
 }
 
+static void join_workers(hd_runtime *runtime, uint32_t started) {
+    if (runtime->sim) {
+        hd_assert(hd_sim_wait(runtime->sim, hd_sim_is_over, runtime->sim, HD_NEVER) == 0);
+        return;
+    }
+    for (uint32_t i = 0; i < started; i++)
+        pthread_join(runtime->workers[i].thread, NULL);
+    hd_monitor_release();
+}
+
 /* Steps 3 and on; `started` workers have threads. */
 static void stop(hd_runtime *runtime, uint32_t started) {
     hd_takeover_stop(runtime); /* 3. */
     for (uint32_t i = 0; i < started; i++)
         hd_loop_kick(runtime->workers[i].loop);
-    for (uint32_t i = 0; i < started; i++)
-        pthread_join(runtime->workers[i].thread, NULL);
-    hd_monitor_release();
+    join_workers(runtime, started);
     hd_pool_destroy(runtime->pool);                                        /* 4. */
     while (atomic_load_explicit(&runtime->visitors, memory_order_acquire)) /* [V1] */
         sched_yield(); /* some instructions, and a write to an eventfd */
@@ -83,6 +101,7 @@ static void stop(hd_runtime *runtime, uint32_t started) {
     free_workers(runtime, runtime->loops); /* 5. */
     hd_depot_fini(&runtime->depot);
     hd_gate_fini(&runtime->gate);
+    hd_sim_destroy(runtime->sim);
     hd_sys_free(runtime);
 }
 
@@ -121,7 +140,7 @@ hd_runtime *hd_runtime_create(const hd_runtime_options *options) {
         hd_pool_destroy(runtime->pool);
         goto fail;
     }
-    if ((result = hd_monitor_retain()) != 0) {
+    if (!runtime->sim && (result = hd_monitor_retain()) != 0) {
         free_workers(runtime, runtime->loops);
         hd_pool_destroy(runtime->pool);
         goto fail;
@@ -133,6 +152,8 @@ hd_runtime *hd_runtime_create(const hd_runtime_options *options) {
     }
     return runtime;
 fail:
+    if (runtime)
+        hd_sim_destroy(runtime->sim);
     hd_sys_free(runtime);
     errno = -result;
     return NULL;
@@ -159,21 +180,38 @@ static void cancel_all(hd_runtime *runtime) {
     hd_queue_wake_all(runtime);
 }
 
+static bool has_emptied(void *runtime) {
+    return hd_gate_is_empty(&((hd_runtime *)runtime)->gate);
+}
+
+static int wait_empty(hd_runtime *runtime, uint64_t deadline_ns) {
+    if (runtime->sim)
+        return hd_sim_wait(runtime->sim, has_emptied, runtime, deadline_ns);
+    return hd_gate_wait_empty(&runtime->gate, deadline_ns) ? 0 : HD_ETIMEDOUT;
+}
+
 int hd_runtime_drain(hd_runtime *runtime, uint64_t deadline_ns) {
     if (hd_runtime_current() == runtime)
         return HD_EDEADLK;
-    hd_gate_shut(&runtime->gate);                        /* 1. */
-    if (hd_gate_wait_empty(&runtime->gate, deadline_ns)) /* 2. */
+    if (runtime->sim && !hd_sim_is_here(runtime->sim))
+        return HD_ENOTSUP;
+    hd_gate_shut(&runtime->gate);                  /* 1. */
+    int result = wait_empty(runtime, deadline_ns); /* 2. */
+    if (result == 0)
         return 0;
+    if (result == HD_EDEADLK)
+        hd_deadlock_report(runtime);
     cancel_all(runtime);
-    hd_gate_wait_empty(&runtime->gate, HD_NEVER);
-    return HD_ETIMEDOUT;
+    if (wait_empty(runtime, HD_NEVER) != 0)
+        hd_deadlock_end(runtime);
+    return result;
 }
 
 void hd_runtime_destroy(hd_runtime *runtime) {
     if (!runtime)
         return;
-    hd_assert(hd_runtime_drain(runtime, 0) != HD_EDEADLK);
+    hd_assert(hd_runtime_current() != runtime);
+    hd_assert(hd_runtime_drain(runtime, 0) != HD_ENOTSUP);
     stop(runtime, runtime->loops);
 }
 
@@ -182,13 +220,20 @@ typedef struct run {
     hd_fn fn;
     void *arg;
     sem_t ended;
+    _Atomic bool simulated_ended;
 } run;
 
 static int64_t run_root(void *arg) {
     run *self = arg;
     int64_t result = self->fn(self->arg);
+    atomic_store_explicit(&self->simulated_ended, true, memory_order_relaxed); /* relaxed: see run_ended */
     sem_post(&self->ended);
     return result;
+}
+
+/* relaxed: no more is to be known than that it is so */
+static bool run_ended(void *arg) {
+    return atomic_load_explicit(&((run *)arg)->simulated_ended, memory_order_relaxed);
 }
 
 int64_t hd_run(const hd_runtime_options *options, hd_fn fn, void *arg) {
@@ -204,9 +249,14 @@ int64_t hd_run(const hd_runtime_options *options, hd_fn fn, void *arg) {
     hd_task *root = hd_spawn_with(&(hd_spawn_options){.runtime = runtime, .name = "main"}, run_root, &self);
     int64_t result = root ? 0 : -errno;
     /* The gate stays open until then: other threads may spawn here. What is left is cancelled by the draining. */
-    while (root && sem_wait(&self.ended) != 0) {}
+    if (root && runtime->sim)
+        result = hd_sim_wait(runtime->sim, run_ended, &self, HD_NEVER);
+    else
+        while (root && sem_wait(&self.ended) != 0) {}
+    if (result == HD_EDEADLK)
+        hd_deadlock_report(runtime);
     hd_runtime_destroy(runtime);
-    if (root)
+    if (root && result == 0)
         result = hd_task_result(root);
     hd_release(root);
     sem_destroy(&self.ended);

@@ -30,6 +30,7 @@
 #include "poller.h"
 #include "ring.h"
 #include "slab.h"
+#include "trace.h"
 #include "watch.h"
 
 #include <pthread.h>
@@ -49,7 +50,8 @@ struct hd_worker {
     hd_here here;
     hd_runtime *runtime;
     uint32_t index;
-    bool alone; /* its runtime has one loop */
+    bool alone;  /* its runtime has one loop */
+    bool traced; /* its events are kept, or told to the simulator */
     pthread_t thread;
     hd_worker
         *serves; /* whose timers and descriptors: its own; a stand-in: those of the worker it stands in for */
@@ -88,6 +90,7 @@ struct hd_worker {
     hd_timers timers;
     hd_poller poller;
     hd_idler idler;
+    hd_trace trace;
     _Alignas(HD_CACHE_LINE) hd_counters counters;
 
     hd_watch watch;
@@ -106,12 +109,14 @@ struct hd_runtime {
     uint32_t loops;
     uint8_t stack_class;
     char name[9];
+    uint32_t trace_events;   /* that each worker keeps */
     uint64_t worth;          /* ticks: a backlog of so much is worth waking somebody */
     uint64_t maintain_every; /* ticks: between two looks at timers and descriptors, when tasks are long, */
     uint64_t maintain_least; /* and when they are short */
     hd_worker *workers;
     hd_slab *records; /* of tasks: the registry */
     struct hd_pool *pool;
+    hd_sim *sim; /* NULL: it is not simulated */
     void (*on_stuck)(const hd_stuck_report *report, void *arg);
     void *on_stuck_arg;
 
@@ -146,6 +151,18 @@ static inline uint64_t hd_worker_now(hd_worker *worker) {
 
 static inline uint64_t hd_worker_lately(hd_worker *worker) {
     return hd_here_lately(&worker->here);
+}
+
+/* Tell the worker's trace of an event, of the worker or of a task. The worker itself. */
+static inline void hd_worker_trace(hd_worker *worker, hd_trace_kind kind, uint64_t detail) {
+    if (__builtin_expect(worker->traced, 0))
+        hd_trace_add(&worker->trace, kind, worker->here.read, 0, detail);
+}
+
+static inline void hd_worker_trace_task(hd_worker *worker, hd_trace_kind kind, const hd_task *task,
+                                        uint64_t detail) {
+    if (__builtin_expect(worker->traced, 0))
+        hd_trace_add(&worker->trace, kind, worker->here.read, hd_task_id(task), detail);
 }
 
 /* The mean length of a turn is measured anew, or (after idleness) is to be measured from now on. */

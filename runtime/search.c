@@ -23,7 +23,12 @@ static void maintain(hd_worker *worker, bool idle) {
     for (fired = 0; (batch = hd_timers_expire(&worker->serves->timers, now, EXPIRE_BATCH)) > 0;
          fired += batch) {}
     hd_count(&worker->counters.timers_fired, fired);
-    hd_count(&worker->counters.fd_events, hd_poller_drain(&worker->serves->poller));
+    uint32_t woken = hd_poller_drain(&worker->serves->poller);
+    hd_count(&worker->counters.fd_events, woken);
+    if (fired)
+        hd_worker_trace(worker, HD_TRACE_TIMERS, fired);
+    if (woken)
+        hd_worker_trace(worker, HD_TRACE_DESCRIPTORS, woken);
 }
 
 /* A fair part of what came from outside; the first to run, the others to the ring. */
@@ -35,6 +40,8 @@ static hd_task *take_injected(hd_worker *worker) {
     for (uint32_t i = 1; i < taken; i++)
         hd_queue_local(worker, tasks[i]);
     hd_count(&worker->counters.from_injector, taken);
+    if (taken)
+        hd_worker_trace(worker, HD_TRACE_INJECTED, taken);
     return taken ? tasks[0] : NULL;
 }
 
@@ -140,6 +147,7 @@ static hd_task *steal_from(hd_worker *worker, hd_worker *victim, bool slot) {
     worker->victim = victim->index;
     hd_count(&worker->counters.steals, 1);
     hd_count(&worker->counters.tasks_stolen, slot);
+    hd_worker_trace_task(worker, HD_TRACE_STEAL, task, victim->index);
     return task;
 }
 

@@ -46,7 +46,7 @@ hd_signal *hd_signal_open(const int *signals, size_t count) {
 
 int hd_signal_next(hd_signal *source, uint64_t deadline_ns) {
     struct signalfd_siginfo info;
-    int code = hd_task_checkpoint();
+    int code = hd_task_checkpoint_outside();
     while (!code) {
         ssize_t got = read(source->fd, &info, sizeof info);
         if (got == sizeof info)

@@ -8,12 +8,17 @@ enum { ID_BLOCK = 1024 /* ids that a worker takes at once */ };
 
 /* ---- beginning --------------------------------------------------------------------------------------------------- */
 
-static uint64_t next_id(hd_worker *worker) {
+static uint64_t take_ids(hd_runtime *runtime, uint64_t count) {
     static _Atomic uint64_t last_id; /* relaxed: each gets another one, that is all */
+    return runtime->sim ? hd_sim_ids(runtime->sim, count)
+                        : atomic_fetch_add_explicit(&last_id, count, memory_order_relaxed) + 1;
+}
+
+static uint64_t next_id(hd_runtime *runtime, hd_worker *worker) {
     if (!worker)
-        return atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
+        return take_ids(runtime, 1);
     if (worker->id_next == worker->id_end) {
-        worker->id_next = atomic_fetch_add_explicit(&last_id, ID_BLOCK, memory_order_relaxed) + 1;
+        worker->id_next = take_ids(runtime, ID_BLOCK);
         worker->id_end = worker->id_next + ID_BLOCK;
     }
     return worker->id_next++;
@@ -43,7 +48,7 @@ static void introduce(hd_task *task, const hd_spawn_options *options, hd_task *s
     atomic_store_explicit(&task->sequence, sequence + 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release); /* the odd number comes before what follows [Q1] */
     atomic_store_explicit(&task->name, options->name ? options->name : "task", memory_order_relaxed);
-    atomic_store_explicit(&task->id, next_id(worker), memory_order_relaxed);
+    atomic_store_explicit(&task->id, next_id(task->runtime, worker), memory_order_relaxed);
     atomic_store_explicit(&task->tag, tag, memory_order_relaxed);
     atomic_store_explicit(&task->spawned, now, memory_order_relaxed);
     atomic_store_explicit(&task->since, now, memory_order_relaxed);
@@ -73,8 +78,10 @@ static hd_task *task_create(const hd_spawn_options *options, hd_runtime *runtime
     /* relaxed, both: nobody else has the task yet */
     atomic_store_explicit(&task->references, 1, memory_order_relaxed);
     atomic_store_explicit(&task->state, HD_STATE_ACTIVE, memory_order_relaxed);
-    if (worker)
+    if (worker) {
         hd_count(&worker->counters.tasks_spawned, 1);
+        hd_worker_trace_task(worker, HD_TRACE_SPAWN, task, self ? hd_task_id(self) : 0);
+    }
     return task;
 }
 
@@ -112,6 +119,8 @@ static int spawn_refusal(const hd_spawn_options *options, hd_runtime *runtime, h
         return HD_EPERM;
     if (!fn)
         return HD_EINVAL;
+    if (runtime->sim && !hd_sim_is_here(runtime->sim))
+        return HD_ENOTSUP;
     if (options->stack_bytes && hd_stack_class(options->stack_bytes) < 0)
         return HD_EINVAL;
     /* It would pass by the gate that keeps its runtime there. */

@@ -25,7 +25,7 @@ int hd_sys_advise(void *memory, size_t bytes, int advice);
 ssize_t hd_sys_advise_many(const struct iovec *ranges, size_t count, int advice);
 int hd_sys_forbid(void *memory, size_t bytes);
 
-/* CLOCK_MONOTONIC in nanoseconds. */
+/* CLOCK_MONOTONIC in nanoseconds, or the thread's virtual time (virtual.h). */
 uint64_t hd_sys_now(void);
 
 /* For tests: the n-th call from now (1 = the next) of a failing kind fails as if the system were out of it; 0: never.

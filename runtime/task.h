@@ -131,6 +131,10 @@ static inline hd_life *hd_task_life(const hd_task *task) {
     return atomic_load_explicit(&task->life, memory_order_relaxed); /* relaxed: its own */
 }
 
+static inline uint64_t hd_task_id(const hd_task *task) {
+    return atomic_load_explicit(&task->id, memory_order_relaxed); /* relaxed: constant */
+}
+
 /* Wakes a task from any thread (see above for who may). */
 void hd_task_wake(hd_task *task);
 
@@ -144,6 +148,9 @@ bool hd_task_interrupted(const hd_task *self);
 /* What every await begins with: HD_EPERM outside of tasks, HD_ECANCELED if interrupted (yielding now and then, so that
  * a loop which ignores it cannot freeze its worker), else 0. */
 int hd_task_checkpoint(void);
+
+/* The same before what reaches out of the runtime: also HD_ENOTSUP, on a simulated one. */
+int hd_task_checkpoint_outside(void);
 
 /* Sees to it that the task looks whether it is interrupted, be it a host or not. As hd_task_wake. */
 void hd_task_interrupt(hd_task *task);

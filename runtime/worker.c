@@ -86,6 +86,7 @@ static inline void begin_turn(hd_worker *worker, hd_task *task, uint64_t now) {
     hd_count(&worker->counters.switches, 1);
     hd_here_set_current(&worker->here, task);
     begin_run(worker, now);
+    hd_worker_trace_task(worker, HD_TRACE_RUN, task, 0);
 }
 
 /* Goes from one fiber to that of the next task at hand, or to the scheduler, which runs `next` if it is given one. */
@@ -107,6 +108,7 @@ void hd_worker_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
     hd_life *life = atomic_load_explicit(&self->life, memory_order_relaxed); /* relaxed, both: its own */
     atomic_store_explicit(&life->wait_detail, detail, memory_order_relaxed);
     hd_task_account(self, (uint8_t)kind, now);
+    hd_worker_trace_task(worker, HD_TRACE_WAIT, self, kind);
     worker->left = self;
     worker->left_why = HD_LEAVES_PARKED;
     int kept = *worker->errno_at;
@@ -125,6 +127,7 @@ void hd_worker_yield(hd_task *self) {
         return;
     }
     hd_task_account(self, HD_PHASE_RUNNABLE, now);
+    hd_worker_trace_task(worker, HD_TRACE_YIELD, self, 0);
     worker->left = self;
     worker->left_why = HD_LEAVES_YIELDING;
     int kept = *worker->errno_at;
@@ -141,6 +144,7 @@ void hd_worker_fiber_main(hd_fiber *fiber) {
         hd_task_main(task);
         hd_worker *worker = hd_worker_self();
         uint64_t now = hd_worker_now(worker);
+        hd_worker_trace_task(worker, HD_TRACE_END, task, (uint64_t)task->result);
         hd_task_ended(task, now, 1);
         hd_count(&worker->counters.tasks_ended, 1);
         hd_task *next = hd_search_at_hand(worker, now);
@@ -229,6 +233,8 @@ static bool spin(hd_worker *worker) {
     while (worker->searching && !found && now - started < SPIN_NS) {
         for (int i = 0; i < 16 && !(found = hd_search_in_sight(worker)); i++)
             hd_cpu_relax();
+        if (runtime->sim)
+            hd_sim_pass(runtime->sim, SPIN_NS / 8);
         found = found || hd_poller_drain(&worker->serves->poller) > 0 ||
                 hd_timers_earliest_ns(&worker->serves->timers) <= now;
         now = hd_sys_now();
@@ -237,6 +243,7 @@ static bool spin(hd_worker *worker) {
     hd_worker_measure_from(worker, hd_worker_now(worker));
     hd_count(&worker->counters.spins, 1);
     hd_count(&worker->counters.spin_hits, found);
+    hd_worker_trace(worker, HD_TRACE_SPIN, found);
     worker->spin.hit += found;
     if (++worker->spin.tried == SPIN_TRIES) {
         if (worker->spin.hit < SPIN_TRIES / 2)
@@ -259,6 +266,7 @@ static void park(hd_worker *worker) {
     worker->worked = false;
     hd_search_end(worker, false);
     hd_idle_begin_park(&runtime->idle, &worker->idler); /* with the fence [P1] */
+    hd_worker_trace(worker, HD_TRACE_PARK, park_deadline(worker));
     if (!hd_search_in_sight(worker)) {
         uint64_t started = hd_clock_ticks();
         hd_watch_park(&worker->watch);
@@ -270,12 +278,12 @@ static void park(hd_worker *worker) {
     }
     worker->searching = hd_idle_end_park(&runtime->idle, &worker->idler);
     hd_worker_measure_from(worker, hd_worker_now(worker));
+    hd_worker_trace(worker, HD_TRACE_UNPARK, 0);
 }
 
 /* In a signal handler on the worker's thread. */
-static bool describe_running(void *arg, hd_overflow_subject *subject) {
-    hd_worker *worker = arg;
-    hd_task *task = hd_here_current(&worker->here);
+static bool describe_running(void *arg HD_UNUSED, hd_overflow_subject *subject) {
+    hd_task *task = hd_task_self();
     hd_fiber *fiber = task ? atomic_load_explicit(&task->fiber, memory_order_relaxed) : NULL;
     if (!fiber)
         return false;
@@ -289,13 +297,9 @@ static bool describe_running(void *arg, hd_overflow_subject *subject) {
     return true;
 }
 
-static void *worker_main(void *arg) {
-    hd_worker *worker = arg;
-    hd_here_now = &worker->here;
-    hd_overflow_thread_begin(&worker->overflow);
+static void work(hd_worker *worker) {
     worker->errno_at = hd_errno();
     hd_fiber_cache_init(&worker->fibers, &worker->runtime->depot);
-    hd_monitor_watch(&worker->watch);
     if (worker->serves != worker)
         hd_worker_stand_in(worker);
     /* relaxed, both: a kick follows, and the look in hd_search_in_sight is ordered [P1] */
@@ -311,6 +315,14 @@ static void *worker_main(void *arg) {
     }
     if (worker->serves != worker)
         hd_worker_retire(worker);
+}
+
+static void *worker_main(void *arg) {
+    hd_worker *worker = arg;
+    hd_here_now = &worker->here;
+    hd_overflow_thread_begin(&worker->overflow);
+    hd_monitor_watch(&worker->watch);
+    work(worker);
     hd_monitor_unwatch(&worker->watch);
     hd_overflow_thread_end();
     hd_here_now = NULL;
@@ -319,17 +331,28 @@ static void *worker_main(void *arg) {
     return NULL;
 }
 
+static void actor_main(void *arg) {
+    work(arg);
+}
+
 /* ---- beginning and end ---------------------------------------------------------------------------------------------------- */
 
-/* A stand-in has neither. */
+/* A stand-in has neither; one that is simulated has no descriptors. */
 static int init_own(hd_worker *worker) {
     hd_timers_init(&worker->timers);
-    return hd_poller_init(&worker->poller);
+    worker->poller.fd = -1;
+    return worker->runtime->sim ? 0 : hd_poller_init(&worker->poller);
 }
 
 static void fini_own(hd_worker *worker) {
-    hd_poller_fini(&worker->poller);
+    if (!worker->runtime->sim)
+        hd_poller_fini(&worker->poller);
     hd_timers_fini(&worker->timers);
+}
+
+static hd_loop *create_loop(hd_worker *worker) {
+    hd_sim *sim = worker->runtime->sim;
+    return sim ? hd_loop_create_simulated(sim, worker->index) : hd_loop_create(&worker->serves->poller);
 }
 
 int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index, hd_worker *serves) {
@@ -351,14 +374,19 @@ int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index, hd_wo
         return result;
     if ((result = hd_overflow_thread_init(&worker->overflow, describe_running, worker)) != 0)
         goto no_overflow;
+    if ((result = hd_trace_init(&worker->trace, runtime->trace_events, index, runtime->sim)) != 0)
+        goto no_trace;
+    worker->traced = runtime->trace_events || runtime->sim;
     if (serves == worker && (result = init_own(worker)) != 0)
-        goto no_poller;
-    if ((worker->loop = hd_loop_create(&serves->poller)))
+        goto no_own;
+    if ((worker->loop = create_loop(worker)))
         return 0;
     result = HD_ENOMEM;
     if (serves == worker)
         fini_own(worker);
-no_poller:
+no_own:
+    hd_trace_fini(&worker->trace);
+no_trace:
     hd_overflow_thread_fini(&worker->overflow);
 no_overflow:
     hd_ring_fini(&worker->ring);
@@ -369,12 +397,27 @@ void hd_worker_fini(hd_worker *worker) {
     hd_loop_destroy(worker->loop);
     if (worker->serves == worker)
         fini_own(worker);
+    hd_trace_fini(&worker->trace);
     hd_overflow_thread_fini(&worker->overflow);
     hd_ring_fini(&worker->ring);
     hd_slab_cache_flush(&worker->records);
 }
 
+/* The part of a thread is played on such a stack. */
+static int start_simulated(hd_worker *worker) {
+    enum { STACK_BYTES = 64 << 10 };
+    hd_depot *depot = &worker->runtime->depot;
+    hd_stack_batch batch = {0};
+    hd_stack stack;
+    if (!hd_stack_carve(&depot->stacks, &batch, hd_stack_class(STACK_BYTES), &stack))
+        return HD_ENOMEM;
+    hd_sim_start(worker->runtime->sim, worker->index, &worker->here, stack, actor_main, worker);
+    return 0;
+}
+
 int hd_worker_start(hd_worker *worker, const char *name) {
+    if (worker->runtime->sim)
+        return start_simulated(worker);
     char thread_name[16];
     sigset_t all, old;
     snprintf(thread_name, sizeof thread_name, "%s-%u%s", name, worker->index,
