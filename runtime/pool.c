@@ -1,7 +1,7 @@
 /* The pool: a lane for each class of calls that block. The lanes share nothing, so one class cannot starve another. */
 #include "pool.h"
 
-#include "lane.h"
+#include "crew.h"
 #include "sys.h"
 
 #include <stdio.h>
@@ -37,27 +37,34 @@ hd_pool *hd_pool_create(const hd_runtime_options *options) {
     }
     if (!options)
         options = &defaults;
+    unsigned cores = hd_cores();
     for (int which = 0; which < HD_POOL_CLASSES; which++) {
         char name[HD_LANE_NAME_BYTES];
         unsigned threads = options->pool_threads[which];
         if (threads == 0)
-            threads = classes[which].fixed + classes[which].per_core * hd_cores();
+            threads = classes[which].fixed + classes[which].per_core * cores;
         snprintf(name, sizeof name, "%.8s-%s", options->name ? options->name : "heddle",
                  classes[which].thread_name);
         hd_lane_init(&pool->lanes[which], name, threads,
-                     options->pool_queue ? options->pool_queue : QUEUE_DEFAULT);
+                     options->pool_queue ? options->pool_queue : QUEUE_DEFAULT, cores > 1);
     }
     return pool;
 }
 
 void hd_pool_destroy(hd_pool *pool) {
     for (int which = 0; pool && which < HD_POOL_CLASSES; which++)
-        hd_lane_fini(&pool->lanes[which]);
+        hd_crew_end(&pool->lanes[which]);
     hd_sys_free(pool);
 }
 
 hd_lane *hd_pool_lane(hd_pool *pool, hd_pool_class pool_class) {
     return &pool->lanes[pool_class];
+}
+
+void hd_pool_collect(hd_pool *pool) {
+    for (int which = 0; which < HD_POOL_CLASSES; which++)
+        if (hd_lane_led(&pool->lanes[which]))
+            hd_lane_collect(&pool->lanes[which]);
 }
 
 void hd_pool_idle_after(hd_pool *pool, uint64_t ns) {
@@ -70,14 +77,13 @@ void hd_pool_idle_after(hd_pool *pool, uint64_t ns) {
 
 void hd_runtime_pool_stats(hd_runtime *runtime, hd_pool_class pool_class, hd_pool_stats *stats) {
     hd_lane *lane = hd_pool_lane(hd_runtime_pool(runtime), pool_class);
-    hd_lock_acquire(&lane->lock);
+    hd_lane_lock_both(lane);
     *stats = (hd_pool_stats){
-        .calls_ended = lane->calls_ended,
-        .busy_ns = lane->busy_ns,
         .threads = lane->threads,
         .threads_max = lane->threads_max,
         .idle = lane->idle_count,
-        .queued = lane->queued,
+        .queued = hd_lane_queued(lane),
     };
-    hd_lock_release(&lane->lock);
+    hd_crew_sum(lane, &stats->calls_ended, &stats->busy_ns);
+    hd_lane_unlock_both(lane);
 }

@@ -3,6 +3,7 @@
  * | operation                      | who                    | how             |
  * |--------------------------------|------------------------|-----------------|
  * | create, destroy                | who makes the runtime  |                 |
+ * | hd_pool_collect                | a worker of the runtime|                 |
  * | hd_pool_lane                   | any thread             | constant        |
  * | stats, hd_pool_idle_after      | any thread             | the lane's lock |
  */
@@ -25,6 +26,9 @@ hd_pool *hd_runtime_pool(hd_runtime *runtime);
 
 /* What carries the calls of a class. */
 hd_lane *hd_pool_lane(hd_pool *pool, hd_pool_class pool_class);
+
+/* Wakes tasks whose calls have ended, and which another task would wake when its turn comes. */
+void hd_pool_collect(hd_pool *pool);
 
 /* How long threads stay without work, from their next pause on (10 s unless told). */
 void hd_pool_idle_after(hd_pool *pool, uint64_t ns);

@@ -1,66 +1,13 @@
-#include "inside.h"
+#include "held.h"
 
 #include "pool.h"
 #include "sys.h"
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { TASKS = 60 };
-
-/* A call that tells that it runs, and stays until it may go. */
-typedef struct held_call {
-    sem_t may_go;
-    _Atomic int started, ended, disposed;
-} held_call;
-
-static void held_init(held_call *held) {
-    *held = (held_call){.started = 0};
-    sem_init(&held->may_go, 0, 0);
-}
-
-static int64_t hold(void *arg) {
-    held_call *self = arg;
-    atomic_fetch_add(&self->started, 1);
-    while (sem_wait(&self->may_go))
-        ;
-    return 100 + atomic_fetch_add(&self->ended, 1);
-}
-
-static void count_disposed(void *arg) {
-    atomic_fetch_add(&((held_call *)arg)->disposed, 1);
-}
-
-static int64_t call_hold(void *arg) {
-    return hd_blocking(HD_POOL_USER, hold, arg);
-}
-
-static int64_t abandon_hold(void *arg) {
-    return hd_blocking_abandon(HD_POOL_USER, hold, arg, count_disposed);
-}
-
-static int until_count(_Atomic int *counter, int wanted) {
-    while (atomic_load(counter) < wanted) {
-        int code = hd_yield();
-        if (code)
-            return code;
-    }
-    return 0;
-}
-
-static hd_pool_stats pool_stats(void) {
-    hd_pool_stats stats;
-    hd_runtime_pool_stats(hd_runtime_current(), HD_POOL_USER, &stats);
-    return stats;
-}
-
-static int64_t narrow_run(hd_fn fn, unsigned threads, unsigned queue) {
-    hd_runtime_options options = {.loops = 1, .pool_queue = queue, .pool_threads[HD_POOL_USER] = threads};
-    return hd_run(&options, fn, NULL);
-}
 
 static int64_t look_around(void *arg) {
     sigset_t mask;
