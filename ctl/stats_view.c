@@ -32,7 +32,8 @@ static json_t *loop_json(const wire_loop_stats *loop) {
                     {"fd_events", loop->fd_events},
                     {"busy_ns", loop->busy_ns},
                     {"idle_ns", loop->idle_ns},
-                    {"queued", loop->queued}};
+                    {"queued", loop->queued},
+                    {"stuck", loop->stuck}};
     json_t *object = json_object();
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
         json_object_set_new(object, counters[i].name, render_number(counters[i].value));

@@ -42,6 +42,7 @@ static void add_loops(struct call *call, hd_runtime *runtime, wire_runtime_stats
             .idle_ns = from.idle_ns,
             .queued = from.queued,
             .parked = from.parked,
+            .stuck = from.stuck,
         };
     }
 }

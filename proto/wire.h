@@ -331,7 +331,7 @@ typedef struct wire_task_info {
 
 typedef struct wire_loop_stats {
     uint64_t tasks_spawned, tasks_ended, switches, yields, steals, tasks_stolen, tasks_hosted, from_injector,
-        parks, spins, spin_hits, wakes_sent, timers_fired, fd_events, busy_ns, idle_ns, queued;
+        parks, spins, spin_hits, wakes_sent, timers_fired, fd_events, busy_ns, idle_ns, queued, stuck;
     bool parked;
 } wire_loop_stats;
 

@@ -41,6 +41,7 @@ static const wire_field loop_fields[] = {
     {"idle", FIELD_U64, LOOP_AT(idle_ns)},
     {"queued", FIELD_U64, LOOP_AT(queued)},
     {"parked", FIELD_FLAG, LOOP_AT(parked)},
+    {"stuck", FIELD_U64, LOOP_AT(stuck)},
 };
 
 static const wire_shape loop_shape = {
