@@ -68,7 +68,7 @@ static hd_call_state call_await(hd_lane *lane, hd_call *call, hd_pool_class pool
 /* The whole of a call for the calling task. Once `*state` is ABANDONED, the call is not the caller's any more. */
 static int64_t call_perform(hd_call *call, hd_pool_class pool_class, hd_call_state *state) {
     *state = HD_CALL_WITHDRAWN;
-    int code = hd_task_checkpoint();
+    int code = hd_task_checkpoint_outside();
     if (!code && (unsigned)pool_class >= HD_POOL_CLASSES)
         code = HD_EINVAL;
     if (code)
