@@ -79,6 +79,7 @@ struct hd_worker {
     uint64_t id_next, id_end; /* a block of task ids */
     struct {
         uint32_t tried, hit;
+        uint64_t preempted; /* by the last judgement */
         uint64_t off_until_ns;
     } spin;
 

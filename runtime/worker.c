@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum {
     MEAN_FIRST_NS =
@@ -16,6 +17,7 @@ enum {
     SPIN_NS = 50000,
     SPIN_TRIES = 16,          /* spins after which it is judged whether they pay */
     SPIN_PAUSE_NS = 20000000, /* how long not to spin when they did not */
+    PREEMPTED_MOST = 0,       /* how often the worker may have lost its core between two judgements */
 };
 
 HD_NOINLINE hd_poller *hd_worker_poller(void) {
@@ -216,6 +218,22 @@ static void run(hd_worker *worker, hd_task *task) {
 
 /* ---- parking ------------------------------------------------------------------------------------------------------------ */
 
+/* How often this thread has lost its core to another; a simulated worker does not know of any. */
+static uint64_t preempted(hd_worker *worker) {
+    struct rusage usage;
+    return !worker->runtime->sim && getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_nivcsw : 0;
+}
+
+/* Spinning does not pay if it finds too little; nor beside one that wants the core too: what is spun away there is taken off
+ * the time for work. */
+static void judge_spins(hd_worker *worker, uint64_t now) {
+    uint64_t before = worker->spin.preempted;
+    worker->spin.preempted = preempted(worker);
+    if (worker->spin.hit < SPIN_TRIES / 2 || worker->spin.preempted - before > PREEMPTED_MOST)
+        worker->spin.off_until_ns = now + SPIN_PAUSE_NS;
+    worker->spin.tried = worker->spin.hit = 0;
+}
+
 /* Looks for work for a little while, counted as searching so that nobody pays for waking it. */
 static bool spin(hd_worker *worker) {
     hd_runtime *runtime = worker->runtime;
@@ -245,11 +263,8 @@ static bool spin(hd_worker *worker) {
     hd_count(&worker->counters.spin_hits, found);
     hd_worker_trace(worker, HD_TRACE_SPIN, found);
     worker->spin.hit += found;
-    if (++worker->spin.tried == SPIN_TRIES) {
-        if (worker->spin.hit < SPIN_TRIES / 2)
-            worker->spin.off_until_ns = now + SPIN_PAUSE_NS;
-        worker->spin.tried = worker->spin.hit = 0;
-    }
+    if (++worker->spin.tried == SPIN_TRIES)
+        judge_spins(worker, now);
     return found;
 }
 
