@@ -77,7 +77,8 @@ static int64_t call_perform(hd_call *call, hd_pool_class pool_class, hd_call_sta
     hd_lane *lane = hd_pool_lane(hd_runtime_pool(self->runtime), pool_class);
     hd_list_init(&call->link);
     call->task = self;
-    call->pinned = self->pinned;
+    /* relaxed: constant; where there is one worker it makes no difference */
+    call->pinned = !self->alone && atomic_load_explicit(&self->pinned, memory_order_relaxed);
     hd_task_retain(self);
     code = call_submit(lane, call, pool_class);
     if (!code)
