@@ -558,6 +558,88 @@ static void others_run_while_it_waits(void **state) {
     passes(2, join_while_others_run, NULL);
 }
 
+/* ---- one after the other, for ever ---- */
+
+enum { BY_TIMER, BY_DESCRIPTOR, BY_TASK_FROM_OUTSIDE, BY_CANCELLATION, ENDINGS };
+
+typedef struct parade {
+    int ending;
+    hd_runtime *runtime;
+    hd_task *joiner;
+    int fds[2];
+    _Atomic bool over, other_ran;
+    _Atomic int joined;
+} parade;
+
+static int64_t join_for_ever(void *arg) {
+    parade *self = arg;
+    for (; !self->over; self->joined++)
+        if (hd_join(hd_spawn(return_argument, (void *)1)) != 1)
+            return hd_cancelled() ? HD_ECANCELED : BROKE;
+    return 0;
+}
+
+static int64_t run_at_all(void *arg) {
+    ((parade *)arg)->other_ran = true;
+    return 0;
+}
+
+static int64_t end_it(void *arg) {
+    ((parade *)arg)->over = true;
+    return 0;
+}
+
+static int64_t end_it_later(void *arg) {
+    parade *self = arg;
+    char byte;
+    if (self->ending == BY_TIMER)
+        check(hd_sleep(HD_MS(1)) == 0);
+    if (self->ending == BY_DESCRIPTOR)
+        check(hd_read(self->fds[0], &byte, 1) == 1);
+    return self->ending == BY_TIMER || self->ending == BY_DESCRIPTOR ? end_it(arg) : 0;
+}
+
+/* A thread, once the joining has gone on for a while. */
+static void *end_it_from_outside(void *arg) {
+    parade *self = arg;
+    while (self->joined < 1000 && !self->over)
+        sched_yield();
+    if (self->ending == BY_DESCRIPTOR)
+        return write(self->fds[1], "x", 1) == 1 ? NULL : arg;
+    if (self->ending == BY_CANCELLATION)
+        hd_cancel(self->joiner);
+    hd_spawn_options there = {.runtime = self->runtime, .detached = true};
+    if (self->ending == BY_TASK_FROM_OUTSIDE && !hd_spawn_with(&there, end_it, self))
+        return arg;
+    return NULL;
+}
+
+static int64_t hold_a_parade(void *arg) {
+    (void)arg;
+    for (int i = 0; i < ENDINGS; i++) {
+        parade self = {.ending = i % ENDINGS, .runtime = hd_runtime_current()};
+        pthread_t thread;
+        void *broke;
+        check(pipe2(self.fds, O_NONBLOCK | O_CLOEXEC) == 0);
+        check((self.joiner = hd_spawn(join_for_ever, &self)));
+        hd_task *ender = hd_spawn(end_it_later, &self), *other = hd_spawn(run_at_all, &self);
+        check(pthread_create(&thread, NULL, end_it_from_outside, &self) == 0);
+        check(hd_join(self.joiner) == (self.ending == BY_CANCELLATION ? HD_ECANCELED : 0));
+        check(hd_join(ender) == 0 && hd_join(other) == 0 && self.other_ran);
+        pthread_join(thread, &broke);
+        check(!broke);
+        hd_close(self.fds[0]);
+        hd_close(self.fds[1]);
+    }
+    return 0;
+}
+
+static void who_joins_for_ever_lets_others_run(void **state) {
+    (void)state;
+    passes(1, hold_a_parade, NULL);
+    passes(2, hold_a_parade, NULL);
+}
+
 /* ---- depth ---- */
 
 /* Each awaits the next, which has not begun, and the last one waits while all the others do. */
@@ -747,6 +829,7 @@ int main(void) {
         cmocka_unit_test(several_may_await_it),
         cmocka_unit_test(whoever_gives_up_cancels_it_for_all),
         cmocka_unit_test(others_run_while_it_waits),
+        cmocka_unit_test(who_joins_for_ever_lets_others_run),
         cmocka_unit_test(ten_thousand_may_await_one_another),
         cmocka_unit_test(a_cancellation_goes_down_all_of_them),
         cmocka_unit_test(it_has_the_stack_it_asked_for),

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-static hd_key key, other, again;
+static hd_key key, other, again, last;
 static _Atomic int destroyed, rounds;
 
 static void count_and_free(void *value) {
@@ -18,10 +18,18 @@ static void set_again(void *value) {
     (void)hd_local_set(again, value);
 }
 
+static _Atomic int waited;
+
+static void wait_at_the_end(void *value) {
+    if (hd_self() == value && hd_runtime_current() && hd_local_get(key) == NULL && hd_yield() == 0 &&
+        hd_sleep(HD_US(20)) == 0 && hd_self() == value)
+        waited++;
+}
+
 static int setup(void **state) {
     (void)state;
     return hd_key_create(&key, count_and_free) || hd_key_create(&other, NULL) ||
-           hd_key_create(&again, set_again);
+           hd_key_create(&again, set_again) || hd_key_create(&last, wait_at_the_end);
 }
 
 static int64_t child(void *arg) {
@@ -77,6 +85,32 @@ static void a_destructor_that_sets_again_is_called_a_bounded_number_of_times(voi
     assert_in_range(atomic_load(&rounds), 2, 10);
 }
 
+/* ---- where a destructor runs ---- */
+
+static int64_t set_last(void *arg) {
+    (void)arg;
+    return hd_local_set(last, hd_self());
+}
+
+static int64_t end_some(void *arg) {
+    (void)arg;
+    waited = 0;
+    check(hd_join(hd_spawn(set_last, NULL)) == 0);
+    check(waited == 1); /* the end of a task comes after its destructors */
+    hd_task *task = hd_spawn(set_last, NULL);
+    while (!hd_task_done(task))
+        check(hd_yield() == 0);
+    check(waited == 2);
+    hd_release(task);
+    return 0;
+}
+
+static void a_destructor_runs_in_the_task_and_may_wait(void **state) {
+    (void)state;
+    passes(1, end_some, NULL);
+    passes(2, end_some, NULL);
+}
+
 static int64_t no_memory(void *arg) {
     (void)arg;
     hd_sys_fail_after(1);
@@ -100,18 +134,19 @@ static void outside_of_tasks_there_are_no_values(void **state) {
 
 static void keys_end_at_32(void **state) {
     (void)state;
-    hd_key last = 0;
-    int made = 3;
-    while (hd_key_create(&last, NULL) == 0)
+    hd_key one_more = 0;
+    int made = 4;
+    while (hd_key_create(&one_more, NULL) == 0)
         made++;
     assert_int_equal(made, 32);
-    assert_int_equal(hd_key_create(&last, NULL), HD_ENOMEM);
+    assert_int_equal(hd_key_create(&one_more, NULL), HD_ENOMEM);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_task_has_its_own_value_and_it_is_destroyed_with_the_task),
         cmocka_unit_test(a_destructor_that_sets_again_is_called_a_bounded_number_of_times),
+        cmocka_unit_test(a_destructor_runs_in_the_task_and_may_wait),
         cmocka_unit_test(without_memory_nothing_is_set),
         cmocka_unit_test(outside_of_tasks_there_are_no_values),
         cmocka_unit_test(keys_end_at_32),
