@@ -1,5 +1,6 @@
 #include "search.h"
 
+#include "pool.h"
 #include "queue.h"
 #include "sys.h"
 
@@ -40,8 +41,10 @@ static hd_task *take_injected(hd_worker *worker) {
     for (uint32_t i = 1; i < taken; i++)
         hd_queue_local(worker, tasks[i]);
     hd_count(&worker->counters.from_injector, taken);
-    if (taken)
+    if (taken) {
         hd_worker_trace(worker, HD_TRACE_INJECTED, taken);
+        hd_pool_collect(runtime->pool);
+    }
     return taken ? tasks[0] : NULL;
 }
 
@@ -77,8 +80,10 @@ static void look_outside(hd_worker *worker) {
     if (atomic_load_explicit(&runtime->cancel_wanted, memory_order_relaxed) &&
         atomic_exchange_explicit(&runtime->cancel_wanted, false, memory_order_relaxed))
         hd_slab_visit(runtime->records, cancel_record, NULL);
-    if (atomic_load_explicit(&runtime->posts, memory_order_relaxed))
+    if (atomic_load_explicit(&runtime->posts, memory_order_relaxed)) {
         hd_queue_look_at_posts(runtime);
+        hd_pool_collect(runtime->pool);
+    }
 }
 
 static hd_task *take_shared(hd_worker *worker) {
