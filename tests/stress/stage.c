@@ -13,7 +13,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SETTLED_STAGES = 8 /* after which memory does not grow any more */, GROWTH_BYTES = 4 << 20 };
+enum {
+    SETTLED_STAGES = 8 /* after which memory does not grow any more */,
+    GROWTH_BYTES = 4 << 20,
+    GROWTH_MAPPINGS = 1000
+};
 
 plan the_plan;
 hd_key victim_key;
@@ -116,9 +120,20 @@ static unsigned entries(const char *path) {
     return count;
 }
 
+/* Of memory: what is reserved for tasks and stacks is given back, too. */
+static unsigned mappings(void) {
+    FILE *maps = fopen("/proc/self/maps", "re");
+    unsigned count = 0;
+    must_stage(maps);
+    for (int c; (c = getc(maps)) != EOF;)
+        count += c == '\n';
+    fclose(maps);
+    return count;
+}
+
 /* The first stage's remainder is what belongs to the process. */
 static void check_leftovers(uint64_t stages) {
-    static unsigned threads, descriptors;
+    static unsigned threads, descriptors, reserved;
     static size_t memory;
     struct mallinfo2 heap = mallinfo2();
     size_t used = heap.uordblks + heap.hblkhd;
@@ -130,10 +145,14 @@ static void check_leftovers(uint64_t stages) {
     /* a joined thread is still listed for a moment */
     for (uint64_t until = hd_after(HD_SECONDS(20)); entries("/proc/self/task") > threads; sched_yield())
         must_stage(hd_now() < until);
-    if (stages < SETTLED_STAGES)
+    unsigned mapped = mappings();
+    if (stages < SETTLED_STAGES) {
         memory = used > memory ? used : memory;
-    else
+        reserved = mapped > reserved ? mapped : reserved;
+    } else {
         must_stage(used < memory + GROWTH_BYTES);
+        must_stage(mapped < reserved + GROWTH_MAPPINGS);
+    }
 }
 
 static bool count_one(const hd_task_info *info, void *arg) {
