@@ -13,7 +13,7 @@
 
 enum {
     SHORTEST_NS = 200000, /* between two looks */
-    ENOUGH_NS = 1000000,  /* for seeing what share of a core a thread gets, */
+    ENOUGH_NS = 1000000,  /* for telling what share of a core a thread gets, */
     HARDLY = 8,           /* and whether that is less than one part in so many */
 };
 
@@ -57,17 +57,28 @@ static void see(hd_watch *watch, uint64_t tick, hd_task *task, uint64_t now_ns) 
     watch->seen_tick = tick;
     watch->seen_task = task;
     watch->post_ns = HD_STUCK_NS;
-    watch->seen_ns = now_ns;
-    watch->seen_cpu_ns = task ? hd_snapshot_cpu_ns(watch->tid) : 0;
+    watch->metered_ns = watch->judge_ns = 0;
 }
 
-/* It would run, but others have the core; or it has been seen too shortly to tell, since they have the monitor's too. */
-static bool is_starved(const hd_watch *watch, uint64_t lasted, uint64_t now_ns) {
-    uint64_t seen = now_ns - watch->seen_ns;
+/* The first time that a run is seen again: most are not, and reading another thread's clock is dear. */
+static void meter(hd_watch *watch, uint64_t now_ns) {
+    if (watch->metered_ns)
+        return;
+    watch->metered_ns = now_ns;
+    watch->metered_cpu_ns = hd_snapshot_cpu_ns(watch->tid);
+}
+
+/* It would run, but others have the core; or it has not been metered for long enough to tell. Asking is dear, so it is asked
+ * again only when the run has lasted twice as long. */
+static bool is_starved(hd_watch *watch, uint64_t lasted, uint64_t now_ns) {
+    uint64_t seen = now_ns - watch->metered_ns;
     if (lasted >= HD_STARVED_NS)
         return false;
-    return seen < ENOUGH_NS || (hd_snapshot_cpu_ns(watch->tid) - watch->seen_cpu_ns < seen / HARDLY &&
-                                hd_snapshot_wants_core(watch->tid));
+    if (seen < ENOUGH_NS || lasted < watch->judge_ns)
+        return true;
+    watch->judge_ns = 2 * lasted;
+    return hd_snapshot_cpu_ns(watch->tid) - watch->metered_cpu_ns < seen / HARDLY &&
+           hd_snapshot_wants_core(watch->tid);
 }
 
 static void relieve(hd_watch *watch, uint64_t now_ns, hd_post *post) {
@@ -96,11 +107,13 @@ static uint64_t look_at(hd_watch *watch, uint64_t now_ns, bool *idle, hd_post *p
     if (!task)
         return HD_LOOK_NS;
     uint64_t lasted = now_ns > watch->turn_ns ? now_ns - watch->turn_ns : 0;
+    if (same || lasted >= HD_STUCK_NS)
+        meter(watch, now_ns);
     if (lasted < HD_STUCK_NS)
         return HD_STUCK_NS - lasted < HD_LOOK_NS ? HD_STUCK_NS - lasted : HD_LOOK_NS;
     if (watch->stuck || !is_starved(watch, lasted, now_ns))
         relieve(watch, now_ns, post);
-    return HD_LOOK_NS;
+    return now_ns == watch->metered_ns ? ENOUGH_NS : HD_LOOK_NS;
 }
 
 uint64_t hd_monitor_look(hd_list *watches, uint64_t now_ns, hd_post *post) {

@@ -23,7 +23,7 @@ typedef struct run {
     hd_watch *watch; /* NULL: forgotten */
     uint64_t tick;
     hd_task *task;
-    uint64_t since_ns, seen_ns, seen_cpu_ns;
+    uint64_t since_ns, metered_ns, metered_cpu_ns;
     bool relieved;
 } run;
 
@@ -88,8 +88,8 @@ static bool still(void *arg) {
 static bool is_starved(const run *seen, const hd_snapshot *snapshot, uint64_t now_ns) {
     if (!snapshot || snapshot->sleeps)
         return false;
-    uint64_t used_ns = hd_snapshot_cpu_ns(seen->watch->tid) - seen->seen_cpu_ns;
-    return used_ns < ENOUGH_NS && used_ns < (now_ns - seen->seen_ns) / 2;
+    uint64_t used_ns = hd_snapshot_cpu_ns(seen->watch->tid) - seen->metered_cpu_ns;
+    return used_ns < ENOUGH_NS && used_ns < (now_ns - seen->metered_ns) / 2;
 }
 
 /* Frames up to the task's function: what lies beyond is the runtime's. */
@@ -218,8 +218,8 @@ void hd_stuck_post(hd_watch *watch) {
             .tick = watch->seen_tick,
             .task = watch->seen_task,
             .since_ns = watch->since_ns,
-            .seen_ns = watch->seen_ns,
-            .seen_cpu_ns = watch->seen_cpu_ns,
+            .metered_ns = watch->metered_ns,
+            .metered_cpu_ns = watch->metered_cpu_ns,
             .relieved = watch->relieved,
         };
         pthread_cond_broadcast(&reporter.changed);

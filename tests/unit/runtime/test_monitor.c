@@ -158,9 +158,11 @@ static void who_comes_back_is_dismissed_and_may_be_stuck_again(void **state) {
     (void)state;
     begin_run(&looks.a, &looks);
     look(0);
+    look(5);
     look(10);
     begin_run(&looks.a, &looks); /* the same task again */
     look(15);
+    look(20);
     assert_int_equal(looks.a.dismissed, 1);
     look(24);
     assert_int_equal(looks.a.relieved, 1);
@@ -179,6 +181,7 @@ static void a_turn_counts_as_a_whole_but_each_task_for_itself(void **state) {
     look(0);
     go_on_with(&looks.a, &looks.a);
     look(4);
+    look(9);
     look(10);
     assert_int_equal(looks.a.relieved, 1);
     assert_int_equal(looks.a.posted, 0);
@@ -248,6 +251,19 @@ static void a_known_age_makes_the_next_look_exact(void **state) {
     looks.b.age_ns = HD_MS(10) - 1; /* but never at once */
     begin_run(&looks.b, &looks);
     assert_in_range(look(4), 1000, HD_MS(1));
+}
+
+/* Whether it ran, or waited for a core, is not known yet. */
+static void a_run_that_is_old_when_it_is_seen_first_is_looked_at_twice(void **state) {
+    (void)state;
+    looks.a.age_ns = HD_MS(20);
+    begin_run(&looks.a, &looks);
+    assert_int_equal(look(0), HD_MS(1));
+    assert_int_equal(looks.a.relieved, 0);
+    look(1);
+    assert_int_equal(looks.a.relieved, 1);
+    assert_int_equal(looks.a.posted, 1);
+    assert_int_equal(looks.a.watch.since_ns, T - HD_MS(20));
 }
 
 static void it_may_sleep_when_all_are_parked_and_none_has_run(void **state) {
@@ -446,7 +462,7 @@ static void post_run(fake *self, uint64_t id, uint64_t ms) {
     atomic_store_explicit(&self->tick, self->watch.seen_tick = ++tick, memory_order_relaxed);
     go_on_with(self, self->watch.seen_task = (hd_task *)self);
     self->watch.tid = gettid();
-    self->watch.since_ns = self->watch.seen_ns = hd_sys_now() - HD_MS(ms);
+    self->watch.since_ns = self->watch.metered_ns = hd_sys_now() - HD_MS(ms);
     hd_stuck_post(&self->watch);
 }
 
@@ -559,6 +575,7 @@ int main(void) {
         cmocka_unit_test_setup(a_turn_counts_as_a_whole_but_each_task_for_itself, two_fakes),
         cmocka_unit_test_setup(reports_are_asked_for_each_time_it_lasts_twice_as_long, two_fakes),
         cmocka_unit_test_setup(a_known_age_makes_the_next_look_exact, two_fakes),
+        cmocka_unit_test_setup(a_run_that_is_old_when_it_is_seen_first_is_looked_at_twice, two_fakes),
         cmocka_unit_test_setup(it_may_sleep_when_all_are_parked_and_none_has_run, two_fakes),
         cmocka_unit_test_setup(the_monitor_sleeps_until_a_worker_unparks, two_fakes),
         cmocka_unit_test_setup(a_run_is_noticed_after_the_monitor_has_slept, two_fakes),

@@ -461,12 +461,16 @@ static int64_t note(void *flag) {
 }
 
 static int64_t keep_a_pinned_task_waiting(void *arg) {
+    sem_t bell;
     bool ran = false;
+    (void)arg;
+    sem_init(&bell, 0, 0);
     hd_task *pinned = hd_spawn_with(&(hd_spawn_options){.pinned = true}, note, &ran);
-    check(pinned);
-    check(block_for_a_timer(arg) == 0);
+    hd_task *timed = hd_spawn_at(hd_after(HD_MS(1)), ring, &bell);
+    check(pinned && timed);
+    wait_for(&bell);
     check(!ran);
-    check(hd_join(pinned) == 0);
+    check(hd_join(pinned) == 0 && hd_join(timed) == 0);
     check(ran);
     return 0;
 }
