@@ -11,7 +11,7 @@
 
 /* Where the next connection is to go. A pinned task's are its own worker's, as that has to run it in any case. */
 static hd_poller *place_choose(void) {
-    hd_worker *self = hd_worker_self();
+    hd_worker *self = hd_worker_self()->serves;
     hd_runtime *runtime = self->runtime;
     hd_poller *best = &self->poller;
     if (hd_task_self()->pinned)

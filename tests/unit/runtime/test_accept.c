@@ -3,6 +3,8 @@
 #include "scheduler.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -44,7 +46,8 @@ static int64_t accept_all(hd_scope *scope, void *arg) {
     server *self = arg;
     for (; self->accepted < CLIENTS; self->accepted++) {
         int fd = hd_accept(self->listener, NULL, NULL);
-        check(fd >= 0);
+        if (fd < 0)
+            return fd;
         const hd_spawn_options options = {.scope = scope, .pinned = self->pinned, .detached = true};
         check(hd_spawn_with(&options, echo, (void *)(intptr_t)fd));
         /* pinned tasks are given to the workers in turn: on two, all of those above are on the same one */
@@ -138,6 +141,73 @@ static void pinned_tasks_are_served_where_they_are(void **state) {
     passes(2, serve_pinned, NULL);
 }
 
+/* ---- stuck workers ---- */
+
+typedef struct siege {
+    int listener, release[2]; /* a pipe that blocks */
+    _Atomic int stuck;        /* workers */
+    int result;               /* of the client; the thread's, until it is joined */
+} siege;
+
+static int64_t block(void *arg) {
+    siege *self = arg;
+    char byte;
+    atomic_fetch_add_explicit(&self->stuck, 1, memory_order_relaxed); /* relaxed: a number */
+    return read(self->release[0], &byte, 1);
+}
+
+static int round_trip(int listener) {
+    const struct timeval patience = {.tv_sec = 20};
+    int fd = connect_unknown(listener);
+    char byte = 'x';
+    check(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
+    for (int i = 0; i < 3; i++) {
+        check(send(fd, &byte, 1, 0) == 1);
+        check(recv(fd, &byte, 1, 0) == 1);
+    }
+    return close(fd);
+}
+
+/* On a thread of its own. */
+static void *ask_besieged(void *arg) {
+    siege *self = arg;
+    while (atomic_load_explicit(&self->stuck, memory_order_relaxed) < 2)
+        sched_yield();
+    for (int i = 0; i < 4 && !self->result; i++)
+        self->result = round_trip(self->listener);
+    if (write(self->release[1], "xx", 2) != 2)
+        self->result = BROKE;
+    return NULL;
+}
+
+static int64_t besieged(void *arg) {
+    (void)arg;
+    siege self = {.listener = hd_tcp_listen("127.0.0.1", 0, 8)};
+    server behind = {.listener = self.listener};
+    pthread_t client;
+    hd_task *blockers[2];
+    check(pipe2(self.release, O_CLOEXEC) == 0);
+    hd_task *acceptor = hd_spawn(serve, &behind);
+    check(until_waits(acceptor, HD_WAITS_DESCRIPTOR) == 0);
+    for (int i = 0; i < 2; i++)
+        check((blockers[i] = hd_spawn(block, &self)));
+    check(pthread_create(&client, NULL, ask_besieged, &self) == 0);
+    for (int i = 0; i < 2; i++)
+        check(hd_join(blockers[i]) == 1);
+    pthread_join(client, NULL);
+    check(self.result == 0);
+    check(hd_cancel(acceptor) == 0);
+    check(hd_join(acceptor) == HD_ECANCELED);
+    close(self.release[0]);
+    close(self.release[1]);
+    return hd_close(self.listener);
+}
+
+static void connections_are_accepted_while_all_workers_are_stuck(void **state) {
+    (void)state;
+    passes(2, besieged, NULL);
+}
+
 /* ---- no descriptors left ---- */
 
 static int64_t accept_one(void *arg) {
@@ -226,6 +296,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted_connections_are_spread_over_the_loops),
         cmocka_unit_test(pinned_tasks_are_served_where_they_are),
+        cmocka_unit_test(connections_are_accepted_while_all_workers_are_stuck),
         cmocka_unit_test(without_a_free_descriptor_accepting_waits_for_one),
         cmocka_unit_test(connections_that_were_reset_in_the_queue_do_no_harm),
         cmocka_unit_test(what_does_not_listen_is_refused),

@@ -2,7 +2,6 @@
 
 #include "sys.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
@@ -476,13 +475,12 @@ static int64_t spawn_and_destroy(void *arg) {
     return code;
 }
 
+/* Without files and directories: the monitor may have some open. */
 static int open_descriptors(void) {
+    struct stat status;
     int count = 0;
-    DIR *all = opendir("/proc/self/fd");
-    while (all && readdir(all))
-        count++;
-    if (all)
-        closedir(all);
+    for (int fd = 0; fd < 1024; fd++)
+        count += fstat(fd, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
     return count;
 }
 
