@@ -55,7 +55,7 @@ static void tell(const hd_stuck_report *report, void *arg) {
     copy(one.call, sizeof one.call, report->call_name);
     for (size_t i = 0; i < report->frame_count; i++) {
         one.has_blocker |= begins(report->frames[i].function, "dawdle");
-        one.has_more |= begins(report->frames[i].function, "hd_"); /* the runtime's own */
+        one.has_more |= begins(report->frames[i].function, "hd_worker"); /* the runtime's own */
     }
     pthread_mutex_lock(&tale.lock);
     if (arg == &tale && tale.count < TOLD_MOST)
@@ -108,27 +108,27 @@ static uint64_t stuck_count(hd_runtime *runtime) {
     return count;
 }
 
-/* Runs `fn(arg)` on each worker at the same time, pinned. */
-static void on_each(hd_runtime *runtime, hd_fn fn, void *arg) {
+/* Runs `fn(arg)` as so many tasks of the runtime, and ends that. If they are pinned, each is on a worker of its own, for as
+ * many as there are. Returns how often workers got stuck. */
+static uint64_t play(hd_runtime *runtime, unsigned count, bool pinned, hd_fn fn, void *arg) {
     hd_task *tasks[LOOPS_MOST];
-    unsigned loops = hd_runtime_loops(runtime);
-    hd_spawn_options options = {.runtime = runtime, .pinned = true, .name = "blocker", .tag = 7};
-    for (unsigned i = 0; i < loops; i++)
+    int64_t result = 0;
+    hd_spawn_options options = {.runtime = runtime, .pinned = pinned, .name = "blocker", .tag = 7};
+    for (unsigned i = 0; i < count; i++)
         assert_non_null(tasks[i] = hd_spawn_with(&options, fn, arg));
-    assert_int_equal(hd_runtime_drain(runtime, HD_NEVER), 0);
-    for (unsigned i = 0; i < loops; i++) {
-        assert_int_equal(hd_task_result(tasks[i]), 0);
+    hd_runtime_drain(runtime, HD_NEVER);
+    uint64_t stuck = stuck_count(runtime);
+    hd_runtime_destroy(runtime); /* before anything else is said: the next test is not to find it */
+    for (unsigned i = 0; i < count; i++) {
+        result = result ? result : hd_task_result(tasks[i]);
         hd_release(tasks[i]);
     }
+    assert_int_equal(result, 0);
+    return stuck;
 }
 
-/* Returns how often workers got stuck. */
 static uint64_t all_block(unsigned loops, hd_fn fn) {
-    hd_runtime *runtime = create(loops);
-    on_each(runtime, fn, NULL);
-    uint64_t count = stuck_count(runtime);
-    hd_runtime_destroy(runtime);
-    return count;
+    return play(create(loops), loops, true, fn, NULL);
 }
 
 /* A bell blocks the thread of who waits for it. */
@@ -256,6 +256,36 @@ static void what_waits_in_its_slot_is_run(void **state) {
     all_block(LOOPS, block_for_the_slot);
 }
 
+static int64_t nothing(void *arg) {
+    (void)arg;
+    return 0;
+}
+
+static int64_t call_and_ring(void *bell) {
+    for (int i = 0; i < QUEUED; i++)
+        check(hd_blocking(HD_POOL_USER, nothing, NULL) == 0);
+    return ring(bell);
+}
+
+static int64_t block_for_calls(void *arg) {
+    hd_task *tasks[4];
+    sem_t bell;
+    (void)arg;
+    sem_init(&bell, 0, 0);
+    for (int i = 0; i < 4; i++)
+        check((tasks[i] = hd_spawn(call_and_ring, &bell)));
+    for (int i = 0; i < 4; i++)
+        wait_for(&bell);
+    for (int i = 0; i < 4; i++)
+        check(hd_join(tasks[i]) == 0);
+    return 0;
+}
+
+static void calls_on_the_pool_come_back(void **state) {
+    (void)state;
+    all_block(LOOPS, block_for_calls);
+}
+
 /* ---- what it does for one that goes on computing ------------------------------------------------------------------------------ */
 
 /* Computes until the calling worker has a stand-in that has gone to sleep. */
@@ -315,17 +345,7 @@ static int64_t block_behind_an_empty_slot(void *arg) {
 
 static void a_guest_that_blocks_does_not_hide_what_stands_behind_it(void **state) {
     (void)state;
-    hd_runtime *runtime = create(LOOPS);
-    hd_task *tasks[LOOPS];
-    for (int i = 0; i < LOOPS; i++)
-        assert_non_null(tasks[i] = hd_spawn_with(&(hd_spawn_options){.runtime = runtime},
-                                                 block_behind_an_empty_slot, NULL));
-    assert_int_equal(hd_runtime_drain(runtime, HD_NEVER), 0);
-    for (int i = 0; i < LOOPS; i++) {
-        assert_int_equal(hd_task_result(tasks[i]), 0);
-        hd_release(tasks[i]);
-    }
-    hd_runtime_destroy(runtime);
+    play(create(LOOPS), LOOPS, false, block_behind_an_empty_slot, NULL);
 }
 
 /* ---- stand-ins that are stuck ------------------------------------------------------------------------------------------------- */
@@ -385,11 +405,6 @@ static unsigned long stand_ins_alive(void) {
     return sum_of_threads(is_stand_in);
 }
 
-static int64_t block_in_company(void *arg) {
-    check(block_for_a_timer(arg) == 0);
-    return 0;
-}
-
 static bool until_no_stand_ins(void) {
     for (uint64_t limit = hd_after(HD_SECONDS(60)); hd_now() < limit; sched_yield())
         if (stand_ins_alive() == 0)
@@ -397,29 +412,30 @@ static bool until_no_stand_ins(void) {
     return false;
 }
 
-static int64_t count_stand_ins_while_stuck(void *arg) {
-    compute_until_relieved();
-    check(stand_ins_alive() >= 1);
-    return block_in_company(arg);
+static int64_t get_stuck_again_and_again(void *arg) {
+    for (int round = 0; round < 4; round++) {
+        compute_until_relieved();
+        check(stand_ins_alive() >= 1);
+        check(block_for_a_timer(arg) == 0);
+        while (hd_worker_self()->relief)
+            check(hd_yield() == 0);
+    }
+    return 0;
 }
 
 static void stand_ins_go_when_the_worker_is_back_and_come_again(void **state) {
     (void)state;
     hd_runtime *runtime = create(LOOPS);
-    for (int round = 0; round < 4; round++) {
-        hd_task *tasks[LOOPS];
-        hd_spawn_options options = {.runtime = runtime, .pinned = true};
-        for (int i = 0; i < LOOPS; i++)
-            assert_non_null(tasks[i] = hd_spawn_with(&options, count_stand_ins_while_stuck, NULL));
-        for (int i = 0; i < LOOPS; i++) {
-            while (!hd_task_done(tasks[i]))
-                sched_yield();
-            assert_int_equal(hd_task_result(tasks[i]), 0);
-            hd_release(tasks[i]);
-        }
-        assert_true(until_no_stand_ins());
-    }
+    hd_task *task = hd_spawn_with(&(hd_spawn_options){.runtime = runtime}, get_stuck_again_and_again, NULL);
+    assert_non_null(task);
+    while (!hd_task_done(task))
+        sched_yield();
+    int64_t result = hd_task_result(task);
+    hd_release(task);
+    bool gone = until_no_stand_ins();
     hd_runtime_destroy(runtime);
+    assert_int_equal(result, 0);
+    assert_true(gone);
 }
 
 static void a_runtime_may_end_while_stand_ins_are_leaving(void **state) {
@@ -441,16 +457,8 @@ static int64_t block_while_something_fails(void *nth) {
 
 static void who_cannot_be_relieved_at_once_is_later(void **state) {
     (void)state;
-    for (int nth = 1; nth < 10; nth++) {
-        hd_runtime *runtime = create(LOOPS);
-        hd_task *task = hd_spawn_with(&(hd_spawn_options){.runtime = runtime, .pinned = true},
-                                      block_while_something_fails, &nth);
-        assert_non_null(task);
-        assert_int_equal(hd_runtime_drain(runtime, HD_NEVER), 0);
-        assert_int_equal(hd_task_result(task), 0);
-        hd_release(task);
-        hd_runtime_destroy(runtime);
-    }
+    for (int nth = 1; nth < 10; nth++)
+        play(create(LOOPS), 1, true, block_while_something_fails, &nth);
 }
 
 /* ---- who has to stay ------------------------------------------------------------------------------------------------------------ */
@@ -499,14 +507,7 @@ static int64_t block_for_one_that_pins(void *arg) {
 
 static void a_stand_in_pins_its_tasks_to_others(void **state) {
     (void)state;
-    hd_runtime *runtime = create(LOOPS);
-    hd_task *task =
-        hd_spawn_with(&(hd_spawn_options){.runtime = runtime, .pinned = true}, block_for_one_that_pins, NULL);
-    assert_non_null(task);
-    assert_int_equal(hd_runtime_drain(runtime, HD_NEVER), 0);
-    assert_int_equal(hd_task_result(task), 0);
-    hd_release(task);
-    hd_runtime_destroy(runtime);
+    play(create(LOOPS), 1, true, block_for_one_that_pins, NULL);
 }
 
 /* ---- reports --------------------------------------------------------------------------------------------------------------------- */
@@ -541,32 +542,18 @@ static int64_t wait_to_be_told(void *asleep) {
     return 0;
 }
 
-static void told_once(unsigned loops, void *asleep) {
-    hd_runtime *runtime = create(loops);
-    hd_task *task =
-        hd_spawn_with(&(hd_spawn_options){.runtime = runtime, .pinned = true, .name = "blocker", .tag = 7},
-                      wait_to_be_told, asleep);
-    assert_non_null(task);
-    assert_int_equal(hd_runtime_drain(runtime, HD_NEVER), 0);
-    assert_int_equal(hd_task_result(task), 0);
-    hd_release(task);
-    hd_runtime_destroy(runtime);
-}
-
 static void a_call_that_blocks_is_reported(void **state) {
-    (void)state;
-    told_once(LOOPS, state);
+    play(create(LOOPS), 1, true, wait_to_be_told, state);
 }
 
 static void a_long_computation_is_reported(void **state) {
     (void)state;
-    told_once(LOOPS, NULL);
+    play(create(LOOPS), 1, true, wait_to_be_told, NULL);
 }
 
 static void a_stuck_single_loop_is_reported(void **state) {
-    (void)state;
-    told_once(1, state);
-    told_once(1, NULL);
+    play(create(1), 1, true, wait_to_be_told, state);
+    play(create(1), 1, true, wait_to_be_told, NULL);
 }
 
 static int64_t guest_that_blocks(void *id) {
@@ -589,13 +576,7 @@ static int64_t host_one_that_blocks(void *arg) {
 
 static void of_a_host_and_its_guest_the_one_that_blocks_is_reported(void **state) {
     (void)state;
-    hd_runtime *runtime = create(1);
-    hd_task *task = hd_spawn_with(&(hd_spawn_options){.runtime = runtime}, host_one_that_blocks, NULL);
-    assert_non_null(task);
-    assert_int_equal(hd_runtime_drain(runtime, HD_NEVER), 0);
-    assert_int_equal(hd_task_result(task), 0);
-    hd_release(task);
-    hd_runtime_destroy(runtime);
+    play(create(1), 1, false, host_one_that_blocks, NULL);
 }
 
 /* ---- on one loop ----------------------------------------------------------------------------------------------------------------- */
@@ -627,12 +608,8 @@ static int64_t yield_for_a_while(void *arg) {
 static void who_yields_is_not_stuck_even_alone(void **state) {
     (void)state;
     uint64_t count = 1;
-    for (int tries = 0; tries < 50 && count > 0; tries++) {
-        hd_runtime *runtime = create(1);
-        on_each(runtime, yield_for_a_while, NULL);
-        count = stuck_count(runtime);
-        hd_runtime_destroy(runtime);
-    }
+    for (int tries = 0; tries < 50 && count > 0; tries++)
+        count = all_block(1, yield_for_a_while);
     assert_int_equal(count, 0);
 }
 
@@ -772,8 +749,12 @@ static void an_idle_runtime_makes_no_wake_ups(void **state) {
     (void)state;
     unsigned long before = 0, after = 1;
     hd_runtime *runtime = create(LOOPS);
-    on_each(runtime, block_for_a_timer, NULL);
-    assert_true(until_no_stand_ins());
+    hd_task *task = hd_spawn_with(&(hd_spawn_options){.runtime = runtime}, block_for_a_timer, NULL);
+    assert_non_null(task);
+    while (!hd_task_done(task))
+        sched_yield();
+    hd_release(task);
+    until_no_stand_ins();
     while (!atomic_load(&hd_monitor_asleep))
         sched_yield();
     /* What is still on its way to sleep when the count begins spoils one try; a clock that ticks spoils all. */
@@ -782,8 +763,8 @@ static void an_idle_runtime_makes_no_wake_ups(void **state) {
         nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
         after = sum_of_threads(sleeps_of);
     }
-    assert_int_equal(before, after);
     hd_runtime_destroy(runtime);
+    assert_int_equal(before, after);
 }
 
 int main(void) {
@@ -792,6 +773,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(descriptors_of_a_stuck_worker_are_watched, begin, end),
         cmocka_unit_test_setup_teardown(what_waits_in_its_queue_is_run, begin, end),
         cmocka_unit_test_setup_teardown(what_waits_in_its_slot_is_run, begin, end),
+        cmocka_unit_test_setup_teardown(calls_on_the_pool_come_back, begin, end),
         cmocka_unit_test_setup_teardown(what_it_queues_while_it_is_stuck_is_done_too, begin, end),
         cmocka_unit_test_setup_teardown(a_guest_that_blocks_does_not_hide_what_stands_behind_it, begin, end),
         cmocka_unit_test_setup_teardown(a_stuck_stand_in_is_relieved_as_well, begin, end),
