@@ -26,7 +26,9 @@ struct hd_fiber {
     hd_scope *scope;        /* of the task at the bottom; for this and the next six see scope.h */
     int64_t debt;
     int64_t taken;
-    uint32_t generation;
+    /* Changes under the scope's lock; relaxed: who comes with an older one, under an earlier scope's lock, only sees that it
+     * is another */
+    _Atomic uint32_t generation;
     uint32_t ended;   /* tasks that began and ended here, and which their scope has not been told of, */
     hd_fiber *origin; /* and who owed them, and owes the task at the bottom, if that is not attached */
     uint32_t origin_generation;

@@ -52,7 +52,7 @@ void hd_scope_add(hd_scope *scope, hd_task *task, hd_task *spawner, bool attach,
         else
             fiber->debt++;
         task->origin = fiber;
-        task->origin_generation = fiber->generation;
+        task->origin_generation = hd_scope_generation(fiber);
         return;
     }
     if (keep)
@@ -68,7 +68,7 @@ bool hd_scope_owes(const hd_fiber *fiber, const hd_task *task) {
     const hd_scope *scope = task->scope;
     if (!scope || task->attached || task->origin != fiber)
         return false;
-    return scope->fiber == fiber ? !scope->settled : task->origin_generation == fiber->generation;
+    return scope->fiber == fiber ? !scope->settled : task->origin_generation == hd_scope_generation(fiber);
 }
 
 /* Out of the debt of the task's origin. */
@@ -76,7 +76,7 @@ static void take_locked(hd_scope *scope, hd_task *task, hd_fiber *origin) {
     if (scope->fiber == origin) {
         scope->taken += !scope->settled;
         scope->live += !scope->settled;
-    } else if (origin->generation == task->origin_generation) {
+    } else if (hd_scope_generation(origin) == task->origin_generation) {
         origin->taken++;
         scope->live++;
     }
@@ -99,7 +99,7 @@ static void release_waiter_locked(hd_scope *scope) {
 static void take_ended_locked(hd_scope *scope, hd_fiber *origin, uint32_t generation, uint32_t count) {
     if (scope->fiber == origin && !scope->settled)
         scope->taken += count;
-    else if (scope->fiber != origin && origin->generation == generation)
+    else if (scope->fiber != origin && hd_scope_generation(origin) == generation)
         origin->taken += count;
     else
         scope->live -= count;
@@ -143,7 +143,8 @@ static void settle_fiber_locked(hd_scope *scope, hd_fiber *fiber) {
         return;
     scope->live += fiber->debt - fiber->taken;
     fiber->debt = fiber->taken = 0;
-    fiber->generation++;
+    atomic_store_explicit(&fiber->generation, hd_scope_generation(fiber) + 1,
+                          memory_order_relaxed); /* see fiber.h */
 }
 
 static void settle_locked(hd_scope *scope) {

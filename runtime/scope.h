@@ -57,6 +57,10 @@ struct hd_scope {
     hd_timer timer;   /* the deadline: its heap's lock */
 };
 
+static inline uint32_t hd_scope_generation(const hd_fiber *fiber) {
+    return atomic_load_explicit(&fiber->generation, memory_order_relaxed); /* relaxed: see fiber.h */
+}
+
 /* Is the calling task, `self`, surely not interrupted (hd_task_interrupted)? The common case, at a glance: no scope but
  * the one to which it belongs, no word of its hosts. */
 static inline bool hd_scope_surely_goes_on(const hd_task *self) {
