@@ -6,8 +6,9 @@
  * by now, that one is woken in vain. */
 static void wake_top(hd_task *task, hd_fiber *fiber) {
     atomic_store_explicit(&fiber->hint, true, memory_order_relaxed); /* relaxed: the fence orders it */
-    atomic_thread_fence(memory_order_seq_cst); /* the flags, then the look; partner: hd_task_park [H1] */
-    hd_task *top = atomic_load_explicit(&fiber->top, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst); /* the flags, then the look; partner: look_at_hosts [H1] */
+    /* acquire: whichever task it is, its record is there [H2] */
+    hd_task *top = atomic_load_explicit(&fiber->top, memory_order_acquire);
     if (top && top != task)
         hd_task_wake(top);
 }

@@ -158,9 +158,8 @@ void hd_fiber_prepare(hd_fiber *fiber, hd_task *task) {
         atomic_store_explicit(&fiber->life.phases[i], 0, memory_order_relaxed);
     fiber->life.inner = NULL;
     fiber->life.locals = NULL;
-    /* relaxed, both: only hints for others */
-    atomic_store_explicit(&fiber->hint, false, memory_order_relaxed);
-    atomic_store_explicit(&fiber->top, task, memory_order_relaxed);
+    atomic_store_explicit(&fiber->hint, false, memory_order_relaxed); /* relaxed: a hint */
+    atomic_store_explicit(&fiber->top, task, memory_order_release);   /* [H2] */
     fiber->top_changed = !task->attached;
     fiber->scope = task->scope;
     fiber->origin = task->origin;

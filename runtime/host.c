@@ -13,8 +13,8 @@ static bool is_pinned(const hd_task *task) {
 
 /* The fiber's top changes: a host is left, or goes on. */
 static void change_top(hd_worker *worker, hd_fiber *fiber, hd_task *top) {
-    /* relaxed: who must be seen looks again behind a fence before it waits [H1] */
-    atomic_store_explicit(&fiber->top, top, memory_order_relaxed);
+    /* Who must be seen looks again behind a fence before it waits [H1]. */
+    atomic_store_explicit(&fiber->top, top, memory_order_release); /* [H2] */
     fiber->top_changed = top->host != NULL || !top->attached;
     hd_here_set_current(&worker->here, top);
 }

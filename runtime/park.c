@@ -73,7 +73,7 @@ static bool look_at_hosts(hd_task *self) {
         return false;
     fiber->top_changed = false;
     hd_scope_attach_all(fiber, self);
-    atomic_thread_fence(memory_order_seq_cst); /* `top`, then the flags; partner: wake_top in task.c [H1] */
+    atomic_thread_fence(memory_order_seq_cst); /* `top`, then the flags; partner: wake_top [H1] */
     /* Who interrupted a host before it had a fiber could leave no hint. */
     if (interrupted_by_hosts(self))
         atomic_store_explicit(&fiber->hint, true, memory_order_relaxed);
