@@ -21,54 +21,51 @@ void hd_timers_fini(hd_timers *heap) {
     hd_sys_free(heap->slots);
 }
 
-static inline uint64_t deadline_of(const hd_timer *timer) {
-    return atomic_load_explicit(&timer->deadline_ns, memory_order_relaxed); /* relaxed: under the lock */
+static inline bool earlier(const hd_timer_slot *a, const hd_timer_slot *b) {
+    if (a->deadline_ns != b->deadline_ns)
+        return a->deadline_ns < b->deadline_ns;
+    return (int32_t)(a->timer->sequence - b->timer->sequence) < 0;
 }
 
-static bool earlier(const hd_timer *a, const hd_timer *b) {
-    uint64_t first = deadline_of(a), second = deadline_of(b);
-    return first != second ? first < second : a->sequence < b->sequence;
+static inline void place(hd_timers *heap, uint32_t index, hd_timer_slot slot) {
+    heap->slots[index] = slot;
+    slot.timer->index = index;
 }
 
-static void place(hd_timers *heap, uint32_t index, hd_timer *timer) {
-    heap->slots[index] = timer;
-    timer->index = index;
-}
-
-static void sift_up(hd_timers *heap, uint32_t index, hd_timer *timer) {
+static void sift_up(hd_timers *heap, uint32_t index, hd_timer_slot slot) {
     while (index > 0) {
         uint32_t parent = (index - 1) / ARITY;
-        if (!earlier(timer, heap->slots[parent]))
+        if (!earlier(&slot, &heap->slots[parent]))
             break;
         place(heap, index, heap->slots[parent]);
         index = parent;
     }
-    place(heap, index, timer);
+    place(heap, index, slot);
 }
 
-static uint32_t earliest_child(const hd_timers *heap, uint32_t first) {
+static inline uint32_t earliest_child(const hd_timers *heap, uint32_t first) {
     uint32_t last = first + ARITY < heap->count ? first + ARITY : heap->count;
     uint32_t best = first;
     for (uint32_t child = first + 1; child < last; child++)
-        if (earlier(heap->slots[child], heap->slots[best]))
+        if (earlier(&heap->slots[child], &heap->slots[best]))
             best = child;
     return best;
 }
 
-/* Fills the hole at `index` with `timer`, which was the last: the hole goes down to a leaf, and from there the timer goes up,
- * which is seldom far (I. Wegener, "Bottom-up-Heapsort", 1993). */
-static void fill_hole(hd_timers *heap, uint32_t index, hd_timer *timer) {
+/* Fills the hole at `index` with what was the last: the hole goes down to a leaf, and from there that goes up, which is
+ * seldom far (I. Wegener, "Bottom-up-Heapsort", 1993). */
+static void fill_hole(hd_timers *heap, uint32_t index, hd_timer_slot slot) {
     for (uint64_t first; (first = (uint64_t)index * ARITY + 1) < heap->count;) {
         uint32_t best = earliest_child(heap, (uint32_t)first);
         place(heap, index, heap->slots[best]);
         index = best;
     }
-    sift_up(heap, index, timer);
+    sift_up(heap, index, slot);
 }
 
 static void publish_earliest(hd_timers *heap) {
     /* relaxed: a hint, as said in hd_timers_earliest_ns */
-    atomic_store_explicit(&heap->earliest_ns, heap->count ? deadline_of(heap->slots[0]) : HD_NEVER,
+    atomic_store_explicit(&heap->earliest_ns, heap->count ? heap->slots[0].deadline_ns : HD_NEVER,
                           memory_order_relaxed);
 }
 
@@ -76,11 +73,11 @@ static int grow(hd_timers *heap) {
     if (heap->count < heap->capacity)
         return 0;
     uint32_t capacity = heap->capacity ? heap->capacity * 2 : FIRST_CAPACITY;
-    hd_timer **slots = hd_sys_alloc(capacity * sizeof(hd_timer *));
+    hd_timer_slot *slots = hd_sys_alloc(capacity * sizeof *slots);
     if (!slots)
         return HD_ENOMEM;
     if (heap->count)
-        memcpy(slots, heap->slots, heap->count * sizeof(hd_timer *));
+        memcpy(slots, heap->slots, heap->count * sizeof *slots);
     hd_sys_free(heap->slots);
     heap->slots = slots;
     heap->capacity = capacity;
@@ -92,10 +89,10 @@ static void shrink(hd_timers *heap) {
     if (heap->capacity <= FIRST_CAPACITY || heap->count >= heap->capacity / 8)
         return;
     uint32_t capacity = heap->capacity / 4;
-    hd_timer **slots = hd_sys_alloc(capacity * sizeof(hd_timer *));
+    hd_timer_slot *slots = hd_sys_alloc(capacity * sizeof *slots);
     if (!slots)
         return;
-    memcpy(slots, heap->slots, heap->count * sizeof(hd_timer *));
+    memcpy(slots, heap->slots, heap->count * sizeof *slots);
     hd_sys_free(heap->slots);
     heap->slots = slots;
     heap->capacity = capacity;
@@ -103,14 +100,14 @@ static void shrink(hd_timers *heap) {
 
 static void take_out(hd_timers *heap, hd_timer *timer) {
     uint32_t index = timer->index;
-    hd_timer *last = heap->slots[--heap->count];
-    if (last != timer)
+    hd_timer_slot last = heap->slots[--heap->count];
+    if (last.timer != timer)
         fill_hole(heap, index, last);
     shrink(heap);
     publish_earliest(heap);
 }
 
-int hd_timers_start(hd_timers *heap, hd_timer *timer, uint64_t deadline_ns) {
+HD_NOINLINE int hd_timers_start(hd_timers *heap, hd_timer *timer, uint64_t deadline_ns) {
     hd_lock_acquire(&heap->lock);
     int result = grow(heap);
     if (result == 0) {
@@ -118,7 +115,7 @@ int hd_timers_start(hd_timers *heap, hd_timer *timer, uint64_t deadline_ns) {
         timer->sequence = heap->sequence++;
         /* relaxed: the lock orders it for everyone who looks under it; who does not sees NULL or waits for the lock */
         atomic_store_explicit(&timer->heap, heap, memory_order_relaxed);
-        sift_up(heap, heap->count++, timer);
+        sift_up(heap, heap->count++, (hd_timer_slot){deadline_ns, timer});
         publish_earliest(heap);
         result = timer->index == 0;
     }
@@ -126,11 +123,7 @@ int hd_timers_start(hd_timers *heap, hd_timer *timer, uint64_t deadline_ns) {
     return result;
 }
 
-bool hd_timer_stop(hd_timer *timer) {
-    /* acquire: a timer that has fired is done with its task before NULL is seen [T1] */
-    hd_timers *heap = atomic_load_explicit(&timer->heap, memory_order_acquire);
-    if (!heap)
-        return false;
+static HD_NOINLINE bool stop_armed(hd_timers *heap, hd_timer *timer) {
     hd_lock_acquire(&heap->lock);
     bool armed = atomic_load_explicit(&timer->heap, memory_order_relaxed) == heap;
     if (armed) {
@@ -141,7 +134,13 @@ bool hd_timer_stop(hd_timer *timer) {
     return armed;
 }
 
-bool hd_timer_armed(hd_timer *timer) {
+bool hd_timer_stop(hd_timer *timer) {
+    /* acquire: a timer that has fired is done with its task before NULL is seen [T1] */
+    hd_timers *heap = atomic_load_explicit(&timer->heap, memory_order_acquire);
+    return heap && stop_armed(heap, timer);
+}
+
+HD_NOINLINE bool hd_timer_armed(hd_timer *timer) {
     hd_timers *heap = atomic_load_explicit(&timer->heap, memory_order_acquire); /* [T1] */
     if (!heap)
         return false;
@@ -157,8 +156,8 @@ uint32_t hd_timers_expire(hd_timers *heap, uint64_t now_ns, uint32_t limit) {
     if (hd_timers_earliest_ns(heap) > now_ns)
         return 0;
     hd_lock_acquire(&heap->lock);
-    while (fired < limit && heap->count && deadline_of(heap->slots[0]) <= now_ns) {
-        hd_timer *timer = heap->slots[0];
+    while (fired < limit && heap->count && heap->slots[0].deadline_ns <= now_ns) {
+        hd_timer *timer = heap->slots[0].timer;
         take_out(heap, timer);
         timer->index = FIRED;
         timer->fire(timer);

@@ -20,16 +20,22 @@ typedef struct hd_timers hd_timers;
 typedef struct hd_timer {
     void (*fire)(struct hd_timer *timer); /* constant while it is armed */
     _Atomic uint64_t deadline_ns;         /* the heap's lock; relaxed, since inspection reads it */
-    uint64_t sequence;                    /* ties go by this */
     _Atomic(hd_timers *) heap;            /* the heap it is in, or NULL */
-    uint32_t index;                       /* its place there; the heap's lock */
+    uint32_t sequence;                    /* ties go by this; it may wrap around */
+    uint32_t index;                       /* its place in the heap; the heap's lock */
 } hd_timer;
+
+/* What timers are compared by stands in the heap itself: the timers lie far apart, and seldom in any cache. */
+typedef struct hd_timer_slot {
+    uint64_t deadline_ns;
+    hd_timer *timer;
+} hd_timer_slot;
 
 struct hd_timers {
     hd_lock lock;
     _Atomic uint64_t earliest_ns; /* HD_NEVER if empty */
-    uint64_t sequence;
-    hd_timer **slots;
+    uint32_t sequence;
+    hd_timer_slot *slots;
     uint32_t count, capacity;
 };
 
