@@ -65,7 +65,7 @@ static uint64_t id_of(hd_task *task) {
 }
 
 /* Waits for its end; 0, or what cut the wait short. */
-static int await_end(hd_task *task, uint64_t deadline_ns, bool deaf) {
+static HD_NOINLINE int await_end(hd_task *task, uint64_t deadline_ns, bool deaf) {
     hd_waiter waiter = {.data = NULL};
     if (hd_task_done(task))
         return 0;
@@ -106,11 +106,11 @@ int64_t hd_await_until(hd_task *task, uint64_t deadline_ns) {
     return await_one(task, deadline_ns, false);
 }
 
-int64_t hd_await(hd_task *task) {
+HD_HOT int64_t hd_await(hd_task *task) {
     return await_one(task, HD_NEVER, false);
 }
 
-int64_t hd_join(hd_task *task) {
+HD_HOT int64_t hd_join(hd_task *task) {
     return await_one(task, HD_NEVER, true);
 }
 

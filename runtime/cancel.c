@@ -13,7 +13,7 @@ static void wake_top(hd_task *task, hd_fiber *fiber) {
         hd_task_wake(top);
 }
 
-void hd_task_interrupt(hd_task *task) {
+HD_COLD void hd_task_interrupt(hd_task *task) {
     if (task->alone && !hd_task_is_near(task)) {
         hd_worker_post(task);
         return;
@@ -55,7 +55,7 @@ void hd_task_posted(hd_task *task) {
     if (atomic_load_explicit(&task->idle_wanted, memory_order_relaxed)) {
         atomic_store_explicit(&task->idle_wanted, false, memory_order_relaxed);
         if (!hd_task_try_idle(task))
-            hd_task_queue_woken(task);
+            hd_worker_queue_woken(hd_here_get(), task);
         else if (atomic_load_explicit(&task->cancelled, memory_order_acquire)) /* [S2] */
             hd_task_wake(task);
         return;

@@ -109,7 +109,7 @@ static int wait_turn(hd_channel *channel, hd_list *line, turn *mine, uint64_t de
     return code ? code : mine->closed ? HD_ECLOSED : 0;
 }
 
-int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns) {
+HD_HOT int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns) {
     int code = hd_task_checkpoint();
     if (code)
         return code;
@@ -121,7 +121,7 @@ int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns)
     return code;
 }
 
-int hd_channel_receive(hd_channel *channel, void *item, uint64_t deadline_ns) {
+HD_HOT int hd_channel_receive(hd_channel *channel, void *item, uint64_t deadline_ns) {
     int code = hd_task_checkpoint();
     if (code)
         return code;

@@ -151,11 +151,12 @@ static void depot_give(hd_fiber_cache *cache, uint32_t stack_class, uint32_t kep
     hd_lock_release(&depot->lock);
 }
 
-void hd_fiber_prepare(hd_fiber *fiber, hd_task *task) {
+HD_NOINLINE void hd_fiber_prepare(hd_fiber *fiber, hd_task *task) {
     atomic_thread_fence(
         memory_order_release);          /* its last task's sequence has moved before these change [Q1] */
     for (int i = 0; i < HD_PHASES; i++) /* relaxed: read under the task's sequence */
         atomic_store_explicit(&fiber->life.phases[i], 0, memory_order_relaxed);
+    atomic_store_explicit(&fiber->life.woken, 0, memory_order_relaxed);
     fiber->life.inner = NULL;
     fiber->life.locals = NULL;
     atomic_store_explicit(&fiber->hint, false, memory_order_relaxed); /* relaxed: a hint */
@@ -172,11 +173,13 @@ hd_fiber *hd_fiber_get_cached(hd_fiber_cache *cache, int stack_class, hd_task *t
         return NULL;
     cache->free[stack_class] = fiber->next;
     cache->count[stack_class]--;
+    if (fiber->next) /* which may have lain there for long */
+        hd_fiber_prefetch(fiber->next);
     hd_fiber_prepare(fiber, task);
     return fiber;
 }
 
-hd_fiber *hd_fiber_get(hd_fiber_cache *cache, int stack_class, hd_task *task) {
+HD_NOINLINE hd_fiber *hd_fiber_get(hd_fiber_cache *cache, int stack_class, hd_task *task) {
     hd_fiber *fiber = hd_fiber_get_cached(cache, stack_class, task);
     if (fiber)
         return fiber;
@@ -189,7 +192,7 @@ hd_fiber *hd_fiber_get(hd_fiber_cache *cache, int stack_class, hd_task *task) {
     return fiber;
 }
 
-void hd_fiber_put(hd_fiber_cache *cache, hd_fiber *fiber) {
+HD_NOINLINE void hd_fiber_put(hd_fiber_cache *cache, hd_fiber *fiber) {
     uint32_t stack_class = fiber->stack_class;
     atomic_store_explicit(&fiber->top, NULL, memory_order_relaxed); /* relaxed: a hint */
     if (fiber->deep || hd_stack_went_deep(&fiber->stack, HD_STACK_SHALLOW))

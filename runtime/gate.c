@@ -16,7 +16,7 @@ void hd_gate_fini(hd_gate *gate) {
     pthread_mutex_destroy(&gate->lock);
 }
 
-int hd_gate_enter(hd_gate *gate) {
+HD_NOINLINE int hd_gate_enter(hd_gate *gate) {
     pthread_mutex_lock(&gate->lock);
     int result = gate->refusing ? HD_ESHUTDOWN : 0;
     gate->inside += result == 0;
@@ -24,7 +24,7 @@ int hd_gate_enter(hd_gate *gate) {
     return result;
 }
 
-void hd_gate_leave(hd_gate *gate) {
+HD_NOINLINE void hd_gate_leave(hd_gate *gate) {
     pthread_mutex_lock(&gate->lock);
     if (--gate->inside == 0)
         pthread_cond_broadcast(&gate->changed);

@@ -38,10 +38,7 @@ static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *ta
 
 /* Hosting passes the scheduler by, so it is seen to here that others get what they are owed: every so many tasks timers,
  * descriptors and posts are looked at; and a turn that has lasted long ends, sooner if somebody was woken. */
-static hd_worker *give_others_a_turn(hd_worker *worker, hd_task *self) {
-    worker->tick++;
-    if (!hd_search_is_due(worker, hd_worker_lately(worker)))
-        return worker;
+static HD_NOINLINE hd_worker *give_others_a_turn(hd_worker *worker, hd_task *self) {
     bool woken = hd_search_maintain(worker);
     uint64_t limit = worker->runtime->maintain_every * (woken ? 1 : TURN_WHEN_NOBODY_WAITS);
     /* relaxed: its own */
@@ -57,7 +54,9 @@ bool hd_host_run(hd_task *self, hd_task *task, bool joins, int64_t *result) {
     if (task->runtime != self->runtime || is_pinned(self) || is_pinned(task) || task->delayed ||
         hd_fiber_room(fiber) < hd_stack_class_bytes(task->stack_class))
         return false;
-    worker = give_others_a_turn(worker, self);
+    worker->tick++;
+    if (hd_search_is_due(worker, hd_worker_lately(worker)))
+        worker = give_others_a_turn(worker, self);
     if (!hd_queue_take_unstarted(worker, task))
         return false;
     hd_life life = {0};

@@ -12,7 +12,7 @@ static void add_count(hd_injector *injector, uint32_t change) {
     atomic_store_explicit(&injector->count, count + change, memory_order_relaxed);
 }
 
-void hd_injector_push(hd_injector *injector, hd_task *const tasks[], uint32_t count) {
+HD_NOINLINE void hd_injector_push(hd_injector *injector, hd_task *const tasks[], uint32_t count) {
     hd_lock_acquire(&injector->lock);
     for (uint32_t i = 0; i < count; i++) {
         tasks[i]->next = NULL;
@@ -26,7 +26,7 @@ void hd_injector_push(hd_injector *injector, hd_task *const tasks[], uint32_t co
     hd_lock_release(&injector->lock);
 }
 
-uint32_t hd_injector_take(hd_injector *injector, hd_task *tasks[], uint32_t limit) {
+HD_NOINLINE uint32_t hd_injector_take(hd_injector *injector, hd_task *tasks[], uint32_t limit) {
     uint32_t taken = 0;
     if (hd_injector_count(injector) == 0)
         return 0;

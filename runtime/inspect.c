@@ -41,7 +41,7 @@ typedef struct picture {
     const hd_fiber *fiber; /* NULL: it has not started, or has ended */
     bool pinned;
     int home;
-    uint64_t id, tag, since, spawned, detail, phases[HD_PHASES];
+    uint64_t id, tag, since, woken, spawned, detail, phases[HD_PHASES];
     const char *name;
 } picture;
 
@@ -52,6 +52,7 @@ __attribute__((noinline, no_sanitize("thread"), no_sanitize("address"))) static 
     const volatile uint64_t *from = (const volatile uint64_t *)life->phases;
     for (int i = 0; i < HD_PHASES; i++)
         p->phases[i] = from[i];
+    p->woken = *(const volatile uint64_t *)&life->woken;
     p->detail = *(const volatile uint64_t *)&life->wait_detail;
 }
 
@@ -95,6 +96,12 @@ static void look(const hd_task *task, hd_task_info *info) {
         hd_cpu_relax();
     double tick_ns = hd_clock_tick_ns();
     uint64_t now = hd_clock_ticks();
+    if (p.woken > p.since) { /* this wait is over */
+        p.phases[p.phase] += p.woken - p.since;
+        p.since = p.woken;
+    }
+    if (p.woken)
+        p.phase = HD_PHASE_RUNNABLE;
     *info = (hd_task_info){.id = p.id, .tag = p.tag, .name = p.name, .pinned = p.pinned, .worker = p.home};
     info->state = state_now(task, p.phase, p.fiber != NULL);
     /* relaxed: a picture, not an order to act on */

@@ -69,7 +69,7 @@ static bool destroy_round(void **slots) {
     return any;
 }
 
-void hd_local_fini(hd_task *task) {
+HD_COLD void hd_local_fini(hd_task *task) {
     hd_life *life = hd_task_life(task);
     if (!life->locals)
         return;

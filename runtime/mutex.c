@@ -25,7 +25,7 @@ void hd_mutex_destroy(hd_mutex *mutex) {
     hd_sys_free(mutex);
 }
 
-int hd_mutex_lock(hd_mutex *mutex) {
+HD_HOT int hd_mutex_lock(hd_mutex *mutex) {
     int code = hd_task_checkpoint();
     if (code)
         return code;
@@ -54,7 +54,7 @@ int hd_mutex_trylock(hd_mutex *mutex) {
     return free ? 0 : HD_EAGAIN;
 }
 
-int hd_mutex_unlock(hd_mutex *mutex) {
+HD_HOT int hd_mutex_unlock(hd_mutex *mutex) {
     hd_task *self = hd_task_self();
     int code = 0;
     hd_lock_acquire(&mutex->lock.lock);

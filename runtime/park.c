@@ -32,7 +32,7 @@ static bool interrupted_by_hosts(const hd_task *self) {
     return false;
 }
 
-bool hd_task_interrupted(const hd_task *self) {
+HD_COLD bool hd_task_interrupted(const hd_task *self) {
     if (interrupted_alone(self))
         return true;
     if (!self->host)
@@ -87,11 +87,8 @@ void hd_task_park(hd_wait_kind kind, uint64_t detail) {
     hd_worker_park(self, kind, detail);
 }
 
-int hd_task_checkpoint(void) {
-    hd_task *self = hd_task_self();
-    if (!self)
-        return HD_EPERM;
-    if (hd_scope_surely_goes_on(self) || !hd_task_interrupted(self))
+static HD_COLD int interrupted_checkpoint(hd_task *self) {
+    if (!hd_task_interrupted(self))
         return 0;
     if (++self->ignored_cancels >= IGNORED_CANCELS_BEFORE_YIELD) {
         self->ignored_cancels = 0;
@@ -100,12 +97,19 @@ int hd_task_checkpoint(void) {
     return HD_ECANCELED;
 }
 
+int hd_task_checkpoint(void) {
+    hd_task *self = hd_task_self();
+    if (!self)
+        return HD_EPERM;
+    return hd_scope_surely_goes_on(self) ? 0 : interrupted_checkpoint(self);
+}
+
 int hd_task_checkpoint_outside(void) {
     int code = hd_task_checkpoint();
     return code == 0 && hd_task_self()->runtime->sim ? HD_ENOTSUP : code;
 }
 
-int hd_yield(void) {
+HD_HOT int hd_yield(void) {
     hd_task *self = hd_task_self();
     if (!self)
         return HD_EPERM;
@@ -136,7 +140,7 @@ static void timer_fires(hd_timer *timer) {
     hd_task_wake(hd_container_of(timer, hd_task, timer));
 }
 
-int hd_task_timer_start(hd_task *self, uint64_t deadline_ns) {
+HD_NOINLINE int hd_task_timer_start(hd_task *self, uint64_t deadline_ns) {
     self->timer.fire = timer_fires;
     return hd_worker_start_timer(self->runtime, &self->timer, deadline_ns);
 }
@@ -161,14 +165,14 @@ static int sleep_until(hd_task *self, uint64_t deadline_ns) {
     return 0;
 }
 
-int hd_sleep_until(uint64_t deadline_ns) {
+HD_HOT int hd_sleep_until(uint64_t deadline_ns) {
     int result = hd_task_checkpoint();
     if (result != 0)
         return result;
     return deadline_ns <= hd_sys_now() ? hd_yield() : sleep_until(hd_task_self(), deadline_ns);
 }
 
-int hd_sleep(uint64_t ns) {
+HD_HOT int hd_sleep(uint64_t ns) {
     int result = hd_task_checkpoint();
     if (result != 0)
         return result;

@@ -27,18 +27,18 @@ static void kick(hd_worker *worker) {
     }
 }
 
-void hd_queue_wake_somebody(hd_runtime *runtime) {
+HD_COLD void hd_queue_wake_somebody(hd_runtime *runtime) {
     hd_idler *idler = hd_idle_take_one(&runtime->idle); /* with the fence [P1] */
     if (idler)
         kick(worker_of(idler));
 }
 
-void hd_queue_wake_this_one(hd_worker *worker) {
+HD_COLD void hd_queue_wake_this_one(hd_worker *worker) {
     if (hd_idle_take(&worker->runtime->idle, &worker->idler)) /* with the fence [P1] */
         kick(worker);
 }
 
-void hd_queue_wake_all(hd_runtime *runtime) {
+HD_COLD void hd_queue_wake_all(hd_runtime *runtime) {
     for (uint32_t i = 0; i < runtime->loops; i++)
         hd_queue_wake_this_one(&runtime->workers[i]);
     hd_worker *worker = atomic_load_explicit(&runtime->stand_ins, memory_order_acquire); /* [E2] */
@@ -80,7 +80,7 @@ void hd_queue_local(hd_worker *worker, hd_task *task) {
         hd_injector_push(&worker->runtime->injector, &task, 1);
 }
 
-void hd_queue_pinned(hd_task *task) {
+HD_COLD void hd_queue_pinned(hd_task *task) {
     /* relaxed: constant for pinned ones */
     hd_worker *home = &task->runtime->workers[atomic_load_explicit(&task->home, memory_order_relaxed)];
     hd_injector_push(&home->inbox, &task, 1);
@@ -99,13 +99,13 @@ static hd_worker *own_worker(hd_task *task) {
     return self && self->runtime == task->runtime ? self : NULL;
 }
 
-static void push_from_outside(hd_task *task) {
+static HD_COLD void push_from_outside(hd_task *task) {
     hd_runtime *runtime = task->runtime;
     hd_injector_push(&runtime->injector, &task, 1);
     hd_queue_wake_somebody(runtime);
 }
 
-void hd_worker_queue_spawned(hd_task *task) {
+HD_NOINLINE void hd_worker_queue_spawned(hd_task *task) {
     hd_worker *self = own_worker(task);
     hd_runtime *runtime = task->runtime;
     /* As soon as it is queued, the task may end, and its runtime with it, while the rest is still to be done here. */
@@ -126,15 +126,23 @@ void hd_worker_queue_spawned(hd_task *task) {
         atomic_fetch_sub_explicit(&runtime->visitors, 1, memory_order_release);
 }
 
-void hd_worker_queue_woken(hd_task *task) {
-    hd_worker *self = own_worker(task);
-    hd_task *waker = self ? hd_here_current(&self->here) : NULL;
+/* To a queue where it may have to wait long, or to another worker's. */
+static HD_NOINLINE void queue_woken_far(hd_here *here, hd_task *task) {
+    hd_task_account(task, HD_PHASE_RUNNABLE, here ? hd_here_lately(here) : hd_clock_ticks());
+    hd_worker_queue_spawned(task);
+}
+
+void hd_worker_queue_woken(hd_here *here, hd_task *task) {
+    hd_worker *self = hd_task_is_near_to(here, task) ? (hd_worker *)here : NULL;
+    hd_task *waker = self ? hd_here_current(here) : NULL;
     if (self)
         hd_worker_trace_task(self, HD_TRACE_WAKE, task, waker ? hd_task_id(waker) : 0);
-    if (!waker || is_pinned(task)) { /* the scheduler wakes for timers and descriptors */
-        hd_worker_queue_spawned(task);
+    /* The scheduler wakes for timers and descriptors; what has not started has nowhere to note when it was woken. */
+    if (!waker || is_pinned(task) || !hd_task_life(task)) {
+        queue_woken_far(here, task);
         return;
     }
+    hd_task_account_wake(task, hd_here_lately(here));
     hd_task *displaced;
     if (self->alone) { /* relaxed: no thieves */
         displaced = atomic_load_explicit(&self->next, memory_order_relaxed);
@@ -143,12 +151,14 @@ void hd_worker_queue_woken(hd_task *task) {
         /* acq_rel: who takes the task from the slot sees what was done before, and so do we of the one displaced [N1] */
         displaced = atomic_exchange_explicit(&self->next, task, memory_order_acq_rel);
     }
-    if (displaced)
+    if (displaced) {
+        hd_task_account_woken(displaced, HD_PHASE_RUNNABLE, 0);
         hd_queue_local(self, displaced);
+    }
 }
 
 /* The door keeps the runtime there; the reference, the task. */
-void hd_worker_post(hd_task *task) {
+HD_COLD void hd_worker_post(hd_task *task) {
     /* acq_rel: who finds it posted leaves what it has done to whoever looks at the post [O1] */
     if (atomic_exchange_explicit(&task->posted, true, memory_order_acq_rel))
         return;
@@ -167,7 +177,7 @@ void hd_worker_post(hd_task *task) {
     hd_lock_release(&slab->door);
 }
 
-void hd_queue_look_at_posts(hd_runtime *runtime) {
+HD_COLD void hd_queue_look_at_posts(hd_runtime *runtime) {
     hd_task *newest_first, *task = NULL;
     hd_lock_acquire(&runtime->records->door);
     newest_first = atomic_load_explicit(&runtime->posts, memory_order_relaxed);
@@ -189,7 +199,7 @@ void hd_queue_look_at_posts(hd_runtime *runtime) {
     }
 }
 
-int hd_worker_start_timer(hd_runtime *runtime, hd_timer *timer, uint64_t deadline_ns) {
+HD_NOINLINE int hd_worker_start_timer(hd_runtime *runtime, hd_timer *timer, uint64_t deadline_ns) {
     hd_worker *self = hd_worker_self();
     hd_worker *worker = self && self->runtime == runtime ? self->serves : hd_worker_in_turn(runtime);
     int result = hd_timers_start(&worker->timers, timer, deadline_ns);

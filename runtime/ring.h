@@ -69,6 +69,14 @@ uint32_t hd_ring_steal(hd_ring *ring, hd_task *loot[HD_RING_LOOT]);
 /* What was the oldest a moment ago, or NULL: a hint. Any thread. */
 hd_task *hd_ring_peek(hd_ring *ring);
 
+/* What stands so far behind the oldest, or NULL: a hint. The owner. */
+static inline hd_task *hd_ring_ahead(hd_ring *ring, uint32_t distance) {
+    /* relaxed, all: thieves may have it by now, but a record stays a record */
+    uint32_t first = (uint32_t)atomic_load_explicit(&ring->head, memory_order_relaxed);
+    hd_ring_slots *slots = atomic_load_explicit(&ring->slots, memory_order_relaxed);
+    return atomic_load_explicit(&slots->at[(first + distance) & (slots->size - 1)], memory_order_relaxed);
+}
+
 /* Tasks and empty slots between them. */
 static inline uint32_t hd_ring_count(const hd_ring *ring) {
     /* relaxed: a hint; under the parking protocol a fence stands between a push and this look [P1] */

@@ -43,6 +43,16 @@ static void attach_locked(hd_scope *scope, hd_task *task) {
         hd_task_cancel(task);
 }
 
+static HD_NOINLINE void add_attached(hd_scope *scope, hd_task *task, bool keep) {
+    if (keep)
+        hd_task_retain(task);
+    task->kept = keep;
+    hd_lock_acquire(&scope->lock);
+    scope->live++;
+    attach_locked(scope, task);
+    hd_lock_release(&scope->lock);
+}
+
 void hd_scope_add(hd_scope *scope, hd_task *task, hd_task *spawner, bool attach, bool keep) {
     hd_fiber *fiber = spawner ? atomic_load_explicit(&spawner->fiber, memory_order_relaxed)
                               : NULL; /* relaxed: the caller's own */
@@ -53,15 +63,9 @@ void hd_scope_add(hd_scope *scope, hd_task *task, hd_task *spawner, bool attach,
             fiber->debt++;
         task->origin = fiber;
         task->origin_generation = hd_scope_generation(fiber);
-        return;
+    } else {
+        add_attached(scope, task, keep);
     }
-    if (keep)
-        hd_task_retain(task);
-    task->kept = keep;
-    hd_lock_acquire(&scope->lock);
-    scope->live++;
-    attach_locked(scope, task);
-    hd_lock_release(&scope->lock);
 }
 
 bool hd_scope_owes(const hd_fiber *fiber, const hd_task *task) {
@@ -83,7 +87,7 @@ static void take_locked(hd_scope *scope, hd_task *task, hd_fiber *origin) {
     attach_locked(scope, task);
 }
 
-void hd_scope_adopt(hd_task *task) {
+HD_NOINLINE void hd_scope_adopt(hd_task *task) {
     hd_scope *scope = task->scope;
     hd_lock_acquire(&scope->lock);
     take_locked(scope, task, task->origin);
@@ -124,7 +128,7 @@ void hd_scope_tell_ended(hd_fiber *fiber, const hd_task *next) {
     hd_lock_release(&scope->lock);
 }
 
-void hd_scope_attach_all(hd_fiber *fiber, hd_task *top) {
+HD_NOINLINE void hd_scope_attach_all(hd_fiber *fiber, hd_task *top) {
     for (hd_task *task = top; task; task = task->host) {
         hd_scope *scope = task->scope;
         if (!scope || task->attached)
@@ -191,12 +195,7 @@ static void remove_unattached(hd_scope *scope, hd_fiber *fiber, hd_task *task, i
         fiber->debt--;
 }
 
-void hd_scope_remove(hd_scope *scope, hd_task *task, int64_t result) {
-    hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_relaxed); /* relaxed: its own */
-    if (!task->attached) {
-        remove_unattached(scope, fiber, task, result);
-        return;
-    }
+static HD_NOINLINE void remove_attached(hd_scope *scope, hd_fiber *fiber, hd_task *task, int64_t result) {
     hd_lock_acquire(&scope->lock);
     if (result < 0)
         fail_locked(scope, task, result);
@@ -208,6 +207,14 @@ void hd_scope_remove(hd_scope *scope, hd_task *task, int64_t result) {
     scope->live--;
     release_waiter_locked(scope);
     hd_lock_release(&scope->lock);
+}
+
+void hd_scope_remove(hd_scope *scope, hd_task *task, int64_t result) {
+    hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_relaxed); /* relaxed: its own */
+    if (task->attached)
+        remove_attached(scope, fiber, task, result);
+    else
+        remove_unattached(scope, fiber, task, result);
 }
 
 void hd_scope_close(hd_scope *scope) {

@@ -9,6 +9,10 @@ enum {
     EXPIRE_BATCH = 128,    /* timers fired under one hold of the heap's lock */
     TAKE_MOST = 128,       /* tasks taken from the injector at once */
     STARVED_NS = 10000000, /* between two tries to find stacks for tasks that have none */
+
+    FETCH_LEAST = 1024, /* tasks in the ring: fewer fit into a core's caches */
+    FETCH_RECORD = 5,   /* how many turns ahead a task's record is fetched, */
+    FETCH_FIBER = 2,    /* and its fiber's */
 };
 
 /* Timers that are due, and descriptors that are ready: their tasks go to the ring. It costs as much as some dozen switches,
@@ -92,7 +96,7 @@ static hd_task *take_shared(hd_worker *worker) {
     return task ? task : take_starved(worker);
 }
 
-bool hd_search_maintain(hd_worker *worker) {
+HD_NOINLINE bool hd_search_maintain(hd_worker *worker) {
     hd_task *self = hd_here_current(&worker->here);
     uint32_t before = hd_ring_count(&worker->ring);
     hd_here_set_current(&worker->here, NULL); /* woken tasks go to the ring */
@@ -114,6 +118,21 @@ static hd_task *take_next(hd_worker *worker) {
     return task;
 }
 
+/* Has the core fetch what the next tasks will need: with many of them, each one's record and stack have long left its caches
+ * when its turn comes. */
+static inline void fetch_ahead(hd_worker *worker) {
+    if (hd_ring_count(&worker->ring) < FETCH_LEAST)
+        return;
+    hd_task *far = hd_ring_ahead(&worker->ring, FETCH_RECORD),
+            *near = hd_ring_ahead(&worker->ring, FETCH_FIBER);
+    for (size_t line = 0; far && line < sizeof *far; line += HD_CACHE_LINE)
+        __builtin_prefetch((char *)far + line, 1);
+    /* relaxed: it may be another's by now, and is still one */
+    hd_fiber *fiber = near ? atomic_load_explicit(&near->fiber, memory_order_relaxed) : NULL;
+    if (fiber)
+        hd_fiber_prefetch(fiber);
+}
+
 static hd_task *take_local(hd_worker *worker) {
     hd_task *task = NULL;
     if (worker->next_in_a_row < NEXT_IN_A_ROW && (task = take_next(worker))) {
@@ -125,7 +144,11 @@ static hd_task *take_local(hd_worker *worker) {
     bool pinned_first = worker->tick & 1;
     if (pinned_first && hd_injector_take(&worker->inbox, &task, 1))
         return task;
-    if ((task = hd_ring_pop(&worker->ring)) || (!pinned_first && hd_injector_take(&worker->inbox, &task, 1)))
+    if ((task = hd_ring_pop(&worker->ring))) {
+        fetch_ahead(worker);
+        return task;
+    }
+    if (!pinned_first && hd_injector_take(&worker->inbox, &task, 1))
         return task;
     return take_next(worker);
 }

@@ -26,7 +26,7 @@ void hd_semaphore_destroy(hd_semaphore *semaphore) {
     hd_sys_free(semaphore);
 }
 
-int hd_semaphore_acquire(hd_semaphore *semaphore, uint64_t deadline_ns) {
+HD_HOT int hd_semaphore_acquire(hd_semaphore *semaphore, uint64_t deadline_ns) {
     int code = hd_task_checkpoint();
     if (code)
         return code;
@@ -50,7 +50,7 @@ int hd_semaphore_try(hd_semaphore *semaphore) {
     return free ? 0 : HD_EAGAIN;
 }
 
-void hd_semaphore_release(hd_semaphore *semaphore) {
+HD_HOT void hd_semaphore_release(hd_semaphore *semaphore) {
     hd_lock_acquire(&semaphore->lock.lock);
     hd_waiter *next = hd_waiter_first(&semaphore->line);
     if (next)

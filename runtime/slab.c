@@ -237,15 +237,18 @@ void hd_slab_cache_flush(hd_slab_cache *cache) {
     cache->count = 0;
 }
 
+static HD_NOINLINE void *take_from_outside(hd_slab *slab) {
+    hd_lock_acquire(&slab->lock);
+    void *record = slab_take(slab);
+    hd_lock_release(&slab->lock);
+    return record;
+}
+
 void *hd_slab_take(hd_slab *slab, hd_slab_cache *cache) {
     if (hd_sys_fails())
         return NULL;
-    if (!cache) {
-        hd_lock_acquire(&slab->lock);
-        void *record = slab_take(slab);
-        hd_lock_release(&slab->lock);
-        return record;
-    }
+    if (!cache)
+        return take_from_outside(slab);
     if (!cache->free) {
         cache_fill(cache);
         if (!cache->free)
@@ -257,15 +260,19 @@ void *hd_slab_take(hd_slab *slab, hd_slab_cache *cache) {
     return record_of(slab, link);
 }
 
+static HD_NOINLINE void give_from_outside(hd_slab *slab, void *record) {
+    hd_lock_acquire(&slab->lock);
+    slab_give(slab, record);
+    bool last = slab->retired && slab->taken == 0;
+    hd_lock_release(&slab->lock);
+    if (last)
+        slab_destroy(slab);
+}
+
 void hd_slab_give(hd_slab_cache *cache, void *record) {
     hd_slab *slab = chunk_of(record)->slab;
     if (!cache || cache->slab != slab) {
-        hd_lock_acquire(&slab->lock);
-        slab_give(slab, record);
-        bool last = slab->retired && slab->taken == 0;
-        hd_lock_release(&slab->lock);
-        if (last)
-            slab_destroy(slab);
+        give_from_outside(slab, record);
         return;
     }
     hd_slab_link *link = link_of(slab, record);

@@ -100,7 +100,7 @@ void hd_task_free(hd_task *task) {
 }
 
 /* A task that could not be started goes without having run. */
-static void *abort_spawn(hd_task *task, int code) {
+static HD_COLD void *abort_spawn(hd_task *task, int code) {
     hd_runtime *runtime = task->runtime;
     bool root = !task->scope;
     task->kept = false;
@@ -180,11 +180,11 @@ static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool
     return task;
 }
 
-hd_task *hd_spawn_with(const hd_spawn_options *options, hd_fn fn, void *arg) {
+HD_HOT hd_task *hd_spawn_with(const hd_spawn_options *options, hd_fn fn, void *arg) {
     return spawn(options, fn, arg, false, !options->detached);
 }
 
-hd_task *hd_spawn(hd_fn fn, void *arg) {
+HD_HOT hd_task *hd_spawn(hd_fn fn, void *arg) {
     return spawn(&(hd_spawn_options){0}, fn, arg, false, true);
 }
 
@@ -192,25 +192,27 @@ hd_task *hd_spawn_at(uint64_t start_ns, hd_fn fn, void *arg) {
     return spawn(&(hd_spawn_options){.start_ns = start_ns}, fn, arg, false, true);
 }
 
-hd_task *hd_scope_spawn(hd_scope *scope, hd_fn fn, void *arg) {
+HD_HOT hd_task *hd_scope_spawn(hd_scope *scope, hd_fn fn, void *arg) {
     return spawn(&(hd_spawn_options){.scope = scope, .runtime = scope->owner->runtime}, fn, arg, true, false);
 }
 
 /* ---- running and ending ------------------------------------------------------------------------------------------- */
 
+/* A root task. */
+static HD_NOINLINE int64_t run_in_own_scope(hd_task *task) {
+    hd_scope own;
+    hd_scope_open(&own, task, false);
+    int64_t result = task->fn(task->arg);
+    hd_scope_cancel(&own);
+    hd_scope_close(&own);
+    return result;
+}
+
 void hd_task_main(hd_task *task) {
     hd_scope *scope = task->scope;
     int64_t result;
     hd_task_life(task)->inner = scope;
-    if (scope) {
-        result = task->fn(task->arg);
-    } else {
-        hd_scope own;
-        hd_scope_open(&own, task, false);
-        result = task->fn(task->arg);
-        hd_scope_cancel(&own);
-        hd_scope_close(&own);
-    }
+    result = scope ? task->fn(task->arg) : run_in_own_scope(task);
     task->shields = 0;
     if (hd_task_life(task)->locals)
         hd_local_fini(task);

@@ -21,23 +21,17 @@ static inline uint32_t woken(uint32_t word) {
     return state_of(word) == HD_STATE_IDLE ? with_state(word, HD_STATE_ACTIVE) : word | HD_STATE_WAKE;
 }
 
-void hd_task_queue_woken(hd_task *task) {
-    hd_here *here = hd_here_get();
-    hd_task_account(task, HD_PHASE_RUNNABLE, here ? hd_here_lately(here) : hd_clock_ticks());
-    hd_worker_queue_woken(task);
-}
-
 /* Nobody else writes the word. */
-static void wake_own(hd_task *task) {
+static void wake_own(hd_here *here, hd_task *task) {
     uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed);
     if (state_of(word) == HD_STATE_DONE)
         return;
     atomic_store_explicit(&task->state, woken(word), memory_order_relaxed); /* relaxed: one thread */
     if (state_of(word) == HD_STATE_IDLE)
-        hd_task_queue_woken(task);
+        hd_worker_queue_woken(here, task);
 }
 
-static void wake_shared(hd_task *task) {
+static void wake_shared(hd_here *here, hd_task *task) {
     uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed); /* relaxed: the CAS checks it */
     do {
         if (state_of(word) == HD_STATE_DONE)
@@ -47,14 +41,14 @@ static void wake_shared(hd_task *task) {
     } while (!atomic_compare_exchange_weak_explicit(&task->state, &word, woken(word), memory_order_acq_rel,
                                                     memory_order_relaxed));
     if (state_of(word) == HD_STATE_IDLE)
-        hd_task_queue_woken(task);
+        hd_worker_queue_woken(here, task);
 }
 
-void hd_task_wake(hd_task *task) {
+void hd_task_wake_from(hd_here *here, hd_task *task) {
     if (!task->alone)
-        wake_shared(task);
-    else if (hd_task_is_near(task))
-        wake_own(task);
+        wake_shared(here, task);
+    else if (hd_task_is_near_to(here, task))
+        wake_own(here, task);
     else
         hd_worker_post(task);
 }
@@ -75,7 +69,7 @@ bool hd_task_try_idle(hd_task *task) {
     }
 }
 
-void hd_task_grant_late(hd_task *task) {
+HD_COLD void hd_task_grant_late(hd_task *task) {
     hd_lock_acquire(&task->lock);
     hd_task_grant_awaiters(task);
     hd_lock_release(&task->lock);

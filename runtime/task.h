@@ -54,6 +54,7 @@ enum { HD_PHASE_RUNNABLE = HD_WAITS_KINDS, HD_PHASE_RUNNING, HD_PHASES };
 typedef struct hd_life {
     /* where its time went, in ticks (clock.h), and what it waits for; inspection reads these under the sequence [Q1] */
     _Atomic uint64_t phases[HD_PHASES];
+    _Atomic uint64_t woken; /* it waits no longer, but is runnable since then; 0: `phase` says all */
     _Atomic uint64_t wait_detail;
     /* the task itself */
     hd_scope *inner; /* the innermost open scope */
@@ -119,11 +120,14 @@ struct hd_task {
     hd_list awaiters; /* `lock`: of hd_waiter (wait.h), until it is done */
 };
 
-/* Is the caller on a worker of the task's runtime? Then that cannot end meanwhile, and, if the task is `alone`, its state
- * word is this thread's to write. */
-static inline bool hd_task_is_near(const hd_task *task) {
-    hd_here *here = hd_here_get();
+/* Is the caller, `here`, on a worker of the task's runtime? Then that cannot end meanwhile, and, if the task is `alone`, its
+ * state word is this thread's to write. */
+HD_INLINE bool hd_task_is_near_to(const hd_here *here, const hd_task *task) {
     return here && here->runtime == task->runtime;
+}
+
+static inline bool hd_task_is_near(const hd_task *task) {
+    return hd_task_is_near_to(hd_here_get(), task);
 }
 
 /* The life of a task that has started: the calling one, or its host. */
@@ -135,8 +139,12 @@ static inline uint64_t hd_task_id(const hd_task *task) {
     return atomic_load_explicit(&task->id, memory_order_relaxed); /* relaxed: constant */
 }
 
-/* Wakes a task from any thread (see above for who may). */
-void hd_task_wake(hd_task *task);
+/* Wakes a task from any thread (see above for who may), which is `here`. */
+void hd_task_wake_from(hd_here *here, hd_task *task);
+
+static inline void hd_task_wake(hd_task *task) {
+    hd_task_wake_from(hd_here_get(), task);
+}
 
 /* Suspends the calling task until it is woken, perhaps for no reason. Inspection and accounting see `kind` and `detail`.
  * Saves and restores errno. */
@@ -189,8 +197,9 @@ static inline void hd_task_release(hd_task *task) {
 
 /* ---- what the scheduler provides (queue.c) ---- */
 
-/* Queues a task that has become ACTIVE, and sees to it that somebody runs it. Any thread. */
-void hd_worker_queue_woken(hd_task *task);
+/* Queues a task that has become ACTIVE, and sees to it that somebody runs it; one that was woken is accounted for. `here`:
+ * the caller's. Any thread. */
+void hd_worker_queue_woken(hd_here *here, hd_task *task);
 void hd_worker_queue_spawned(hd_task *task);
 
 /* Has the worker of a runtime with one loop look at the task. From another thread. */
@@ -201,8 +210,14 @@ int hd_worker_start_timer(hd_runtime *runtime, hd_timer *timer, uint64_t deadlin
 
 /* ---- what it needs ---- */
 
-/* The task goes over to another phase of its life at `now`. Only who owns it for the moment. */
-static inline void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
+HD_INLINE void hd_life_add(hd_life *life, uint8_t phase, uint64_t ticks) {
+    /* relaxed, both: see below */
+    uint64_t before = atomic_load_explicit(&life->phases[phase], memory_order_relaxed);
+    atomic_store_explicit(&life->phases[phase], before + ticks, memory_order_relaxed);
+}
+
+/* The task goes over to another phase of its life at `now`. Only who owns it for the moment, these and the next two. */
+HD_INLINE void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
     /* relaxed, all but the last: one writer, and the sequence orders it for readers [Q1] */
     uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
     uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed);
@@ -210,15 +225,37 @@ static inline void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
     now = now < since ? since : now;
     atomic_store_explicit(&task->sequence, sequence + 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release); /* the odd number comes before what follows [Q1] */
-    if (__builtin_expect(life != NULL, 1)) {
-        _Atomic uint64_t *spent = &life->phases[atomic_load_explicit(&task->phase, memory_order_relaxed)];
-        atomic_store_explicit(spent, atomic_load_explicit(spent, memory_order_relaxed) + (now - since),
-                              memory_order_relaxed);
-    }
+    if (__builtin_expect(life != NULL, 1))
+        hd_life_add(life, atomic_load_explicit(&task->phase, memory_order_relaxed), now - since);
     atomic_store_explicit(&task->since, now, memory_order_relaxed);
     atomic_store_explicit(&task->phase, phase, memory_order_relaxed);
     atomic_store_explicit(&task->sequence, sequence + 2,
                           memory_order_release); /* the even one after it [Q1] */
+}
+
+/* It was woken at `now`, and its turn comes soon: then both are accounted for at once. It has started, and waits. */
+HD_INLINE void hd_task_account_wake(hd_task *task, uint64_t now) {
+    /* relaxed: one word, which says by itself that the wait is over */
+    atomic_store_explicit(&hd_task_life(task)->woken, now, memory_order_relaxed);
+}
+
+/* Its turn comes later than that: it goes over to HD_PHASE_RUNNABLE as of then. Or HD_PHASE_RUNNING, at `now`. */
+HD_INLINE void hd_task_account_woken(hd_task *task, uint8_t phase, uint64_t now) {
+    /* relaxed, all but the last: as above [Q1] */
+    uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
+    uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed);
+    hd_life *life = hd_task_life(task);
+    uint64_t woken = atomic_load_explicit(&life->woken, memory_order_relaxed);
+    woken = woken < since ? since : woken;
+    now = now < woken ? woken : now;
+    atomic_store_explicit(&task->sequence, sequence + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); /* [Q1] */
+    hd_life_add(life, atomic_load_explicit(&task->phase, memory_order_relaxed), woken - since);
+    hd_life_add(life, HD_PHASE_RUNNABLE, now - woken);
+    atomic_store_explicit(&life->woken, 0, memory_order_relaxed);
+    atomic_store_explicit(&task->since, now, memory_order_relaxed);
+    atomic_store_explicit(&task->phase, phase, memory_order_relaxed);
+    atomic_store_explicit(&task->sequence, sequence + 2, memory_order_release); /* [Q1] */
 }
 
 /* ACTIVE → IDLE; or false: it was woken meanwhile, and the caller queues it. After true the task is no longer the caller's
@@ -237,9 +274,6 @@ void hd_task_grant_awaiters(hd_task *task);
 
 /* The same, from without. */
 void hd_task_grant_late(hd_task *task);
-
-/* Accounts for a task that has just been woken, and queues it. */
-void hd_task_queue_woken(hd_task *task);
 
 /* Looks at a task that was posted, on the worker it was posted to. */
 void hd_task_posted(hd_task *task);

@@ -6,11 +6,12 @@ hd_waiter *hd_waiter_first(hd_list *line) {
 
 void hd_waiter_grant(hd_waiter *waiter) {
     hd_task *task = waiter->task;
+    hd_here *here = hd_here_get();
     hd_list_remove(&waiter->link);
     /* release: all that was done for the waiter is seen by it; then it may be gone [W1] */
-    atomic_store_explicit(&waiter->granted, hd_task_is_near(task) ? HD_GRANTED_NEAR : HD_GRANTED_FAR,
+    atomic_store_explicit(&waiter->granted, hd_task_is_near_to(here, task) ? HD_GRANTED_NEAR : HD_GRANTED_FAR,
                           memory_order_release);
-    hd_task_wake(task);
+    hd_task_wake_from(here, task);
 }
 
 static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kind kind, uint64_t detail,

@@ -78,13 +78,14 @@ static inline void begin_run(hd_worker *worker, uint64_t now) {
 
 /* Its turn begins. */
 static inline void begin_turn(hd_worker *worker, hd_task *task, uint64_t now) {
-    if (!worker->alone) {
-        uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed); /* relaxed: ours */
+    if (!worker->alone) { /* relaxed, both: ours */
+        uint64_t woken = atomic_load_explicit(&hd_task_life(task)->woken, memory_order_relaxed);
+        uint64_t since = woken ? woken : atomic_load_explicit(&task->since, memory_order_relaxed);
         hd_queue_share(worker, now > since ? now - since : 0);
     }
     /* relaxed: a picture, for inspection; that of a pinned one stays what it is */
     atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
-    hd_task_account(task, HD_PHASE_RUNNING, now);
+    hd_task_account_woken(task, HD_PHASE_RUNNING, now);
     hd_count(&worker->counters.switches, 1);
     hd_here_set_current(&worker->here, task);
     begin_run(worker, now);
@@ -139,7 +140,7 @@ void hd_worker_yield(hd_task *self) {
 }
 
 /* One task after the other. The next at hand that has not started goes on on the same stack. */
-void hd_worker_fiber_main(hd_fiber *fiber) {
+HD_HOT void hd_worker_fiber_main(hd_fiber *fiber) {
     put_away(hd_worker_self());
     for (;;) {
         hd_task *task = atomic_load_explicit(&fiber->top, memory_order_relaxed); /* relaxed: its own */
@@ -180,7 +181,7 @@ static uint64_t turns_of(hd_worker *worker) {
            atomic_load_explicit(&worker->counters.tasks_hosted, memory_order_relaxed);
 }
 
-void hd_worker_measure(hd_worker *worker, uint64_t now) {
+HD_NOINLINE void hd_worker_measure(hd_worker *worker, uint64_t now) {
     uint64_t turns = turns_of(worker) - worker->measured_turns;
     if (turns == 0)
         return;
