@@ -82,6 +82,10 @@ struct hd_worker {
         uint64_t preempted; /* by the last judgement */
         uint64_t off_until_ns;
     } spin;
+    struct {
+        uint64_t since, idle; /* ticks: when it was judged last, and how long it had been idle by then */
+        bool busy;
+    } load; /* see accept.c */
 
     /* any thread, each with its own rules */
     _Atomic uint64_t mean_task; /* ticks a turn; the worker writes it */

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CLIENTS = 24 };
+enum { CLIENTS = 80 };
 
 /* In place of the C library's, to be counted. Relaxed: a number. */
 static _Atomic int tries;
@@ -24,7 +24,7 @@ typedef struct server {
     int listener;
     hd_scope *scope;
     int accepted;
-    bool pinned;
+    bool pinned, computes;
 } server;
 
 static int64_t echo(void *arg) {
@@ -48,6 +48,8 @@ static int64_t accept_all(hd_scope *scope, void *arg) {
         int fd = hd_accept(self->listener, NULL, NULL);
         if (fd < 0)
             return fd;
+        for (uint64_t limit = hd_after(HD_MS(1)); self->computes && hd_now() < limit;)
+            hd_cpu_relax();
         const hd_spawn_options options = {.scope = scope, .pinned = self->pinned, .detached = true};
         check(hd_spawn_with(&options, echo, (void *)(intptr_t)fd));
         /* pinned tasks are given to the workers in turn: on two, all of those above are on the same one */
@@ -85,10 +87,11 @@ static int connect_unknown(int listener) {
     return fd;
 }
 
-/* One after the other, as they come to most servers: each is served before the next one is accepted. */
+/* One after the other, as they come to most servers: each is served before the next one is accepted. Some
+ * may stay where the acceptor ran, until that worker counts as busy. */
 static int64_t spread(void *arg) {
-    server self = {.listener = hd_tcp_listen("127.0.0.1", 0, CLIENTS)};
-    uint32_t loops = *(uint32_t *)arg, least = UINT32_MAX, most = 0;
+    server self = {.listener = hd_tcp_listen("127.0.0.1", 0, CLIENTS), .computes = true};
+    uint32_t loops = *(uint32_t *)arg, least = UINT32_MAX;
     int clients[CLIENTS];
     hd_task *acceptor = hd_spawn(serve, &self);
     check(until_waits(acceptor, HD_WAITS_DESCRIPTOR) == 0);
@@ -100,10 +103,8 @@ static int64_t spread(void *arg) {
     for (uint32_t i = 0; i < loops; i++) {
         uint32_t members = members_of(i);
         least = members < least ? members : least;
-        most = members > most ? members : most;
     }
-    check(least + 1 >= most);
-    check(least >= CLIENTS / loops);
+    check(least >= CLIENTS / loops / 4);
     for (int i = 0; i < CLIENTS; i++)
         close(clients[i]);
     check(hd_join(acceptor) == 0);
