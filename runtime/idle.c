@@ -1,5 +1,7 @@
 #include "idle.h"
 
+#include <sched.h>
+
 void hd_idle_init(hd_idle *idle) {
     atomic_init(&idle->searching, 0);
     atomic_init(&idle->parked, 0);
@@ -10,6 +12,7 @@ void hd_idle_init(hd_idle *idle) {
 void hd_idler_init(hd_idler *idler) {
     hd_list_init(&idler->link);
     atomic_init(&idler->parked, false);
+    atomic_init(&idler->taken, false);
     idler->woken_to_search = false;
 }
 
@@ -65,7 +68,15 @@ bool hd_idle_end_park(hd_idle *idle, hd_idler *idler) {
     bool search = idler->woken_to_search;
     idler->woken_to_search = false;
     hd_lock_release(&idle->lock);
+    while (atomic_load_explicit(&idler->taken, memory_order_acquire)) /* [I1] */
+        sched_yield(); /* it woke by itself, and who took it is between two calls */
     return search;
+}
+
+/* By another, who is not done with it until hd_idle_let_go. */
+static void take(hd_idle *idle, hd_idler *idler) {
+    delist(idle, idler);
+    atomic_store_explicit(&idler->taken, true, memory_order_relaxed); /* relaxed: the lock */
 }
 
 hd_idler *hd_idle_take_one(hd_idle *idle) {
@@ -76,7 +87,7 @@ hd_idler *hd_idle_take_one(hd_idle *idle) {
     hd_lock_acquire(&idle->lock);
     if (!hd_list_empty(&idle->list)) {
         idler = hd_list_entry(idle->list.previous, hd_idler, link);
-        delist(idle, idler);
+        take(idle, idler);
         idler->woken_to_search = true;
         atomic_fetch_add_explicit(&idle->searching, 1, memory_order_relaxed); /* ordered by the fences [P1] */
     }
@@ -91,7 +102,7 @@ bool hd_idle_take(hd_idle *idle, hd_idler *idler) {
     hd_lock_acquire(&idle->lock);
     bool parked = atomic_load_explicit(&idler->parked, memory_order_relaxed);
     if (parked)
-        delist(idle, idler);
+        take(idle, idler);
     hd_lock_release(&idle->lock);
     return parked;
 }

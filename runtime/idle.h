@@ -11,6 +11,8 @@
  * the work, or goes the sleeper's way. A searcher that finds work wakes another one if it was the last. The same pair
  * covers timers started from outside and a worker's inbox, where the one that is woken is a certain worker.
  *
+ * [I1] taken: release by who took it out, acquire by the worker: what was prepared for it is seen.
+ *
  * At most half of the workers search at a time (after Go and Tokio): more would only take each other's cache lines.
  * The eventfd is written only by who takes a worker out of the list, so once a park. */
 #ifndef HD_IDLE_H
@@ -32,7 +34,8 @@ typedef struct hd_idle {
 typedef struct hd_idler {
     hd_list link;         /* the idle lock */
     _Atomic bool parked;  /* is in the list; written under the lock */
-    bool woken_to_search; /* by hd_idle_wake_one; the lock */
+    _Atomic bool taken;   /* out of the list by one that is not done with it yet */
+    bool woken_to_search; /* by hd_idle_take_one; the lock */
 } hd_idler;
 
 void hd_idle_init(hd_idle *idle);
@@ -47,7 +50,8 @@ bool hd_idle_end_search(hd_idle *idle);
 /* Into the list, with the fence. The caller looks at all queues again before it sleeps. */
 void hd_idle_begin_park(hd_idle *idle, hd_idler *idler);
 
-/* Out of the list, if it is still there. True: it was woken to search, and counts as searching. */
+/* Out of the list, if it is still there; else whoever took it is done with it. True: it was woken to search, and counts as
+ * searching. */
 bool hd_idle_end_park(hd_idle *idle, hd_idler *idler);
 
 /* With the fence: if nobody searches and somebody is parked, takes that one out of the list, counted as searching, for the
@@ -56,6 +60,11 @@ hd_idler *hd_idle_take_one(hd_idle *idle);
 
 /* With the fence: if this one is parked, takes it out of the list for the caller to kick. */
 bool hd_idle_take(hd_idle *idle, hd_idler *idler);
+
+/* The caller, who took it, has prepared all that it is to find when it wakes. */
+static inline void hd_idle_let_go(hd_idler *idler) {
+    atomic_store_explicit(&idler->taken, false, memory_order_release); /* [I1] */
+}
 
 /* Is anybody parked? A hint. */
 static inline bool hd_idle_any(hd_idle *idle) {

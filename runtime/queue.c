@@ -20,6 +20,9 @@ static hd_worker *worker_of(hd_idler *idler) {
 
 static void kick(hd_worker *worker) {
     hd_worker *self = hd_worker_self();
+    if (self && !worker->runtime->sim)
+        hd_apart_wake(&worker->apart, worker->watch.tid);
+    hd_idle_let_go(&worker->idler);
     hd_loop_kick(worker->loop);
     if (self) {
         hd_count(&self->counters.wakes_sent, 1);

@@ -21,6 +21,7 @@
 #ifndef HD_SCHEDULER_H
 #define HD_SCHEDULER_H
 
+#include "apart.h"
 #include "fiber.h"
 #include "gate.h"
 #include "idle.h"
@@ -79,7 +80,6 @@ struct hd_worker {
     uint64_t id_next, id_end; /* a block of task ids */
     struct {
         uint32_t tried, hit;
-        uint64_t preempted; /* by the last judgement */
         uint64_t off_until_ns;
     } spin;
     struct {
@@ -95,6 +95,7 @@ struct hd_worker {
     hd_timers timers;
     hd_poller poller;
     hd_idler idler;
+    hd_apart apart;
     hd_trace trace;
     _Alignas(HD_CACHE_LINE) hd_counters counters;
 

@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum {
     MEAN_FIRST_NS =
@@ -17,7 +16,6 @@ enum {
     SPIN_NS = 50000,
     SPIN_TRIES = 16,          /* spins after which it is judged whether they pay */
     SPIN_PAUSE_NS = 20000000, /* how long not to spin when they did not */
-    PREEMPTED_MOST = 0,       /* how often the worker may have lost its core between two judgements */
 };
 
 HD_NOINLINE hd_poller *hd_worker_poller(void) {
@@ -219,18 +217,9 @@ static void run(hd_worker *worker, hd_task *task) {
 
 /* ---- parking ------------------------------------------------------------------------------------------------------------ */
 
-/* How often this thread has lost its core to another; a simulated worker does not know of any. */
-static uint64_t preempted(hd_worker *worker) {
-    struct rusage usage;
-    return !worker->runtime->sim && getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_nivcsw : 0;
-}
-
-/* Spinning does not pay if it finds too little; nor beside one that wants the core too: what is spun away there is taken off
- * the time for work. */
+/* Spinning does not pay if it finds too little. */
 static void judge_spins(hd_worker *worker, uint64_t now) {
-    uint64_t before = worker->spin.preempted;
-    worker->spin.preempted = preempted(worker);
-    if (worker->spin.hit < SPIN_TRIES / 2 || worker->spin.preempted - before > PREEMPTED_MOST)
+    if (worker->spin.hit < SPIN_TRIES / 2)
         worker->spin.off_until_ns = now + SPIN_PAUSE_NS;
     worker->spin.tried = worker->spin.hit = 0;
 }
@@ -293,6 +282,7 @@ static void park(hd_worker *worker) {
         hd_count(&worker->counters.idle, hd_clock_ticks() - started);
     }
     worker->searching = hd_idle_end_park(&runtime->idle, &worker->idler);
+    hd_apart_woken(&worker->apart);
     hd_worker_measure_from(worker, hd_worker_now(worker));
     hd_worker_trace(worker, HD_TRACE_UNPARK, 0);
 }
@@ -385,6 +375,7 @@ int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index, hd_wo
     worker->records.slab = runtime->records;
     hd_injector_init(&worker->inbox);
     hd_idler_init(&worker->idler);
+    hd_apart_init(&worker->apart);
     int result = hd_ring_init(&worker->ring, !worker->alone);
     if (result != 0)
         return result;
