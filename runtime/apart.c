@@ -2,7 +2,9 @@
 
 #include "sys.h"
 
-enum { APART_NS = 1000000000 };
+enum {
+    APART_NS = 1000000000, /* how long wakers keep a worker off that was found beside one */
+};
 
 void hd_apart_init(hd_apart *apart) {
     apart->core = -1;

@@ -79,7 +79,7 @@ struct hd_worker {
     uint64_t starved_next_ns; /* when to look for a stack again, for a task that has none */
     uint64_t id_next, id_end; /* a block of task ids */
     struct {
-        uint32_t tried, hit;
+        uint32_t tried, hit, lost;
         uint64_t off_until_ns;
     } spin;
     struct {

@@ -6,6 +6,7 @@
 #include "search.h"
 #include "sys.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,8 +15,10 @@ enum {
     MEAN_FIRST_NS =
         100000, /* a task is thought to take so long until it is known better: then others are woken */
     SPIN_NS = 50000,
-    SPIN_TRIES = 16,          /* spins after which it is judged whether they pay */
+    SPIN_TRIES = 64,          /* spins after which it is judged whether they pay */
     SPIN_PAUSE_NS = 20000000, /* how long not to spin when they did not */
+    SPIN_GAP_NS = 10000,      /* a spin that saw nothing for so long had lost its core */
+    SPIN_LOST_MOST = 3,       /* how many of those may */
 };
 
 HD_NOINLINE hd_poller *hd_worker_poller(void) {
@@ -217,11 +220,12 @@ static void run(hd_worker *worker, hd_task *task) {
 
 /* ---- parking ------------------------------------------------------------------------------------------------------------ */
 
-/* Spinning does not pay if it finds too little. */
+/* Spinning does not pay if it finds too little; nor beside others who want the core: what is spun away there is taken off
+ * the time for work, perhaps of those whose answer it waits for. */
 static void judge_spins(hd_worker *worker, uint64_t now) {
-    if (worker->spin.hit < SPIN_TRIES / 2)
+    if (worker->spin.hit < SPIN_TRIES / 2 || worker->spin.lost > SPIN_LOST_MOST)
         worker->spin.off_until_ns = now + SPIN_PAUSE_NS;
-    worker->spin.tried = worker->spin.hit = 0;
+    worker->spin.tried = worker->spin.hit = worker->spin.lost = 0;
 }
 
 /* Looks for work for a little while, counted as searching so that nobody pays for waking it. */
@@ -238,14 +242,19 @@ static bool spin(hd_worker *worker) {
     if (!worker->searching)
         worker->searching = hd_idle_begin_search(&runtime->idle, runtime->loops + 1);
     bool found = false;
+    uint64_t gap = 0;
     while (worker->searching && !found && now - started < SPIN_NS) {
+        uint64_t before = now;
         for (int i = 0; i < 16 && !(found = hd_search_in_sight(worker)); i++)
             hd_cpu_relax();
         if (runtime->sim)
             hd_sim_pass(runtime->sim, SPIN_NS / 8);
         found = found || hd_poller_drain(&worker->serves->poller) > 0 ||
                 hd_timers_earliest_ns(&worker->serves->timers) <= now;
+        if (!runtime->sim)
+            sched_yield(); /* to who waits for this core */
         now = hd_sys_now();
+        gap = now - before > gap ? now - before : gap;
     }
     atomic_store_explicit(&runtime->spinning, 0, memory_order_relaxed);
     hd_worker_measure_from(worker, hd_worker_now(worker));
@@ -253,6 +262,7 @@ static bool spin(hd_worker *worker) {
     hd_count(&worker->counters.spin_hits, found);
     hd_worker_trace(worker, HD_TRACE_SPIN, found);
     worker->spin.hit += found;
+    worker->spin.lost += gap > SPIN_GAP_NS;
     if (++worker->spin.tried == SPIN_TRIES)
         judge_spins(worker, now);
     return found;
