@@ -221,7 +221,8 @@ HD_API HD_CHECKED int hd_sleep(uint64_t ns);
 HD_API HD_CHECKED int hd_sleep_until(uint64_t deadline_ns);
 
 /* Asks a task to end: from now on each of its awaits returns HD_ECANCELED. A task that never ran still runs, and meets
- * the cancellation at its first await. 0, or HD_EALREADY if it has ended. Any thread. */
+ * the cancellation at its first await. 0, or HD_EALREADY if it has ended. Any thread; the handle is one that nobody gives back
+ * (hd_release, hd_join) before the call returns. */
 HD_API int hd_cancel(hd_task *task);
 
 /* Is the calling task cancelled (shielded or not)? Any thread; false outside of tasks. */

@@ -125,12 +125,14 @@ run_tap() {
   show_failure "$what" "$output"
 }
 
-# stress_step PRESET: some seconds of the stress program, on libheddle as it is and with tiny rings.
+# stress_step PRESET: some seconds of the stress program, on libheddle as it is and with tiny rings, and simulated.
 stress_step() {
   local program
   for program in stress stress_tiny_rings; do
     check "$1 $program" "$log/$1-$program.log" timeout --kill-after=5 "$limit" \
       "build/$1/tests/stress/$program" --races 200000 --seconds 3 </dev/null
+    check "$1 $program simulated" "$log/$1-$program-simulated.log" timeout --kill-after=5 "$limit" \
+      "build/$1/tests/stress/$program" --simulated 500 </dev/null
   done
 }
 

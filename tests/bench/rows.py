@@ -122,6 +122,9 @@ GROUPS = {
     "process": [
         Row("process", "processes (true), 2 in flight", "/s", MORE, bar=0.97, against=("posix",)),
     ],
+    "week": [
+        Row("week", "a week of virtual time, 1,000 tasks, each minute", "s", bar=10.0),
+    ],
 }
 
 # The program of heddle's that has a group, where it does not have the group's name.

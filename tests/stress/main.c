@@ -1,4 +1,5 @@
 /*     stress [--races N] [--seed S] [--seconds S] [--only SCENARIO] [--round N] [--stuck SECONDS] [--list]
+ *     stress --simulated N [--seed S] [--only SCENARIO]      N seeds from S on (0), on simulated runtimes
  *
  * Exits with 0 if all held. What broke is told on stderr, and ends it by SIGABRT. */
 #include "stage.h"
@@ -15,24 +16,35 @@
 
 enum { DESCRIPTORS = 4096, LONG_ENOUGH = 4000 /* races, to have seen each way in which they end */ };
 
+enum { INSIDE = false, OUTSIDE = true };
+
 #define WAYS_3 (1 << COMPLETED | 1 << CANCELLED | 1 << TIMED_OUT)
 #define WAYS_2 (1 << COMPLETED | 1 << CANCELLED)
 
 /* The weights make for a similar number of races each, save where one costs a thousand times as much. */
 const scenario scenarios[] = {
-    {"sleep", 60, play_sleep, WAYS_2},       {"delayed", 60, play_delayed, WAYS_2},
-    {"mutex", 100, play_mutex, WAYS_2},      {"semaphore", 120, play_semaphore, WAYS_3},
-    {"event", 120, play_event, WAYS_3},      {"channel", 180, play_channel, WAYS_3 | 1 << REFUSED},
-    {"await", 140, play_await, WAYS_3},      {"gather", 80, play_gather, WAYS_3},
-    {"scope", 100, play_scope, WAYS_2},      {"tree", 80, play_tree, WAYS_2},
-    {"blocking", 30, play_blocking, WAYS_2}, {"readable", 60, play_readable, WAYS_3},
-    {"writable", 30, play_writable, WAYS_3}, {"close", 30, play_close, WAYS_3 | 1 << REFUSED},
-    {"outside", 60, play_outside, WAYS_2},   {"runtime", 1, play_runtime, WAYS_2},
-    {"process", 1, play_process, WAYS_3},
+    {"sleep", 60, play_sleep, WAYS_2, INSIDE},
+    {"delayed", 60, play_delayed, WAYS_2, INSIDE},
+    {"mutex", 100, play_mutex, WAYS_2, INSIDE},
+    {"semaphore", 120, play_semaphore, WAYS_3, INSIDE},
+    {"event", 120, play_event, WAYS_3, INSIDE},
+    {"channel", 180, play_channel, WAYS_3 | 1 << REFUSED, INSIDE},
+    {"await", 140, play_await, WAYS_3, INSIDE},
+    {"gather", 80, play_gather, WAYS_3, INSIDE},
+    {"scope", 100, play_scope, WAYS_2, INSIDE},
+    {"tree", 80, play_tree, WAYS_2, INSIDE},
+    {"blocking", 30, play_blocking, WAYS_2, OUTSIDE},
+    {"readable", 60, play_readable, WAYS_3, OUTSIDE},
+    {"writable", 30, play_writable, WAYS_3, OUTSIDE},
+    {"close", 30, play_close, WAYS_3 | 1 << REFUSED, OUTSIDE},
+    {"outside", 60, play_outside, WAYS_2, OUTSIDE},
+    {"runtime", 1, play_runtime, WAYS_2, OUTSIDE},
+    {"process", 1, play_process, WAYS_3, OUTSIDE},
 };
 const unsigned scenario_count = sizeof scenarios / sizeof *scenarios;
 
 static uint64_t stuck_ns = HD_SECONDS(60);
+static uint64_t seeds; /* to be played on simulated runtimes */
 
 /* ---- the watch ---- */
 
@@ -90,6 +102,9 @@ static int report(const tally tallies[], uint64_t took_ns) {
         printf("\n");
     }
     double seconds = (double)took_ns / 1e9;
+    if (the_plan.simulated)
+        printf("%llu seeds, each played twice, and both times the same; the last was ",
+               (unsigned long long)seeds);
     printf("%llu races in %llu rounds, %.1f s: %.0f races/s, none lost, none doubled; seed %llu\n",
            (unsigned long long)races, (unsigned long long)rounds, seconds, (double)races / seconds,
            (unsigned long long)the_plan.seed);
@@ -100,7 +115,8 @@ static int report(const tally tallies[], uint64_t took_ns) {
 
 _Noreturn static void usage(void) {
     fprintf(stderr, "usage: stress [--races N] [--seed S] [--seconds S] [--only SCENARIO] [--round N] "
-                    "[--stuck SECONDS] [--list]\n");
+                    "[--stuck SECONDS] [--list]\n"
+                    "       stress --simulated N [--seed S] [--only SCENARIO]\n");
     exit(2);
 }
 
@@ -127,25 +143,33 @@ _Noreturn static void list(void) {
 
 static void options(int argc, char **argv) {
     static const struct option known[] = {
-        {"races", 1, NULL, 'n'}, {"seed", 1, NULL, 's'},  {"seconds", 1, NULL, 't'}, {"only", 1, NULL, 'o'},
-        {"round", 1, NULL, 'r'}, {"stuck", 1, NULL, 'k'}, {"list", 0, NULL, 'l'},    {NULL, 0, NULL, 0},
+        {"races", 1, NULL, 'n'}, {"seed", 1, NULL, 's'},      {"seconds", 1, NULL, 't'},
+        {"only", 1, NULL, 'o'},  {"round", 1, NULL, 'r'},     {"stuck", 1, NULL, 'k'},
+        {"list", 0, NULL, 'l'},  {"simulated", 1, NULL, 'v'}, {NULL, 0, NULL, 0},
     };
     the_plan = (plan){.races = 100000000, .until_ns = HD_NEVER, .repeat_round = HD_NEVER};
     if (getrandom(&the_plan.seed, sizeof the_plan.seed, 0) < 0)
         the_plan.seed = hd_now();
     the_plan.seed %= 1000000000; /* a person may have to type it */
+    uint64_t given = HD_NEVER;
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;)
         switch (c) {
         case 'n': the_plan.races = number(optarg); break;
-        case 's': the_plan.seed = number(optarg); break;
+        case 's': the_plan.seed = given = number(optarg); break;
         case 't': the_plan.until_ns = hd_after(HD_SECONDS(number(optarg))); break;
         case 'o': the_plan.only = named(optarg); break;
         case 'r': the_plan.repeat_round = number(optarg); break;
         case 'k': stuck_ns = HD_SECONDS(number(optarg)); break;
+        case 'v':
+            the_plan.simulated = true;
+            seeds = number(optarg);
+            break;
         case 'l': list();
         default: usage();
         }
-    if (optind < argc)
+    if (the_plan.simulated && given == HD_NEVER)
+        the_plan.seed = 0;
+    if (optind < argc || (the_plan.simulated && the_plan.only && the_plan.only->outside))
         usage();
 }
 
@@ -166,7 +190,9 @@ int main(int argc, char **argv) {
         abort();
     bool again = the_plan.repeat_round != HD_NEVER;
     uint64_t began = hd_now(), next = again ? the_plan.repeat_round : 0;
-    while (races_done < the_plan.races && hd_now() < the_plan.until_ns) {
+    if (the_plan.simulated)
+        seeds_play(seeds, tallies);
+    while (!the_plan.simulated && races_done < the_plan.races && hd_now() < the_plan.until_ns) {
         uint64_t end = stage_play(next, tallies);
         next = again ? next : end;
     }

@@ -36,9 +36,10 @@ _Noreturn void round_broke(const round *self, const char *what, const char *file
     int length =
         snprintf(text, sizeof text,
                  "stress: BROKEN %s:%d: %s\n  in a round of \"%s\"; to play its choices again: --seed %llu "
-                 "--round %llu\n",
+                 "%s %llu\n",
                  file, line, what, self->scenario ? self->scenario->name : "none",
-                 (unsigned long long)the_plan.seed, (unsigned long long)self->number);
+                 (unsigned long long)the_plan.seed, the_plan.simulated ? "--simulated" : "--round",
+                 the_plan.simulated ? 1 : (unsigned long long)self->number);
     (void)!write(STDERR_FILENO, text, (size_t)length);
     abort();
 }
@@ -151,7 +152,7 @@ void round_act(round *self, void (*perform)(action *), void *object, uint32_t nu
     *a = (action){.perform = perform, .round = self, .object = object, .number = number};
     a->pauses = random_pauses(d);
     atomic_fetch_add_explicit(&self->pending, 1, memory_order_relaxed); /* by who has a share already */
-    switch (below(d, 10)) {
+    switch (below(d, s->rival_count ? 10 : 4)) {
     case 0: action_perform(a); break;
     case 1:
     case 2: act_as_task(self, a, false); break;
@@ -252,15 +253,19 @@ void round_join(round *self, victim *v) {
 
 /* ---- playing ---- */
 
+static uint32_t weight(const scenario *which) {
+    return which->outside && the_plan.simulated ? 0 : which->weight;
+}
+
 static const scenario *choose(dice *d) {
     uint32_t total = 0;
     for (unsigned i = 0; i < scenario_count; i++)
-        total += scenarios[i].weight;
+        total += weight(&scenarios[i]);
     uint32_t at = below(d, total);
     for (unsigned i = 0;; i++) {
-        if (at < scenarios[i].weight)
+        if (at < weight(&scenarios[i]))
             return &scenarios[i];
-        at -= scenarios[i].weight;
+        at -= weight(&scenarios[i]);
     }
 }
 

@@ -89,15 +89,20 @@ static void start_driver(stage *self, driver *new, hd_runtime *runtime) {
     must_stage(new->settled &&new->task);
 }
 
-static stage *create(uint64_t first) {
-    uint64_t number = first / STAGE_ROUNDS;
+static stage *create_empty(uint64_t first, uint64_t end) {
     stage *self = calloc(1, sizeof *self);
     driver *drivers = calloc(DRIVERS_MAX, sizeof *drivers);
     must_stage(self && drivers);
-    dice d = {dice_mix(the_plan.seed) ^ dice_mix(~number)};
-    self->end_round = (number + 1) * STAGE_ROUNDS;
+    self->end_round = end;
     atomic_init(&self->next_round, first);
     self->drivers = drivers;
+    return self;
+}
+
+static stage *create(uint64_t first) {
+    uint64_t number = first / STAGE_ROUNDS;
+    stage *self = create_empty(first, (number + 1) * STAGE_ROUNDS);
+    dice d = {dice_mix(the_plan.seed) ^ dice_mix(~number)};
     for (uint32_t left = 1 + below(&d, RUNTIMES_MAX); left > 0; left--)
         add_runtime(self, &d);
     for (uint32_t left = 1 + below(&d, 2); left > 0; left--)
@@ -105,6 +110,14 @@ static stage *create(uint64_t first) {
     /* few drivers make for workers that park and are woken, many for workers that are never idle */
     uint32_t most = one_in(&d, 3) ? 2 : DRIVERS_MAX / RUNTIMES_MAX;
     self->driver_count = self->runtime_count * (1 + below(&d, most));
+    return self;
+}
+
+stage *stage_create_on(hd_runtime *runtime, uint32_t drivers, uint64_t rounds) {
+    stage *self = create_empty(0, rounds);
+    self->runtimes[self->runtime_count++] = runtime;
+    for (; self->driver_count < drivers; self->driver_count++)
+        start_driver(self, &self->drivers[self->driver_count], runtime);
     return self;
 }
 
@@ -185,11 +198,7 @@ static void end_runtime(stage *self, uint32_t which) {
     hd_runtime_destroy(runtime);
 }
 
-static void destroy(stage *self, tally tallies[]) {
-    for (uint32_t i = 0; i < self->rival_count; i++)
-        rival_destroy(self->rivals[i]);
-    for (uint32_t i = 0; i < self->runtime_count; i++)
-        end_runtime(self, i);
+void stage_end(stage *self, tally tallies[]) {
     for (uint32_t i = 0; i < self->driver_count; i++) {
         driver *ended = &self->drivers[i];
         for (unsigned which = 0; which < scenario_count; which++) {
@@ -203,6 +212,14 @@ static void destroy(stage *self, tally tallies[]) {
     }
     free(self->drivers);
     free(self);
+}
+
+static void destroy(stage *self, tally tallies[]) {
+    for (uint32_t i = 0; i < self->rival_count; i++)
+        rival_destroy(self->rivals[i]);
+    for (uint32_t i = 0; i < self->runtime_count; i++)
+        end_runtime(self, i);
+    stage_end(self, tallies);
 }
 
 static void make_current(stage *next) {

@@ -44,6 +44,7 @@ typedef struct plan {
     uint64_t until_ns;
     const scenario *only;  /* NULL: all */
     uint64_t repeat_round; /* HD_NEVER: none */
+    bool simulated;
 } plan;
 
 extern plan the_plan;
@@ -56,6 +57,14 @@ void victim_local_ends(void *value);
 /* Plays the stage to which round `first` belongs, from there on, and adds to the tallies, one for each scenario.
  * Returns the number of the first round that was not played. */
 uint64_t stage_play(uint64_t first, tally tallies[]);
+
+/* A stage on this runtime alone, without rivals, whose drivers have been started, for so many rounds. And its end, when these
+ * are done. */
+stage *stage_create_on(hd_runtime *runtime, uint32_t drivers, uint64_t rounds);
+void stage_end(stage *self, tally tallies[]);
+
+/* Plays `count` seeds, from the plan's on, twice each, on simulated runtimes (seeds.c). */
+void seeds_play(uint64_t count, tally tallies[]);
 
 /* Tells on stderr what each driver is at, and what each task waits for. */
 void stage_tell(void);

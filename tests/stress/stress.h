@@ -18,6 +18,7 @@
  *     main     options, the watch, the report
  *     stage    runtimes and drivers          rival   who acts from elsewhere
  *     round    what all rounds share         contest the usual course of one
+ *     seeds    rounds on simulated runtimes
  *     races_*  what is raced for */
 #ifndef STRESS_H
 #define STRESS_H
@@ -71,6 +72,7 @@ typedef struct scenario {
     uint32_t weight; /* how often, among the others */
     void (*play)(round *self);
     uint8_t expected; /* 1 << outcome: seen by whoever plays it long enough */
+    bool outside;     /* it reaches out of its runtime, and cannot be simulated */
 } scenario;
 
 extern const scenario scenarios[];

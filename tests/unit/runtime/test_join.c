@@ -626,10 +626,12 @@ static int64_t hold_a_parade(void *arg) {
         check(pipe2(self.fds, O_NONBLOCK | O_CLOEXEC) == 0);
         check((self.joiner = hd_spawn(join_for_ever, &self)));
         hd_task *ender = hd_spawn(end_it_later, &self), *other = hd_spawn(run_at_all, &self);
+        hd_retain(self.joiner); /* for the thread: what it cancels may end meanwhile */
         check(pthread_create(&thread, NULL, end_it_from_outside, &self) == 0);
         check(hd_join(self.joiner) == (self.ending == BY_CANCELLATION ? HD_ECANCELED : 0));
         check(hd_join(ender) == 0 && hd_join(other) == 0 && self.other_ran);
         pthread_join(thread, &broke);
+        hd_release(self.joiner);
         check(!broke);
         hd_close(self.fds[0]);
         hd_close(self.fds[1]);
