@@ -12,16 +12,25 @@
 #    include <sanitizer/asan_interface.h>
 #    include <sanitizer/common_interface_defs.h>
 #endif
+#ifdef HD_VALGRIND
+#    include <valgrind/valgrind.h>
+#endif
 
-/* ---- what the sanitizers must be told; empty in other builds ---- */
+/* ---- what the sanitizers and valgrind must be told; empty in other builds ---- */
 
 static void annotate_create(hd_fiber *fiber HD_UNUSED) {
+#ifdef HD_VALGRIND
+    fiber->valgrind_stack = VALGRIND_STACK_REGISTER(fiber->stack.low, fiber);
+#endif
 #ifdef HD_TSAN
     fiber->tsan_fiber = __tsan_create_fiber(0);
 #endif
 }
 
 static void annotate_destroy(hd_fiber *fiber HD_UNUSED) {
+#ifdef HD_VALGRIND
+    VALGRIND_STACK_DEREGISTER(fiber->valgrind_stack);
+#endif
 #ifdef HD_TSAN
     __tsan_destroy_fiber(fiber->tsan_fiber);
 #endif

@@ -37,6 +37,7 @@ struct hd_fiber {
     hd_fiber *all;  /* of the depot */
     void *tsan_fiber;
     void *asan_fake_stack;
+    unsigned valgrind_stack;
 };
 
 enum { HD_FIBER_SHALLOW = 8 << 10, HD_FIBER_CACHE = 512 };

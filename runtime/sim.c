@@ -15,6 +15,9 @@ void AnnotateBenignRaceSized(const char *file, int line, const volatile void *me
 #ifdef HD_ASAN
 #    include <sanitizer/common_interface_defs.h>
 #endif
+#ifdef HD_VALGRIND
+#    include <valgrind/valgrind.h>
+#endif
 
 #define START_NS    HD_SECONDS(1000000)
 #define IDS_OF_EACH (UINT64_C(1) << 36)
@@ -35,6 +38,7 @@ typedef struct actor {
     void *asan_fake_stack;
     const void *low;
     size_t bytes;
+    unsigned valgrind_stack;
 } actor;
 
 /* Numbers of random bits: something happens once in 2^n, or lasts less than 2^n ns. */
@@ -277,6 +281,9 @@ void hd_sim_start(hd_sim *sim, uint32_t index, hd_here *here, hd_stack stack, vo
         .low = stack.low,
         .bytes = bytes,
     };
+#ifdef HD_VALGRIND
+    self->valgrind_stack = VALGRIND_STACK_REGISTER(stack.low, stack.top);
+#endif
     hd_context_init(&self->context, stack.low, bytes, actor_main, self);
 }
 
@@ -311,6 +318,10 @@ void hd_sim_destroy(hd_sim *sim) {
     for (uint32_t i = 0; i < sim->workers; i++)
         if (sim->actors[i].tsan_fiber)
             __tsan_destroy_fiber(sim->actors[i].tsan_fiber);
+#endif
+#ifdef HD_VALGRIND
+    for (uint32_t i = 0; i < sim->workers; i++)
+        VALGRIND_STACK_DEREGISTER(sim->actors[i].valgrind_stack);
 #endif
     hd_clock_set_virtual(NULL);
     hd_sys_free(sim);

@@ -122,6 +122,13 @@ GROUPS = {
     "process": [
         Row("process", "processes (true), 2 in flight", "/s", MORE, bar=0.97, against=("posix",)),
     ],
+    "stuck": [
+        Row("stuck_one.timers", "a worker of 2 blocked for 2 s: 1 ms timers are late by, at worst", "ms", bar=20),
+        Row("stuck_one.echo", "  an echo whose descriptors are its own answers within", "ms", bar=20),
+        Row("stuck_all.timers", "both workers blocked at once: 1 ms timers are late by, at worst", "ms", bar=50),
+        Row("stuck_all.echo", "  an echo answers within", "ms", bar=50),
+        Row("watch", "the watch, while both compute: of one core", "%", bar=1),
+    ],
     "week": [
         Row("week", "a week of virtual time, 1,000 tasks, each minute", "s", bar=10.0),
     ],

@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,6 +27,11 @@ static inline int inside_broke(const char *what, const char *file, int line) {
         if (!(condition))                                        \
             return inside_broke(#condition, __FILE__, __LINE__); \
     } while (0)
+
+static inline bool inside_valgrind(void) {
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded && strstr(preloaded, "vgpreload");
+}
 
 static inline int64_t inside_run(unsigned loops, hd_fn fn, void *arg) {
     return hd_run(&(hd_runtime_options){.loops = loops}, fn, arg);

@@ -253,6 +253,8 @@ static int64_t out_of_descriptors(void *arg) {
 
 static void without_a_free_descriptor_accepting_waits_for_one(void **state) {
     (void)state;
+    if (inside_valgrind()) /* which counts descriptors by itself: there the connection is accepted, and then thrown away */
+        skip();
     passes(1, out_of_descriptors, NULL);
 }
 

@@ -30,6 +30,9 @@ typedef struct identity {
 static int64_t be_oneself(void *arg) {
     identity *parent = arg;
     hd_task *self = hd_self();
+    /* It may have made way before it began to wait, if its turn had lasted long. */
+    while (info_of(parent->parent).state == HD_TASK_RUNNABLE)
+        check(hd_yield() == 0);
     hd_task_info mine = info_of(self), theirs = info_of(parent->parent);
     check(self != parent->parent);
     check(mine.id != parent->id && theirs.id == parent->id);

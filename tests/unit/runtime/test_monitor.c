@@ -419,11 +419,6 @@ static void *worker_main(void *arg) {
     return NULL;
 }
 
-static bool on_valgrind(void) {
-    const char *preloaded = getenv("LD_PRELOAD");
-    return preloaded && strstr(preloaded, "vgpreload");
-}
-
 static void a_task_that_blocks_is_reported_with_its_functions(void **state) {
     (void)state;
     static worker self;
@@ -444,7 +439,7 @@ static void a_task_that_blocks_is_reported_with_its_functions(void **state) {
     assert_true(reports.last.taken_over);
     assert_true(reports.last.stuck_ns >= HD_STUCK_NS);
     assert_string_equal(reports.function, "slow_query");
-    if (!on_valgrind()) {
+    if (!inside_valgrind()) {
         assert_true(reports.last.sleeps);
         assert_string_equal(reports.last.call_name, "read");
         assert_non_null(strstr(reports.functions, "slow_query"));
