@@ -15,10 +15,11 @@ enum {
     MEAN_FIRST_NS =
         100000, /* a task is thought to take so long until it is known better: then others are woken */
     SPIN_NS = 50000,
-    SPIN_TRIES = 64,          /* spins after which it is judged whether they pay */
+    SPIN_TRIES = 16,          /* spins after which it is judged whether they pay */
     SPIN_PAUSE_NS = 20000000, /* how long not to spin when they did not */
     SPIN_GAP_NS = 10000,      /* a spin that saw nothing for so long had lost its core */
-    SPIN_LOST_MOST = 3,       /* how many of those may */
+    SPIN_LOST_MOST = 3,       /* how many of SPIN_LOST_OF may */
+    SPIN_LOST_OF = 4 * SPIN_TRIES,
 };
 
 HD_NOINLINE hd_poller *hd_worker_poller(void) {
@@ -225,7 +226,9 @@ static void run(hd_worker *worker, hd_task *task) {
 static void judge_spins(hd_worker *worker, uint64_t now) {
     if (worker->spin.hit < SPIN_TRIES / 2 || worker->spin.lost > SPIN_LOST_MOST)
         worker->spin.off_until_ns = now + SPIN_PAUSE_NS;
-    worker->spin.tried = worker->spin.hit = worker->spin.lost = 0;
+    worker->spin.hit = 0;
+    if (worker->spin.tried == SPIN_LOST_OF)
+        worker->spin.tried = worker->spin.lost = 0;
 }
 
 /* Looks for work for a little while, counted as searching so that nobody pays for waking it. */
@@ -263,7 +266,7 @@ static bool spin(hd_worker *worker) {
     hd_worker_trace(worker, HD_TRACE_SPIN, found);
     worker->spin.hit += found;
     worker->spin.lost += gap > SPIN_GAP_NS;
-    if (++worker->spin.tried == SPIN_TRIES)
+    if (++worker->spin.tried % SPIN_TRIES == 0)
         judge_spins(worker, now);
     return found;
 }
