@@ -618,11 +618,11 @@ static int64_t rush(void *arg) {
     check((self.busy = hd_spawn(join_without_rest, &self)));
     check(!has_thread || pthread_create(&thread, NULL, from_outside, &self) == 0);
     check(hd_await(self.busy) == expected);
-    hd_release(self.busy);
     check(!ender || hd_join(ender) == 0);
     if (has_thread)
         pthread_join(thread, &wrong);
     check(!wrong);
+    hd_release(self.busy); /* not before: the thread may be cancelling it */
     check(hd_close(self.pipe[0]) == 0 && hd_close(self.pipe[1]) == 0);
     return 0;
 }
