@@ -1,7 +1,7 @@
 /* The clock of the accounting: ticks, of whatever length is cheapest to read.
  *
- * Each switch between tasks reads it once. On x86-64 it is the time stamp counter where the kernel itself trusts that
- * one as its clock (a third of what clock_gettime costs), elsewhere CLOCK_MONOTONIC. Ticks are for durations within
+ * Each switch between tasks reads it once. On x86-64 it is the time stamp counter where the kernel itself, or the
+ * hypervisor, trusts that one as its clock (a third of what clock_gettime costs), elsewhere CLOCK_MONOTONIC. Ticks are for durations within
  * one process; deadlines are in nanoseconds, by hd_sys_now(). Counters of two cores may differ by some ticks, so a later
  * reading may be the smaller one: whoever subtracts looks first. */
 #ifndef HD_CLOCK_H

@@ -162,12 +162,8 @@ static void depot_give(hd_fiber_cache *cache, uint32_t stack_class, uint32_t kep
 
 HD_NOINLINE void hd_fiber_prepare(hd_fiber *fiber, hd_task *task) {
     atomic_thread_fence(
-        memory_order_release);          /* its last task's sequence has moved before these change [Q1] */
-    for (int i = 0; i < HD_PHASES; i++) /* relaxed: read under the task's sequence */
-        atomic_store_explicit(&fiber->life.phases[i], 0, memory_order_relaxed);
-    atomic_store_explicit(&fiber->life.woken, 0, memory_order_relaxed);
-    fiber->life.inner = NULL;
-    fiber->life.locals = NULL;
+        memory_order_release); /* its last task's sequence has moved before these change [Q1] */
+    hd_life_begin(&fiber->life);
     atomic_store_explicit(&fiber->hint, false, memory_order_relaxed); /* relaxed: a hint */
     atomic_store_explicit(&fiber->top, task, memory_order_release);   /* [H2] */
     fiber->top_changed = !task->attached;

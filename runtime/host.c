@@ -59,7 +59,8 @@ bool hd_host_run(hd_task *self, hd_task *task, bool joins, int64_t *result) {
         worker = give_others_a_turn(worker, self);
     if (!hd_queue_take_unstarted(worker, task))
         return false;
-    hd_life life = {0};
+    hd_life life;
+    hd_life_begin(&life);
     int kept = *worker->errno_at;
     begin(worker, fiber, self, task, &life);
     hd_task_main(task);

@@ -1,5 +1,7 @@
 #include "queue.h"
 
+enum { PATIENCE = 4 };
+
 hd_worker *hd_worker_in_turn(hd_runtime *runtime) {
     /* relaxed: taking turns needs no order */
     hd_worker *worker = NULL;
@@ -20,10 +22,15 @@ static hd_worker *worker_of(hd_idler *idler) {
 
 static void kick(hd_worker *worker) {
     hd_worker *self = hd_worker_self();
+    bool timed = self && self->runtime == worker->runtime && !self->runtime->sim;
+    uint64_t began = timed ? hd_clock_ticks() : 0;
+    worker->kicked = began;
     if (self && !worker->runtime->sim)
         hd_apart_wake(&worker->apart, worker->watch.tid);
     hd_idle_let_go(&worker->idler);
     hd_loop_kick(worker->loop);
+    if (timed)
+        hd_price_sent(&self->runtime->prices, hd_clock_ticks() - began);
     if (self) {
         hd_count(&self->counters.wakes_sent, 1);
         hd_worker_trace(self, HD_TRACE_KICK, worker->index);
@@ -49,22 +56,34 @@ HD_COLD void hd_queue_wake_all(hd_runtime *runtime) {
         hd_queue_wake_this_one(worker);
 }
 
-static bool is_worth(hd_worker *worker, uint64_t backlog) {
+/* How much of `worker`'s backlog others would save it: of each task what is left when its record has travelled there and back. */
+static bool is_worth(hd_worker *worker, uint64_t backlog, uint64_t price) {
     /* relaxed: a hint */
-    return backlog * atomic_load_explicit(&worker->mean_task, memory_order_relaxed) > worker->runtime->worth;
+    uint64_t mean = atomic_load_explicit(&worker->mean_task, memory_order_relaxed);
+    uint64_t travel = worker->runtime->travel;
+    return mean > travel && backlog * (mean - travel) > price;
+}
+
+/* Has a task waited so long for `worker` that others should have it? Among very short ones not by itself: there may be many, and it
+ * would take longer to share them. */
+static bool is_overdue(hd_worker *worker, uint64_t waited, uint64_t price) {
+    /* relaxed: a hint */
+    bool short_ones =
+        atomic_load_explicit(&worker->mean_task, memory_order_relaxed) <= worker->runtime->travel;
+    return waited > price * (short_ones ? PATIENCE : 1);
 }
 
 bool hd_queue_worth_robbing(hd_worker *victim, uint64_t now) {
     uint32_t count = hd_ring_count(&victim->ring);
     if (count == 0)
         return false;
-    if (is_worth(victim, count) ||
+    if (is_worth(victim, count, victim->runtime->worth) ||
         atomic_load_explicit(&victim->stuck, memory_order_relaxed)) /* relaxed: a hint */
         return true;
     hd_task *oldest = hd_ring_peek(&victim->ring);
     /* relaxed: a hint; the record may be another task's by now */
     uint64_t since = oldest ? atomic_load_explicit(&oldest->since, memory_order_relaxed) : 0;
-    return now > since && now - since > victim->runtime->worth;
+    return now > since && is_overdue(victim, now - since, victim->runtime->worth);
 }
 
 void hd_queue_share(hd_worker *worker, uint64_t waited) {
@@ -72,7 +91,8 @@ void hd_queue_share(hd_worker *worker, uint64_t waited) {
     if (!hd_idle_any(&runtime->idle))
         return;
     uint64_t backlog = hd_ring_count(&worker->ring);
-    if (backlog && (waited > runtime->worth || is_worth(worker, backlog)))
+    uint64_t price = hd_price(&runtime->prices);
+    if (backlog && (is_overdue(worker, waited, price) || is_worth(worker, backlog, price)))
         hd_queue_wake_somebody(runtime);
 }
 

@@ -108,9 +108,12 @@ bool hd_ring_take(hd_ring *ring, hd_task *task) {
     if (index - first_of(head) >= tail - first_of(head) ||
         atomic_load_explicit(slot(slots, index), memory_order_relaxed) != task)
         return false;
-    while (!move_head(ring, &head, head | CLOSED))
+    /* The oldest is popped. */
+    while (!move_head(ring, &head, index == first_of(head) ? pack(tag_of(head), index + 1) : head | CLOSED))
         if ((int32_t)(index - first_of(head)) < 0)
             return false; /* a thief has it */
+    if (index == first_of(head))
+        return true;
     /* relaxed, both: who sees the ring open again sees them too [R2] */
     atomic_store_explicit(slot(slots, index), NULL, memory_order_relaxed);
     while (tail != first_of(head) && !atomic_load_explicit(slot(slots, tail - 1), memory_order_relaxed))

@@ -26,8 +26,9 @@ enum {
     LOOPS_SIMULATED = 2,
     TRACE_EVENTS_MAX = 1 << 24,
     NAME_BYTES = 8,
-    WORTH_NS = 60000,          /* a backlog of so much is worth waking somebody */
-    MAINTAIN_NS = 200000,      /* between two looks at timers and descriptors, when tasks are long, */
+    WORTH_NS = 60000,     /* a backlog of so much is worth stealing (what is worth waking for: price.h) */
+    TRAVEL_NS = 200,      /* a task's record takes so long to another core, and back to who awaits it */
+    MAINTAIN_NS = 200000, /* between two looks at timers and descriptors, when tasks are long, */
     MAINTAIN_LEAST_NS = 20000, /* and when they are short */
 };
 
@@ -124,7 +125,9 @@ hd_runtime *hd_runtime_create(const hd_runtime_options *options) {
         goto fail;
     hd_clock_init();
     hd_lock_prepare();
+    hd_prices_init(&runtime->prices);
     runtime->worth = hd_clock_from_ns(WORTH_NS);
+    runtime->travel = hd_clock_from_ns(TRAVEL_NS);
     runtime->maintain_every = hd_clock_from_ns(MAINTAIN_NS);
     runtime->maintain_least = hd_clock_from_ns(MAINTAIN_LEAST_NS);
     hd_injector_init(&runtime->injector);

@@ -29,6 +29,7 @@
 #include "loop.h"
 #include "overflow.h"
 #include "poller.h"
+#include "price.h"
 #include "ring.h"
 #include "slab.h"
 #include "trace.h"
@@ -96,6 +97,8 @@ struct hd_worker {
     hd_poller poller;
     hd_idler idler;
     hd_apart apart;
+    uint64_t
+        kicked; /* ticks: when a worker of the runtime began to wake it; else 0. Who may write it: as `apart` */
     hd_trace trace;
     _Alignas(HD_CACHE_LINE) hd_counters counters;
 
@@ -116,7 +119,8 @@ struct hd_runtime {
     uint8_t stack_class;
     char name[9];
     uint32_t trace_events;   /* that each worker keeps */
-    uint64_t worth;          /* ticks: a backlog of so much is worth waking somebody */
+    uint64_t worth;          /* ticks: a backlog of so much is worth stealing */
+    uint64_t travel;         /* ticks: what sharing costs a task */
     uint64_t maintain_every; /* ticks: between two looks at timers and descriptors, when tasks are long, */
     uint64_t maintain_least; /* and when they are short */
     hd_worker *workers;
@@ -131,6 +135,7 @@ struct hd_runtime {
     hd_injector injector;
     hd_injector starved;      /* tasks for which there was no stack: see starve() in worker.c */
     _Atomic(hd_task *) posts; /* newest first; pushed and taken under the slab's door */
+    hd_prices prices;
     hd_idle idle;
     hd_depot depot;
     _Atomic uint32_t spinning;      /* workers that spin: at most one */

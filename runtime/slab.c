@@ -8,7 +8,6 @@ enum {
     CHUNK_BYTES = 64 << 10, /* and their alignment */
     REGION_BYTES = 8 << 20,
     PAGE_BYTES = 4096,
-    CACHE_MOST = 3 * HD_SLAB_BATCH,
     EMPTY_KEPT = 16, /* empty chunks that keep their memory */
 };
 
@@ -218,14 +217,14 @@ static void give_list(hd_slab *slab, hd_slab_link *link) {
     hd_lock_release(&slab->lock);
 }
 
-/* All but what was given last, which is still in the core's own caches. */
+/* The older half goes: what was given last is still in the core's own caches. */
 static HD_NOINLINE void cache_shrink(hd_slab_cache *cache) {
     hd_slab_link *last = cache->free;
-    for (uint32_t i = 1; i < HD_SLAB_BATCH; i++)
+    for (uint32_t i = 1; i < HD_SLAB_CACHE / 2; i++)
         last = last->next;
     hd_slab_link *rest = last->next;
     last->next = NULL;
-    cache->count = HD_SLAB_BATCH;
+    cache->count = HD_SLAB_CACHE / 2;
     give_list(cache->slab, rest);
 }
 
@@ -278,7 +277,7 @@ void hd_slab_give(hd_slab_cache *cache, void *record) {
     hd_slab_link *link = link_of(slab, record);
     link->next = cache->free;
     cache->free = link;
-    if (++cache->count > CACHE_MOST)
+    if (++cache->count > HD_SLAB_CACHE)
         cache_shrink(cache);
 }
 

@@ -22,7 +22,11 @@
 #include "list.h"
 #include "lock.h"
 
-enum { HD_SLAB_BATCH = 64 };
+enum {
+    HD_SLAB_BATCH = 64, /* taken from the slab at once */
+    HD_SLAB_CACHE =
+        2048, /* that a cache keeps at most: whoever makes a thousand tasks at a time needs no slab for them */
+};
 
 typedef struct hd_slab_link {
     struct hd_slab_link *next;

@@ -296,7 +296,11 @@ static void park(hd_worker *worker) {
     }
     worker->searching = hd_idle_end_park(&runtime->idle, &worker->idler);
     hd_apart_woken(&worker->apart);
-    hd_worker_measure_from(worker, hd_worker_now(worker));
+    uint64_t now = hd_worker_now(worker);
+    if (worker->kicked && now > worker->kicked)
+        hd_price_arrived(&runtime->prices, now - worker->kicked);
+    worker->kicked = 0;
+    hd_worker_measure_from(worker, now);
     hd_worker_trace(worker, HD_TRACE_UNPARK, 0);
 }
 

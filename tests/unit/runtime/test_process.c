@@ -475,12 +475,16 @@ static int64_t spawn_and_destroy(void *arg) {
     return code;
 }
 
-/* Without files and directories: the monitor may have some open. */
+/* Pipes and pidfds: what a child costs. (The monitor may have files open, or a stand-in a loop of its own.) */
 static int open_descriptors(void) {
-    struct stat status;
+    char path[32], what[64];
     int count = 0;
-    for (int fd = 0; fd < 1024; fd++)
-        count += fstat(fd, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+    for (int fd = 0; fd < 1024; fd++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(path, what, sizeof what - 1);
+        what[length > 0 ? length : 0] = 0;
+        count += strncmp(what, "pipe:", 5) == 0 || strstr(what, "pidfd");
+    }
     return count;
 }
 
@@ -528,7 +532,7 @@ static int64_t many(void *arg) {
     for (int i = 0; i < 40; i++)
         check(hd_join(tasks[i]) == (cancel ? HD_ECANCELED : 0));
     check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
-    check(open_descriptors() <= before + 1);
+    check(open_descriptors() <= before);
     return 0;
 }
 

@@ -163,9 +163,12 @@ static void empty_slots_at_the_end_are_used_again(void **state) {
     for (uint32_t round = 0; round < 1000; round++) {
         assert_true(hd_ring_push(&ring, numbered(round)));
         assert_true(hd_ring_push(&ring, numbered(round + 1)));
-        assert_true(hd_ring_take(&ring, numbered(round))); /* an empty slot in front of the other one */
-        assert_int_equal(hd_ring_count(&ring), 2);
-        assert_true(hd_ring_take(&ring, numbered(round + 1)));
+        assert_true(hd_ring_push(&ring, numbered(round + 2)));
+        assert_true(hd_ring_take(&ring, numbered(round + 1))); /* an empty slot between the other two */
+        assert_int_equal(hd_ring_count(&ring), 3);
+        assert_true(hd_ring_take(&ring, numbered(round + 2)));
+        assert_int_equal(hd_ring_count(&ring), 1);
+        assert_true(hd_ring_take(&ring, numbered(round)));
         assert_int_equal(hd_ring_count(&ring), 0);
     }
     assert_int_equal(slots_of(&ring), HD_RING_SIZE);
@@ -178,22 +181,39 @@ static void empty_slots_at_the_end_are_used_again(void **state) {
     hd_ring_fini(&ring);
 }
 
+static void the_oldest_leaves_no_empty_slot(void **state) {
+    (void)state;
+    hd_ring ring;
+    make(&ring, true);
+    fill(&ring, 0, 8);
+    for (uint32_t i = 0; i < 8; i++) {
+        assert_int_equal(hd_ring_count(&ring), 8 - i);
+        assert_ptr_equal(hd_ring_peek(&ring), numbered(i));
+        assert_true(hd_ring_take(&ring, numbered(i)));
+        assert_false(hd_ring_take(&ring, numbered(i)));
+    }
+    assert_null(hd_ring_peek(&ring));
+    hd_ring_fini(&ring);
+}
+
 static void a_thief_brings_no_empty_slots_home(void **state) {
     (void)state;
     hd_ring ring;
     hd_task *loot[HD_RING_LOOT];
     make(&ring, true);
     fill(&ring, 0, 8);
-    for (uint32_t i = 0; i < 3; i++)
+    for (uint32_t i = 1; i < 4; i++)
         assert_true(hd_ring_take(&ring, numbered(i)));
-    assert_null(hd_ring_peek(&ring));
+    assert_ptr_equal(hd_ring_peek(&ring), numbered(0));
     assert_int_equal(hd_ring_steal(&ring, loot), 1); /* of the four oldest slots */
-    assert_ptr_equal(loot[0], numbered(3));
-    for (uint32_t i = 4; i < 7; i++)
+    assert_ptr_equal(loot[0], numbered(0));
+    for (uint32_t i = 5; i < 7; i++)
         assert_true(hd_ring_take(&ring, numbered(i)));
-    assert_int_equal(hd_ring_steal(&ring, loot), 0); /* two empty ones */
+    assert_int_equal(hd_ring_steal(&ring, loot), 1); /* and an empty one */
+    assert_ptr_equal(loot[0], numbered(4));
+    assert_null(hd_ring_peek(&ring));
     assert_int_equal(hd_ring_count(&ring), 2);
-    assert_int_equal(hd_ring_steal(&ring, loot), 0); /* one */
+    assert_int_equal(hd_ring_steal(&ring, loot), 0); /* an empty one */
     assert_int_equal(hd_ring_steal(&ring, loot), 1);
     assert_ptr_equal(loot[0], numbered(7));
     assert_int_equal(hd_ring_steal(&ring, loot), 0);
@@ -511,6 +531,7 @@ int main(void) {
         cmocka_unit_test(any_task_can_be_taken_out_and_the_others_keep_their_order),
         cmocka_unit_test(what_is_not_there_is_not_taken_out),
         cmocka_unit_test(empty_slots_at_the_end_are_used_again),
+        cmocka_unit_test(the_oldest_leaves_no_empty_slot),
         cmocka_unit_test(a_thief_brings_no_empty_slots_home),
         cmocka_unit_test(taking_out_spoils_the_thefts_that_had_begun),
         cmocka_unit_test(thieves_leave_a_closed_ring_alone),

@@ -104,7 +104,7 @@ static void all_that_are_out_are_different(void **state) {
 
 static void a_cache_and_its_slab_exchange_batches(void **state) {
     (void)state;
-    enum { MANY = 10 * HD_SLAB_BATCH };
+    enum { MANY = 3 * HD_SLAB_CACHE };
     record *all[MANY];
     hd_slab *slab = create();
     hd_slab_cache cache = {.slab = slab};
@@ -118,7 +118,7 @@ static void a_cache_and_its_slab_exchange_batches(void **state) {
     assert_int_equal(slab->taken, MANY);
     for (int i = 0; i < MANY; i++) {
         give(&cache, all[i]);
-        assert_true(cache.count <= 4 * HD_SLAB_BATCH);
+        assert_true(cache.count <= HD_SLAB_CACHE);
         assert_int_equal(slab->taken, (uint64_t)(MANY - 1 - i) + cache.count);
     }
     record *last = all[MANY - 1]; /* the warmest first */
@@ -369,7 +369,7 @@ static void what_one_thread_gives_another_takes(void **state) {
         pthread_join(threads[i], NULL);
     assert_int_equal(carry.wrong, 0);
     assert_int_equal(carry.slab->taken, 0);
-    assert_true(made <= BELT + 8 * HD_SLAB_BATCH);
+    assert_true(made <= BELT + 2 * HD_SLAB_CACHE);
     hd_slab_visit(carry.slab, add_up, &touched);
     assert_int_equal(touched, 2 * CARRIED);
     hd_slab_retire(carry.slab);
