@@ -79,6 +79,13 @@ static inline int hd_poller_fd(const hd_poller *poller) {
 /* Wakes the tasks whose descriptors became ready, without waiting. Returns how many. */
 unsigned hd_poller_drain(hd_poller *poller);
 
+/* The same, for a look in passing: without asking the system while nothing is registered. A descriptor that another thread
+ * registers meanwhile is seen at the next look, or by who waits for the set. */
+static inline unsigned hd_poller_glance(hd_poller *poller) {
+    /* relaxed: see above */
+    return atomic_load_explicit(&poller->members, memory_order_relaxed) ? hd_poller_drain(poller) : 0;
+}
+
 /* The calling worker's poller; by worker.c. */
 hd_poller *hd_worker_poller(void);
 

@@ -28,7 +28,7 @@ static void maintain(hd_worker *worker, bool idle) {
     for (fired = 0; (batch = hd_timers_expire(&worker->serves->timers, now, EXPIRE_BATCH)) > 0;
          fired += batch) {}
     hd_count(&worker->counters.timers_fired, fired);
-    uint32_t woken = hd_poller_drain(&worker->serves->poller);
+    uint32_t woken = hd_poller_glance(&worker->serves->poller);
     hd_count(&worker->counters.fd_events, woken);
     if (fired)
         hd_worker_trace(worker, HD_TRACE_TIMERS, fired);

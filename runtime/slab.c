@@ -8,7 +8,7 @@ enum {
     CHUNK_BYTES = 64 << 10, /* and their alignment */
     REGION_BYTES = 8 << 20,
     PAGE_BYTES = 4096,
-    EMPTY_KEPT = 16, /* empty chunks that keep their memory */
+    EMPTY_KEPT = 64, /* empty chunks that keep their memory */
 };
 
 struct hd_slab_chunk {

@@ -252,7 +252,7 @@ static bool spin(hd_worker *worker) {
             hd_cpu_relax();
         if (runtime->sim)
             hd_sim_pass(runtime->sim, SPIN_NS / 8);
-        found = found || hd_poller_drain(&worker->serves->poller) > 0 ||
+        found = found || hd_poller_glance(&worker->serves->poller) > 0 ||
                 hd_timers_earliest_ns(&worker->serves->timers) <= now;
         if (!runtime->sim)
             sched_yield(); /* to who waits for this core */
