@@ -82,7 +82,7 @@ static void take(hd_idle *idle, hd_idler *idler) {
 hd_idler *hd_idle_take_one(hd_idle *idle) {
     hd_idler *idler = NULL;
     fence(idle);
-    if (atomic_load_explicit(&idle->searching, memory_order_relaxed) > 0 || !hd_idle_any(idle))
+    if (atomic_load_explicit(&idle->searching, memory_order_relaxed) > 0 || hd_idle_parked(idle) == 0)
         return NULL;
     hd_lock_acquire(&idle->lock);
     if (!hd_list_empty(&idle->list)) {

@@ -66,10 +66,10 @@ static inline void hd_idle_let_go(hd_idler *idler) {
     atomic_store_explicit(&idler->taken, false, memory_order_release); /* [I1] */
 }
 
-/* Is anybody parked? A hint. */
-static inline bool hd_idle_any(hd_idle *idle) {
+/* How many are parked? A hint. */
+static inline uint32_t hd_idle_parked(hd_idle *idle) {
     /* relaxed: who must know uses hd_idle_take_one */
-    return atomic_load_explicit(&idle->parked, memory_order_relaxed) > 0;
+    return atomic_load_explicit(&idle->parked, memory_order_relaxed);
 }
 
 #endif

@@ -1,6 +1,6 @@
 #include "queue.h"
 
-enum { PATIENCE = 4 };
+enum { PATIENCE = 4, CROWDED = 8 };
 
 hd_worker *hd_worker_in_turn(hd_runtime *runtime) {
     /* relaxed: taking turns needs no order */
@@ -88,10 +88,11 @@ bool hd_queue_worth_robbing(hd_worker *victim, uint64_t now) {
 
 void hd_queue_share(hd_worker *worker, uint64_t waited) {
     hd_runtime *runtime = worker->runtime;
-    if (!hd_idle_any(&runtime->idle))
+    if (hd_idle_parked(&runtime->idle) == 0)
         return;
     uint64_t backlog = hd_ring_count(&worker->ring);
-    uint64_t price = hd_price(&runtime->prices);
+    uint64_t price =
+        hd_price(&runtime->prices) * (hd_crowd_is(&runtime->crowd, worker->here.read) ? CROWDED : 1);
     if (backlog && (is_overdue(worker, waited, price) || is_worth(worker, backlog, price)))
         hd_queue_wake_somebody(runtime);
 }

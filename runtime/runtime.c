@@ -126,6 +126,7 @@ hd_runtime *hd_runtime_create(const hd_runtime_options *options) {
     hd_clock_init();
     hd_lock_prepare();
     hd_prices_init(&runtime->prices);
+    hd_crowd_init(&runtime->crowd);
     runtime->worth = hd_clock_from_ns(WORTH_NS);
     runtime->travel = hd_clock_from_ns(TRAVEL_NS);
     runtime->maintain_every = hd_clock_from_ns(MAINTAIN_NS);

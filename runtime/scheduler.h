@@ -22,6 +22,7 @@
 #define HD_SCHEDULER_H
 
 #include "apart.h"
+#include "crowd.h"
 #include "fiber.h"
 #include "gate.h"
 #include "idle.h"
@@ -73,10 +74,11 @@ struct hd_worker {
     uint32_t next_in_a_row;
     uint32_t victim; /* whom to rob first */
     bool searching;
-    bool worked;              /* since the last park */
-    uint64_t measured;        /* ticks: when the mean was last measured, or work began, */
-    uint64_t measured_turns;  /* and how many tasks had had their turn by then */
-    uint64_t maintained;      /* ticks */
+    bool worked;             /* since the last park */
+    uint64_t measured;       /* ticks: when the mean was last measured, or work began, */
+    uint64_t measured_turns; /* and how many tasks had had their turn by then */
+    uint64_t maintained;     /* ticks */
+    hd_crowd_record crowd;
     uint64_t starved_next_ns; /* when to look for a stack again, for a task that has none */
     uint64_t id_next, id_end; /* a block of task ids */
     struct {
@@ -136,6 +138,7 @@ struct hd_runtime {
     hd_injector starved;      /* tasks for which there was no stack: see starve() in worker.c */
     _Atomic(hd_task *) posts; /* newest first; pushed and taken under the slab's door */
     hd_prices prices;
+    hd_crowd crowd;
     hd_idle idle;
     hd_depot depot;
     _Atomic uint32_t spinning;      /* workers that spin: at most one */

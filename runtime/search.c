@@ -17,12 +17,22 @@ enum {
 
 /* Timers that are due, and descriptors that are ready: their tasks go to the ring. It costs as much as some dozen switches,
  * so while there is other work it is done by the clock. */
+/* Is the machine too full for all of us? */
+static void look_around(hd_worker *worker, uint64_t now) {
+    hd_runtime *runtime = worker->runtime;
+    if (!runtime->sim && hd_crowd_is_due(&runtime->crowd, &worker->crowd, now))
+        hd_crowd_note(&runtime->crowd, &worker->crowd, now, hd_crowd_lost(),
+                      hd_idle_parked(&runtime->idle) + 1 < runtime->loops);
+}
+
 static void maintain(hd_worker *worker, bool idle) {
     uint64_t ticks = hd_worker_now(worker);
     worker->tick = 0;
     if (!idle && ticks - worker->maintained < worker->runtime->maintain_least)
         return;
     worker->maintained = ticks;
+    if (!worker->alone)
+        look_around(worker, ticks);
     uint64_t now = hd_sys_now();
     uint32_t fired, batch;
     for (fired = 0; (batch = hd_timers_expire(&worker->serves->timers, now, EXPIRE_BATCH)) > 0;

@@ -8,7 +8,6 @@ enum {
     CHUNK_BYTES = 64 << 10, /* and their alignment */
     REGION_BYTES = 8 << 20,
     PAGE_BYTES = 4096,
-    EMPTY_KEPT = 64, /* empty chunks that keep their memory */
 };
 
 struct hd_slab_chunk {
@@ -177,7 +176,7 @@ static void chunk_give(hd_slab *slab, void *record) {
     /* Empty ones go to the end, so that the others fill up first. */
     hd_list_remove(&chunk->link);
     hd_list_append(&slab->usable, &chunk->link);
-    if (++slab->empty > EMPTY_KEPT)
+    if (++slab->empty > HD_SLAB_KEPT)
         chunk_empty(slab, chunk);
 }
 

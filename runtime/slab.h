@@ -26,6 +26,7 @@ enum {
     HD_SLAB_BATCH = 64, /* taken from the slab at once */
     HD_SLAB_CACHE =
         2048, /* that a cache keeps at most: whoever makes a thousand tasks at a time needs no slab for them */
+    HD_SLAB_KEPT = 64, /* empty chunks that keep their memory, 4 MiB */
 };
 
 typedef struct hd_slab_link {

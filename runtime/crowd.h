@@ -1,0 +1,52 @@
+/* Are there more threads that want to run than cores for them?
+ *
+ * Then to wake another worker takes a core from somebody, perhaps from the very client whose next request the work is. A worker
+ * that shares its core is seen to lose it again and again: the kernel counts that (involuntary switches). So while more
+ * than one worker of a runtime is awake, each asks for its count every 10 ms; and if one has lost its core often, a
+ * wake-up has to be worth eight times its price for a while (queue.c): bursts and requests stay with those that are awake, while
+ * a long backlog is shared as ever, since a runtime may take its fair part of a machine that is full. While one worker is alone
+ * awake nothing is learned of whether there was room for two; so the while ends by itself, and is longer the next time.
+ *
+ * Two loops and a client of theirs on two cores, an echo over 64 connections: see docs/decisions/0010-whom-to-wake.md.
+ *
+ * | operation        | who                                        |
+ * |------------------|--------------------------------------------|
+ * | hd_crowd_note    | the worker, of its own record              |
+ * | hd_crowd_is      | any worker of the runtime: relaxed, a hint |
+ */
+#ifndef HD_CROWD_H
+#define HD_CROWD_H
+
+#include "clock.h"
+
+/* Of a runtime. */
+typedef struct hd_crowd {
+    uint64_t look_every, hold_least, hold_most; /* ticks; constant */
+    _Atomic uint64_t hold, until; /* ticks: for how long, and until when, it is taken to be crowded */
+} hd_crowd;
+
+/* Of a worker. Zeroed memory is a new one. */
+typedef struct hd_crowd_record {
+    uint64_t looked; /* ticks */
+    long lost;       /* times it had lost its core by then */
+} hd_crowd_record;
+
+/* After hd_clock_init. */
+void hd_crowd_init(hd_crowd *crowd);
+
+/* Is it time to ask for the count? */
+static inline bool hd_crowd_is_due(const hd_crowd *crowd, const hd_crowd_record *record, uint64_t now) {
+    return now - record->looked > crowd->look_every;
+}
+
+/* The calling thread has lost its core `lost` times in its life. `beside_others`: was another worker awake? */
+void hd_crowd_note(hd_crowd *crowd, hd_crowd_record *record, uint64_t now, long lost, bool beside_others);
+
+static inline bool hd_crowd_is(const hd_crowd *crowd, uint64_t now) {
+    return now < atomic_load_explicit(&crowd->until, memory_order_relaxed); /* relaxed: a hint */
+}
+
+/* The kernel's count for the calling thread. */
+long hd_crowd_lost(void);
+
+#endif
