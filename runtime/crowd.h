@@ -1,8 +1,8 @@
 /* Are there more threads that want to run than cores for them?
  *
  * Then to wake another worker takes a core from somebody, perhaps from the very client whose next request the work is. A worker
- * that shares its core is seen to lose it again and again: the kernel counts that (involuntary switches). So while more
- * than one worker of a runtime is awake, each asks for its count every 10 ms; and if one has lost its core often, a
+ * that shares its core shows it: the time that it was not parked is longer than the time that the kernel says it ran. So
+ * while more than one worker of a runtime is awake, each compares the two every 10 ms; and if one has lost an eighth, a
  * wake-up has to be worth eight times its price for a while (queue.c): bursts and requests stay with those that are awake, while
  * a long backlog is shared as ever, since a runtime may take its fair part of a machine that is full. While one worker is alone
  * awake nothing is learned of whether there was room for two; so the while ends by itself, and is longer the next time.
@@ -27,26 +27,27 @@ typedef struct hd_crowd {
 
 /* Of a worker. Zeroed memory is a new one. */
 typedef struct hd_crowd_record {
-    uint64_t looked; /* ticks */
-    long lost;       /* times it had lost its core by then */
+    uint64_t looked, idle,
+        ran; /* ticks: when it looked last, and how long it had been parked, and had run, by then */
 } hd_crowd_record;
 
 /* After hd_clock_init. */
 void hd_crowd_init(hd_crowd *crowd);
 
-/* Is it time to ask for the count? */
+/* Is it time to look? */
 static inline bool hd_crowd_is_due(const hd_crowd *crowd, const hd_crowd_record *record, uint64_t now) {
     return now - record->looked > crowd->look_every;
 }
 
-/* The calling thread has lost its core `lost` times in its life. `beside_others`: was another worker awake? */
-void hd_crowd_note(hd_crowd *crowd, hd_crowd_record *record, uint64_t now, long lost, bool beside_others);
+/* By `now` the worker has been parked for `idle` and has run for `ran` in its life. `beside_others`: was another awake? */
+void hd_crowd_note(hd_crowd *crowd, hd_crowd_record *record, uint64_t now, uint64_t idle, uint64_t ran,
+                   bool beside_others);
 
 static inline bool hd_crowd_is(const hd_crowd *crowd, uint64_t now) {
     return now < atomic_load_explicit(&crowd->until, memory_order_relaxed); /* relaxed: a hint */
 }
 
-/* The kernel's count for the calling thread. */
-long hd_crowd_lost(void);
+/* Ticks: for how long the calling thread has run. */
+uint64_t hd_crowd_ran(void);
 
 #endif

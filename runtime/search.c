@@ -20,9 +20,11 @@ enum {
 /* Is the machine too full for all of us? */
 static void look_around(hd_worker *worker, uint64_t now) {
     hd_runtime *runtime = worker->runtime;
-    if (!runtime->sim && hd_crowd_is_due(&runtime->crowd, &worker->crowd, now))
-        hd_crowd_note(&runtime->crowd, &worker->crowd, now, hd_crowd_lost(),
-                      hd_idle_parked(&runtime->idle) + 1 < runtime->loops);
+    if (runtime->sim || !hd_crowd_is_due(&runtime->crowd, &worker->crowd, now))
+        return;
+    uint64_t idle = atomic_load_explicit(&worker->counters.idle, memory_order_relaxed); /* relaxed: its own */
+    hd_crowd_note(&runtime->crowd, &worker->crowd, now, idle, hd_crowd_ran(),
+                  hd_idle_parked(&runtime->idle) + 1 < runtime->loops);
 }
 
 static void maintain(hd_worker *worker, bool idle) {

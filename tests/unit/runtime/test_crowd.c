@@ -1,4 +1,4 @@
-/* Whether the machine is full: how that is concluded from how often workers lose their cores. */
+/* Whether the machine is full: how that is concluded from the time that workers are without a core. */
 #include "crowd.h"
 #include "inside.h"
 
@@ -12,13 +12,15 @@ static int set_up(void **state) {
     hd_crowd_init(&crowd);
     record = (hd_crowd_record){0};
     now = hd_clock_from_ns(HD_SECONDS(1));
-    hd_crowd_note(&crowd, &record, now, 0, true);
+    hd_crowd_note(&crowd, &record, now, 0, 0, true);
     return 0;
 }
 
-static void after_ms(unsigned ms, long more, bool beside_others) {
+/* `lost_ms` of these without a core, and half of the rest parked. */
+static void after_ms(unsigned ms, unsigned lost_ms, bool beside_others) {
+    uint64_t half = hd_clock_from_ns(HD_MS(ms - lost_ms)) / 2;
     now += hd_clock_from_ns(HD_MS(ms));
-    hd_crowd_note(&crowd, &record, now, record.lost + more, beside_others);
+    hd_crowd_note(&crowd, &record, now, record.idle + half, record.ran + half, beside_others);
 }
 
 static bool in_ms(unsigned ms) {
@@ -33,30 +35,30 @@ static void who_keeps_its_core_sees_no_crowd(void **state) {
     }
 }
 
-static void who_loses_it_again_and_again_sees_one_for_a_while(void **state) {
+static void who_loses_it_for_long_sees_one_for_a_while(void **state) {
     (void)state;
     assert_true(hd_crowd_is_due(&crowd, &record, now + hd_clock_from_ns(HD_MS(11))));
     after_ms(11, 5, true);
     assert_false(hd_crowd_is_due(&crowd, &record, now));
-    assert_true(in_ms(90));
-    assert_false(in_ms(110));
+    assert_true(in_ms(190));
+    assert_false(in_ms(210));
 }
 
 static void who_is_alone_learns_nothing(void **state) {
     (void)state;
-    after_ms(11, 50, false);
+    after_ms(11, 8, false);
     assert_false(in_ms(0));
 }
 
-static void a_count_over_a_long_sleep_says_nothing(void **state) {
+static void looks_that_are_far_apart_say_nothing(void **state) {
     (void)state;
-    after_ms(500, 50, true);
+    after_ms(500, 250, true);
     assert_false(in_ms(0));
 }
 
 static void the_while_is_longer_each_time_and_short_again_after_a_quiet_look(void **state) {
     (void)state;
-    static const unsigned holds_ms[] = {100, 200, 400, 800, 1600, 1600};
+    static const unsigned holds_ms[] = {200, 400, 800, 1600, 1600};
     for (size_t i = 0; i < sizeof holds_ms / sizeof *holds_ms; i++) {
         after_ms(11, 5, true);
         assert_true(in_ms(holds_ms[i] - 10));
@@ -65,22 +67,24 @@ static void the_while_is_longer_each_time_and_short_again_after_a_quiet_look(voi
     }
     after_ms(11, 0, true);
     after_ms(11, 5, true);
-    assert_false(in_ms(110));
+    assert_false(in_ms(210));
 }
 
-static void the_kernels_count_goes_up(void **state) {
+static void a_thread_that_computes_has_run(void **state) {
     (void)state;
-    assert_true(hd_crowd_lost() >= 0);
+    uint64_t before = hd_crowd_ran(), from = hd_now();
+    while (hd_crowd_ran() - before < hd_clock_from_ns(HD_MS(2))) {}
+    assert_true(hd_now() - from > HD_MS(1));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(who_keeps_its_core_sees_no_crowd, set_up),
-        cmocka_unit_test_setup(who_loses_it_again_and_again_sees_one_for_a_while, set_up),
+        cmocka_unit_test_setup(who_loses_it_for_long_sees_one_for_a_while, set_up),
         cmocka_unit_test_setup(who_is_alone_learns_nothing, set_up),
-        cmocka_unit_test_setup(a_count_over_a_long_sleep_says_nothing, set_up),
+        cmocka_unit_test_setup(looks_that_are_far_apart_say_nothing, set_up),
         cmocka_unit_test_setup(the_while_is_longer_each_time_and_short_again_after_a_quiet_look, set_up),
-        cmocka_unit_test_setup(the_kernels_count_goes_up, set_up),
+        cmocka_unit_test_setup(a_thread_that_computes_has_run, set_up),
     };
     return cmocka_run_group_tests_name("crowd", tests, NULL, NULL);
 }
