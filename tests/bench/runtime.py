@@ -81,6 +81,8 @@ class Measuring:
 
     def run(self, contender, case):
         argv = contender.argv(case, self.load)
+        if self.nights.get(contender.name, 0) == len(NIGHTS_MS):
+            raise Failed("it had not slept at once in the longest time that is tried")
         for night in range(self.nights.get(contender.name, 0), len(NIGHTS_MS)):
             code, out, err = ended(argv, {**self.environment, "BENCH_SLEEP_MS": str(NIGHTS_MS[night])})
             if code != NIGHT_TOO_SHORT:
