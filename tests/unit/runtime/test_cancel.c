@@ -20,7 +20,8 @@ static int64_t cancel_it(void *arg) {
     hd_task *task = hd_spawn(sleep_thrice, &met);
     check(until_waits(task, HD_WAITS_TIMER) == 0);
     check(hd_cancel(task) == 0);
-    check(hd_cancel(task) == 0);
+    int again = hd_cancel(task); /* on two loops it may have ended by now */
+    check(again == 0 || (again == HD_EALREADY && hd_runtime_loops(hd_runtime_current()) > 1));
     check(hd_await(task) == 0);
     check(met == 4);
     check(hd_cancel(task) == HD_EALREADY);
