@@ -9,7 +9,7 @@
 #ifndef OPERATION_H
 #define OPERATION_H
 
-#include "heddle.h"
+#include <heddle.h>
 
 #include <lua.h>
 

@@ -8,7 +8,7 @@
 #ifndef SCRIPT_H
 #define SCRIPT_H
 
-#include "heddle.h"
+#include <heddle.h>
 
 /* Of a strand's stack: Lua's own C functions, nested as deep as Lua lets them, take 430 KiB. */
 #define SCRIPT_STACK_BYTES ((size_t)1 << 20)
@@ -80,6 +80,10 @@ enum { SCRIPT_FINDINGS_KEPT = 64 };
 HD_CHECKED int script_run(const script_options *options, script_report *report);
 
 void script_report_free(script_report *report);
+
+/* Stops the thread that the first script started (the watch over scripts that overstay). Call it after the last script has ended; a later
+ * one starts it again. Not inside a task. */
+void script_fini(void);
 
 /* One of a script's own tasks, for people. */
 typedef struct script_task_info {

@@ -1,0 +1,37 @@
+/* Errors of a script's tasks, with where they came from, until somebody asks for them: those that nobody has asked for by
+ * the end stand in the report. */
+#ifndef FINDING_H
+#define FINDING_H
+
+#include "chain.h"
+#include "script.h"
+
+typedef struct finding {
+    chain link; /* in the strand's list while nobody has asked; else alone */
+    char *task, *text;
+} finding;
+
+typedef struct findings {
+    chain open;
+    script_finding *told; /* for the report, of other kinds */
+    size_t told_count, more;
+} findings;
+
+void findings_init(findings *self);
+
+/* NULL: no memory. Takes `text`. */
+finding *findings_add(findings *self, const char *task, char *text);
+
+/* Tells at once. */
+void findings_tell(findings *self, script_finding_kind kind, const char *task, const char *text);
+
+/* The error was asked for: it is not told. */
+void finding_retrieve(finding *finding);
+
+/* The task is gone; an error that nobody asked for stays. */
+void finding_drop(finding *finding);
+
+/* All that are left are told. */
+void findings_close(findings *self, script_report *report);
+
+#endif

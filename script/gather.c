@@ -1,0 +1,164 @@
+/* gather: several tasks at once, asyncio's gather and the await of it in one. */
+#include "vocabulary.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#define GATHER "heddle.gather"
+
+typedef struct member {
+    callback ended;
+    struct gather *gather;
+    task *task;
+} member;
+
+/* Lies on the stack of who gathers; its user value is the list of the tasks, as they were given. */
+typedef struct gather {
+    group group;
+    strand *strand;
+    bool collects; /* errors are results */
+    bool is_cancelled;
+    task *failed;
+    size_t left;
+    member *members; /* each task once */
+} gather;
+
+static void member_ended(strand *self, callback *callback) {
+    member *member = (struct member *)callback;
+    gather *gather = member->gather;
+    future_state state = member->task->future.state;
+    gather->left--;
+    if (gather->group.future.state != FUTURE_PENDING)
+        return;
+    if (!gather->collects && state != FUTURE_DONE) {
+        gather->failed = member->task;
+        future_end(self, &gather->group.future, FUTURE_FAILED);
+    } else if (gather->left == 0) {
+        gather->is_cancelled = gather->group.cancel_requested;
+        future_end(self, &gather->group.future, gather->is_cancelled ? FUTURE_FAILED : FUTURE_DONE);
+    }
+}
+
+/* It is told no more; an error of a task that still runs is nobody's, as in asyncio. */
+static void let_go(gather *self) {
+    for (size_t i = 0; i < self->group.count; i++) {
+        callback_cancel(&self->members[i].ended);
+        self->members[i].task->retrieved = true;
+    }
+}
+
+static int gather_gc(lua_State *L) {
+    gather *self = luaL_checkudata(L, 1, GATHER);
+    for (size_t i = 0; i < self->group.count; i++)
+        callback_cancel(&self->members[i].ended);
+    return 0;
+}
+
+/* Stack: 1 options, 2 tasks as given, 3 gather. */
+static int push_results(lua_State *L, const gather *self) {
+    lua_Integer count = (lua_Integer)lua_rawlen(L, 2);
+    lua_createtable(L, (int)count, 1);
+    lua_pushinteger(L, count);
+    lua_setfield(L, -2, "n");
+    lua_newtable(L);
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(L, 2, i);
+        bool succeeded = task_push_outcome(L, lua_gettop(L));
+        lua_rawseti(L, 4, i);
+        lua_pop(L, 1);
+        if (succeeded)
+            continue;
+        lua_pushboolean(L, 1);
+        lua_rawseti(L, 5, i);
+    }
+    return self->collects ? 2 : (lua_settop(L, 4), 1);
+}
+
+static int gather_goes_on(lua_State *L, int status, lua_KContext context) {
+    gather *self = (gather *)context;
+    (void)status;
+    let_go(self);
+    if (task_is_interrupted(L) || self->is_cancelled)
+        return raise_cancelled(L);
+    if (!self->failed)
+        return push_results(L, self);
+    task *failed = self->failed;
+    lua_Integer i = 0;
+    do {
+        lua_settop(L, 3);
+        lua_rawgeti(L, 2, ++i);
+    } while (task_at(L, 4) != failed);
+    return task_push_results(L, 4); /* raises */
+}
+
+/* Puts the tasks of the list at 1 into a new one, at 2; functions are spawned. Returns how many there are. */
+static size_t ensure_tasks(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    lua_Integer count = luaL_len(L, 1);
+    luaL_argcheck(L, count < 1 << 24, 1, "too many tasks");
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_geti(L, 1, i);
+        if (!task_at(L, -1) && lua_type(L, -1) != LUA_TFUNCTION)
+            luaL_error(L, "gather: entry %I is a %s (a task or a function is expected)", i, luaL_typename(L, -1));
+        lua_pop(L, 1);
+    }
+    lua_createtable(L, (int)count, 0);
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_geti(L, 1, i);
+        task_ensure(L, -1);
+        lua_rawseti(L, 2, i);
+    }
+    return (size_t)count;
+}
+
+static gather *make(lua_State *L, size_t count) {
+    size_t bytes = sizeof(gather) + count * (sizeof(member) + sizeof(task *));
+    gather *self = lua_newuserdatauv(L, bytes, 0);
+    memset(self, 0, bytes);
+    future_init(&self->group.future, FUTURE_GROUP);
+    self->members = (member *)(self + 1);
+    self->group.tasks = (task **)(self->members + count);
+    luaL_setmetatable(L, GATHER);
+    return self;
+}
+
+/* Asks to be told of the end of each task, once. */
+static void join_members(lua_State *L, gather *self, size_t count) {
+    strand *strand = strand_of(L);
+    uint64_t walk = ++strand->walks; /* marks those that have been seen */
+    for (size_t i = 1; i <= count; i++) {
+        lua_rawgeti(L, 2, (lua_Integer)i);
+        task *task = task_at(L, -1);
+        lua_pop(L, 1);
+        if (task->walk == walk)
+            continue;
+        task->walk = walk;
+        member *member = &self->members[self->group.count];
+        self->group.tasks[self->group.count++] = task;
+        member->gather = self;
+        member->task = task;
+        callback_init(&member->ended, member_ended);
+        future_then(strand, &task->future, &member->ended);
+    }
+    self->left = self->group.count;
+}
+
+static int script_gather(lua_State *L) {
+    task_check_may_wait(L);
+    size_t count = ensure_tasks(L);
+    gather *self = make(L, count);
+    lua_getfield(L, 1, "errors");
+    self->collects = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (count == 0)
+        return push_results(L, self);
+    join_members(L, self, count);
+    return task_suspend(L, &self->group.future, "gather", (lua_KContext)self, gather_goes_on);
+}
+
+void gather_open(lua_State *L) {
+    static const luaL_Reg meta[] = {{"__gc", gather_gc}, {NULL, NULL}};
+    type_open(L, GATHER, NULL, meta);
+    lua_register(L, "gather", script_gather);
+}

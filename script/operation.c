@@ -1,0 +1,82 @@
+#include "task.h"
+
+#include <lauxlib.h>
+
+/* An operation's way back to the strand. */
+typedef struct done {
+    post post;
+    operation *op;
+} done;
+
+static void arrive(strand *self, post *arrived) {
+    operation *op = ((done *)arrived)->op;
+    strand_unhold(self);
+    op->ended = true;
+    (void)!hd_join(op->task); /* its last steps: the post lies on its stack */
+    op->task = NULL;
+    if (op->waiter) {
+        future_set(self, &op->waiter->own);
+    } else {
+        op->next = self->ended_operations;
+        self->ended_operations = op;
+    }
+}
+
+static int64_t body(void *arg) {
+    operation *op = arg;
+    done end = {.post.run = arrive, .op = op};
+    op->class->run(op);
+    strand_post(op->strand, &end.post);
+    return 0;
+}
+
+void operation_abandon(operation *op) {
+    strand *self = op->strand;
+    op->waiter->operation = NULL;
+    op->waiter = NULL;
+    if (op->ended) {
+        op->next = self->ended_operations;
+        self->ended_operations = op;
+    } else {
+        hd_cancel(op->task);
+    }
+}
+
+void operations_free_ended(strand *self) {
+    while (self->ended_operations) {
+        operation *op = self->ended_operations;
+        self->ended_operations = op->next;
+        op->class->destroy(op);
+    }
+}
+
+static int resumed(lua_State *L, int status, lua_KContext context) {
+    (void)status;
+    operation *op = (operation *)context;
+    bool ended = op->ended;
+    operation_abandon(op); /* it is freed after this step, whatever happens in it */
+    if (task_is_interrupted(L) || !ended)
+        return raise_cancelled(L);
+    return op->class->finish(L, op);
+}
+
+int operation_await(lua_State *L, operation *op) {
+    strand *self = strand_of(L);
+    task *waiter = task_current(L);
+    if (!lua_isyieldable(L) || self->unwaitable) {
+        op->class->destroy(op);
+        task_check_may_wait(L);
+    }
+    op->strand = self;
+    op->task = hd_spawn_with(&(hd_spawn_options){.name = op->class->name}, body, op);
+    if (!op->task) {
+        int error = errno;
+        op->class->destroy(op);
+        return luaL_error(L, "could not be started: %s", hd_strerror(-error));
+    }
+    strand_hold(self);
+    op->waiter = waiter;
+    waiter->operation = op;
+    future_init(&waiter->own, FUTURE_PLAIN);
+    return task_suspend(L, &waiter->own, op->class->name, (lua_KContext)op, resumed);
+}

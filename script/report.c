@@ -1,0 +1,115 @@
+/* Errors as people read them: what the value says, and where it came from. An error's text is the script's, so it is made
+ * printable and cut. */
+#include "vocabulary.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_BYTES = 1024, TRACEBACK_BYTES = 4096 };
+
+/* How many bytes the character at `text` has, if it is UTF-8 that may be shown; else 0. */
+static size_t printable(const char *text, size_t length) {
+    const unsigned char *byte = (const unsigned char *)text;
+    size_t more = byte[0] < 0x80 ? 0 : byte[0] >= 0xf0 ? 3 : byte[0] >= 0xe0 ? 2 : 1;
+    if (byte[0] < 0x80)
+        return byte[0] >= ' ' && byte[0] != 0x7f ? 1 : byte[0] == '\n' || byte[0] == '\t';
+    if (byte[0] < 0xc2 || byte[0] > 0xf4 || more >= length)
+        return 0;
+    for (size_t i = 1; i <= more; i++)
+        if ((byte[i] & 0xc0) != 0x80)
+            return 0;
+    if ((byte[0] == 0xc2 && byte[1] < 0xa0) || (byte[0] == 0xe0 && byte[1] < 0xa0) ||
+        (byte[0] == 0xed && byte[1] > 0x9f) || (byte[0] == 0xf0 && byte[1] < 0x90) ||
+        (byte[0] == 0xf4 && byte[1] > 0x8f))
+        return 0;
+    return 1 + more;
+}
+
+static char *clean_copy(const char *text, size_t length, size_t most) {
+    char *copy = malloc(most + 5);
+    size_t used = 0;
+    for (size_t i = 0; copy && i < length;) {
+        size_t bytes = printable(text + i, length - i);
+        if (used + (bytes ? bytes : 1) > most) {
+            memcpy(copy + used, "...", 3);
+            used += 3;
+            break;
+        }
+        if (bytes)
+            memcpy(copy + used, text + i, bytes);
+        else
+            copy[used] = '?';
+        used += bytes ? bytes : 1;
+        i += bytes ? bytes : 1;
+    }
+    if (!copy)
+        return NULL;
+    copy[used] = '\0';
+    char *shrunk = realloc(copy, used + 1);
+    return shrunk ? shrunk : copy;
+}
+
+/* Pushes what the error says. A value that has no text of its own says what it is; an "error" or "message" field counts as
+ * one. Nothing of the script is called. */
+static void push_text(lua_State *L, int index) {
+    switch (lua_type(L, index)) {
+    case LUA_TSTRING:
+    case LUA_TNUMBER: lua_pushvalue(L, index); return;
+    case LUA_TTABLE:
+        lua_pushliteral(L, "message");
+        if (lua_rawget(L, index) == LUA_TSTRING)
+            return;
+        lua_pop(L, 1);
+        break;
+    case LUA_TUSERDATA:
+        if (luaL_testudata(L, index, "heddle.error")) {
+            lua_getiuservalue(L, index, 1);
+            return;
+        }
+        break;
+    default: break;
+    }
+    lua_pushfstring(L, "(an error that is a %s)", luaL_typename(L, index));
+}
+
+char *error_text(lua_State *L, int index) {
+    size_t length;
+    push_text(L, lua_absindex(L, index));
+    const char *text = lua_tolstring(L, -1, &length);
+    char *copy = clean_copy(text, length, TEXT_BYTES);
+    lua_pop(L, 1);
+    return copy;
+}
+
+/* Is it what was raised again last? Then its own place is worth more than this one. */
+static bool is_rethrown(const strand *self, lua_State *L, int index) {
+    return self->rethrown_traceback && self->rethrown && lua_topointer(L, index) == self->rethrown;
+}
+
+char *error_traceback(lua_State *L, int index) {
+    strand *self = strand_of(L);
+    size_t length;
+    index = lua_absindex(L, index);
+    push_text(L, index);
+    luaL_traceback(L, L, lua_tostring(L, -1), 1);
+    if (is_rethrown(self, L, index)) {
+        lua_pushfstring(L, "%s\nraised before:\n%s", lua_tostring(L, -1), self->rethrown_traceback);
+        lua_replace(L, -2);
+    }
+    const char *text = lua_tolstring(L, -1, &length);
+    char *copy = clean_copy(text, length, TRACEBACK_BYTES);
+    lua_pop(L, 2);
+    return copy;
+}
+
+void script_report_free(script_report *report) {
+    free(report->error);
+    free(report->traceback);
+    for (size_t i = 0; i < report->finding_count; i++) {
+        free(report->findings[i].task);
+        free(report->findings[i].text);
+    }
+    free(report->findings);
+    *report = (script_report){.error = NULL};
+}

@@ -1,0 +1,147 @@
+#include "slice.h"
+
+#include "pace.h"
+#include "task.h"
+#include "watch.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+
+/* A script that was cancelled, and neither waits nor ends for so long, is killed. */
+#define DEAF_NS HD_MS(40)
+
+/* ThreadSanitizer delivers signals only where the program calls something it knows, which Lua's loop never does: there
+ * a hook that counts stands in for them. */
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define SLICE_BY_COUNT 10000
+#endif
+#endif
+#ifndef SLICE_BY_COUNT
+#define SLICE_BY_COUNT 0
+#endif
+
+void slice_enter(strand *self) {
+    slot *here = watch_slot();
+    self->since_ns = hd_now();
+    if (!here)
+        return;
+    here->running = NULL;
+    here->wanted = 0;
+    atomic_store_explicit(&here->since_ns, self->since_ns, memory_order_seq_cst); /* [L1] */
+    watch_rouse();
+}
+
+void slice_leave(strand *self) {
+    slot *here = watch_slot();
+    self->ran_ns += hd_now() - self->since_ns;
+    if (!here)
+        return;
+    here->running = NULL;
+    /* relaxed: a stale one makes a signal that finds nothing to do */
+    atomic_store_explicit(&here->since_ns, 0, memory_order_relaxed);
+}
+
+static void set_running(lua_State *thread) {
+    slot *here = watch_slot();
+    if (here)
+        here->running = thread;
+}
+
+void slice_reenter(strand *self, lua_State *L) {
+    slice_enter(self);
+    set_running(L);
+}
+
+int slice_resume(lua_State *thread, lua_State *from, int arguments, int *results) {
+    set_running(thread);
+    int status = lua_resume(thread, from, arguments, results);
+    set_running(from == strand_of(from)->state ? NULL : from);
+    return status;
+}
+
+int slice_reset(lua_State *thread, lua_State *from) {
+    set_running(thread);
+    strand_of(from)->unwaitable++;
+    int status = lua_resetthread(thread);
+    strand_of(from)->unwaitable--;
+    set_running(from == strand_of(from)->state ? NULL : from);
+    return status;
+}
+
+/* ---- giving way ------------------------------------------------------------------------------------------------------ */
+
+static void look_at_limits(strand *self) {
+    uint64_t cpu_ns = self->options->cpu_ns;
+    strand_notice_cancel(self);
+    if (self->kill_reason)
+        return;
+    if (cpu_ns && self->ran_ns >= cpu_ns) {
+        snprintf(self->kill_text, sizeof self->kill_text, "cpu time: more than the limit of %g s",
+                 (double)cpu_ns / 1e9);
+        strand_kill(self, self->kill_text);
+    } else if (self->cancelled_at_ns) {
+        uint64_t now_ns = hd_now();
+        if (now_ns >= self->kill_at_ns || (!self->turned && now_ns >= self->cancelled_at_ns + DEAF_NS)) {
+            self->killed_by_cancel = true;
+            strand_kill(self, "cancelled, and did not end");
+        }
+    }
+}
+
+/* `L` runs, and will again; NULL: none does. */
+static void give_way(strand *self, lua_State *L) {
+    slice_leave(self);
+    output_flush(self);
+    (void)!hd_yield();
+    slice_enter(self);
+    look_at_limits(self);
+    set_running(L);
+}
+
+static bool is_over(const strand *self) {
+    return hd_now() - self->since_ns > SLICE_NS;
+}
+
+void slice_check(strand *self) {
+    if (is_over(self))
+        give_way(self, NULL);
+}
+
+void pace_check(lua_State *L) {
+    strand *self = strand_of(L);
+    if (self && !self->kill_reason && is_over(self))
+        give_way(self, L);
+    if (self && self->kill_reason)
+        slice_die(L);
+}
+
+/* ---- the hook -------------------------------------------------------------------------------------------------------- */
+
+int slice_die(lua_State *L) {
+    lua_sethook(L, slice_hook, LUA_MASKCOUNT, 1);
+    return luaL_error(L, "%s", strand_of(L)->kill_reason);
+}
+
+void slice_hook(lua_State *L, lua_Debug *info) {
+    (void)info;
+    strand *self = strand_of(L);
+    slot *here = watch_slot();
+    lua_sethook(L, SLICE_BY_COUNT ? slice_hook : NULL, SLICE_BY_COUNT ? LUA_MASKCOUNT : 0, SLICE_BY_COUNT);
+    if (!self->kill_reason && (SLICE_BY_COUNT ? is_over(self) : here && here->wanted)) {
+        if (here)
+            here->wanted = 0;
+        give_way(self, L);
+    }
+    if (!self->kill_reason)
+        return;
+    if (lua_isyieldable(L) && !self->unwaitable)
+        lua_yield(L, 0); /* for good */
+    else
+        slice_die(L);
+}
+
+void slice_prepare(lua_State *L) {
+    if (SLICE_BY_COUNT)
+        lua_sethook(L, slice_hook, LUA_MASKCOUNT, SLICE_BY_COUNT);
+}

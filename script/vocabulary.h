@@ -1,0 +1,41 @@
+/* The script's functions, file by file, and what those files share. */
+#ifndef VOCABULARY_H
+#define VOCABULARY_H
+
+#include "task.h"
+
+#include <lauxlib.h>
+
+void await_open(lua_State *L);
+void gather_open(lua_State *L);
+void wait_open(lua_State *L);
+void timeout_open(lua_State *L);
+void scope_open(lua_State *L);
+void locks_open(lua_State *L);
+void queue_open(lua_State *L);
+void values_open(lua_State *L);
+void coroutines_open(lua_State *L);
+void sandbox_open(lua_State *L);
+void require_open(lua_State *L);
+
+/* await(task) */
+int script_await(lua_State *L);
+
+/* The argument, a number of seconds, in nanoseconds; 0 if it is negative. */
+uint64_t duration_check(lua_State *L, int index);
+
+/* Sets task->own when the time has come; the task's wait removes it. False: no memory. */
+bool task_start_timer(strand *self, task *task, uint64_t ns);
+
+/* The metatable of the type `name`, with these methods and metamethods (either may be NULL). */
+void type_open(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *meta);
+
+/* report.c: malloc'ed texts of the error at `index`, printable; NULL: no memory. May raise a memory error. */
+
+/* What it says. */
+char *error_text(lua_State *L, int index);
+
+/* The same, and where it was raised: for message handlers. */
+char *error_traceback(lua_State *L, int index);
+
+#endif
