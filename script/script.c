@@ -106,7 +106,7 @@ static int prepare(lua_State *L) {
 
 static char *memory_text(const strand *self) {
     char text[80];
-    snprintf(text, sizeof text, "not enough memory: the limit is %.4g MiB", (double)self->memory_limit / (1 << 20));
+    memory_describe_limit(self, text, sizeof text);
     return strdup(text);
 }
 

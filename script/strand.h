@@ -50,6 +50,7 @@ struct strand {
 
     /* limits */
     size_t memory_bytes, memory_peak_bytes, memory_limit;
+    unsigned refusals; /* of memory, in a row */
     uint64_t since_ns; /* when it got its loop */
     uint64_t ran_ns;   /* before that */
     output output;
@@ -113,5 +114,8 @@ void operation_abandon(operation *op);
 
 /* Lua's allocator, for which `strand` has a limit. */
 void *memory_allocate(void *strand, void *block, size_t old_bytes, size_t bytes);
+
+/* What is said when there is none. */
+void memory_describe_limit(const strand *self, char *text, size_t bytes);
 
 #endif

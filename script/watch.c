@@ -36,13 +36,15 @@ static int slice_signal(void) {
 
 /* ---- on the thread ------------------------------------------------------------------------------------------------- */
 
-/* Setting a hook is the one thing that Lua allows here. Without a coroutine that runs there is nothing to stop. */
+/* Setting a hook is the one thing that Lua allows here, and it takes time for each function that is active: of a deep
+ * recursion more than the pause between two signals. So it is set once. */
 static void on_signal(int number) {
     (void)number;
     slot *here = own_slot;
     lua_State *running = here ? here->running : NULL;
-    if (running) {
+    if (running && !(here->wanted && here->hooked == running)) {
         here->wanted = 1;
+        here->hooked = running;
         lua_sethook(running, slice_hook, LUA_MASKCOUNT, 1);
     }
 }
