@@ -39,11 +39,11 @@ static void member_ended(strand *self, callback *callback) {
     }
 }
 
-/* It is told no more; an error of a task that still runs is nobody's, as in asyncio. */
+/* It is told no more; a further error, also of a task that still runs, counts as asked for, as in asyncio. */
 static void let_go(gather *self) {
     for (size_t i = 0; i < self->group.count; i++) {
         callback_cancel(&self->members[i].ended);
-        self->members[i].task->retrieved = true;
+        task_mark_retrieved(self->members[i].task);
     }
 }
 

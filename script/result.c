@@ -6,7 +6,7 @@
 #include <string.h>
 
 void task_mark_retrieved(task *self) {
-    if (self->finding && !self->retrieved)
+    if (self->finding)
         finding_retrieve(self->finding);
     self->retrieved = true;
 }

@@ -151,6 +151,8 @@ static void fail(strand *self, task *task) {
     if (task->traceback)
         task->finding = findings_add(&self->findings, name, task->traceback);
     task->traceback = NULL;
+    if (task->retrieved)
+        task_mark_retrieved(task);
     lua_rawgeti(L, LUA_REGISTRYINDEX, self->anchors);
     lua_rawgeti(L, -1, task->anchor);
     lua_pushvalue(task->thread, -1);

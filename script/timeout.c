@@ -36,7 +36,8 @@ static void ensure_alone(lua_State *L, int index) {
         task_spawn(L, lua_gettop(L) - index);
     else
         lua_settop(L, index);
-    lua_replace(L, 1);
+    if (index != 1)
+        lua_replace(L, 1);
     lua_settop(L, 1);
 }
 
