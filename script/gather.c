@@ -91,8 +91,8 @@ static int gather_goes_on(lua_State *L, int status, lua_KContext context) {
     return task_push_results(L, 4); /* raises */
 }
 
-/* Puts the tasks of the list at 1 into a new one, at 2; functions are spawned. Returns how many there are. */
-static size_t ensure_tasks(lua_State *L) {
+/* How many entries the list at 1 has, all of which are tasks or functions. */
+static size_t check_entries(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     lua_Integer count = luaL_len(L, 1);
@@ -102,12 +102,6 @@ static size_t ensure_tasks(lua_State *L) {
         if (!task_at(L, -1) && lua_type(L, -1) != LUA_TFUNCTION)
             luaL_error(L, "gather: entry %I is a %s (a task or a function is expected)", i, luaL_typename(L, -1));
         lua_pop(L, 1);
-    }
-    lua_createtable(L, (int)count, 0);
-    for (lua_Integer i = 1; i <= count; i++) {
-        lua_geti(L, 1, i);
-        task_ensure(L, -1);
-        lua_rawseti(L, 2, i);
     }
     return (size_t)count;
 }
@@ -123,30 +117,32 @@ static gather *make(lua_State *L, size_t count) {
     return self;
 }
 
-/* Asks to be told of the end of each task, once. */
+/* Asks to be told of the end of each task, once; functions are spawned. As asyncio goes through them once, a function comes after the
+ * ends of the tasks before it. Stack: 1 options, 2 the tasks' list, 3 gather. */
 static void join_members(lua_State *L, gather *self, size_t count) {
     strand *strand = strand_of(L);
     uint64_t walk = ++strand->walks; /* marks those that have been seen */
     for (size_t i = 1; i <= count; i++) {
-        lua_rawgeti(L, 2, (lua_Integer)i);
-        task *task = task_at(L, -1);
-        lua_pop(L, 1);
+        lua_geti(L, 1, (lua_Integer)i);
+        task *task = task_ensure(L, -1);
+        lua_rawseti(L, 2, (lua_Integer)i);
         if (task->walk == walk)
             continue;
         task->walk = walk;
         member *member = &self->members[self->group.count];
         self->group.tasks[self->group.count++] = task;
+        self->left++;
         member->gather = self;
         member->task = task;
         callback_init(&member->ended, member_ended);
         future_then(strand, &task->future, &member->ended);
     }
-    self->left = self->group.count;
 }
 
 static int script_gather(lua_State *L) {
     task_check_may_wait(L);
-    size_t count = ensure_tasks(L);
+    size_t count = check_entries(L);
+    lua_createtable(L, (int)count, 0);
     gather *self = make(L, count);
     lua_getfield(L, 1, "errors");
     self->collects = lua_toboolean(L, -1);

@@ -136,7 +136,11 @@ static int shield_goes_on(lua_State *L, int status, lua_KContext context) {
     watched *self = (watched *)context;
     (void)status;
     callback_cancel(&self->ended);
-    return task_is_interrupted(L) ? raise_cancelled(L) : task_push_results(L, 1);
+    if (!task_is_interrupted(L))
+        return task_push_results(L, 1);
+    if (self->task->future.state == FUTURE_FAILED)
+        task_mark_retrieved(self->task);
+    return raise_cancelled(L);
 }
 
 static int script_shield(lua_State *L) {
