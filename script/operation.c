@@ -2,31 +2,24 @@
 
 #include <lauxlib.h>
 
-/* An operation's way back to the strand. */
-typedef struct done {
-    post post;
-    operation *op;
-} done;
-
+/* Nobody awaits the task's last steps: they touch nothing of the operation. */
 static void arrive(strand *self, post *arrived) {
-    operation *op = ((done *)arrived)->op;
+    operation *op = chain_entry(arrived, operation, done);
     strand_unhold(self);
     op->ended = true;
-    (void)!hd_join(op->task); /* its last steps: the post lies on its stack */
+    hd_release(op->task);
     op->task = NULL;
-    if (op->waiter) {
+    if (op->waiter)
         future_set(self, &op->waiter->own);
-    } else {
-        op->next = self->ended_operations;
-        self->ended_operations = op;
-    }
+    else
+        op->class->destroy(op); /* at once: others may wait for what it holds */
 }
 
 static int64_t body(void *arg) {
     operation *op = arg;
-    done end = {.post.run = arrive, .op = op};
     op->class->run(op);
-    strand_post(op->strand, &end.post);
+    op->done.run = arrive;
+    strand_post(op->strand, &op->done);
     return 0;
 }
 

@@ -15,6 +15,12 @@
 
 typedef struct operation operation;
 
+/* Something that another thread has for the strand: `run` is called there, in the next turn. */
+typedef struct post {
+    struct post *next;
+    void (*run)(struct strand *strand, struct post *post);
+} post;
+
 typedef struct operation_class {
     const char *name; /* what the task waits for, as people see it: "fs.read" */
     /* On a task of its own. */
@@ -33,6 +39,7 @@ struct operation {
     struct task *waiter; /* NULL: nobody waits for it any more */
     hd_task *task;
     struct operation *next;
+    post done;
     bool ended;
 };
 
@@ -42,13 +49,7 @@ int operation_await(lua_State *L, operation *op);
 
 /* ---- for what goes on beside the script's tasks, such as a server -------------------------------------------------- */
 
-/* Something that another thread has for the strand: `run` is called there, in the next turn. */
-typedef struct post {
-    struct post *next;
-    void (*run)(struct strand *strand, struct post *post);
-} post;
-
-/* Any thread, as long as the strand is held. */
+/* Hands it over. Any thread, as long as the strand is held. */
 void strand_post(struct strand *strand, post *post);
 
 /* While a strand is held it does not end, nor does it find that its tasks wait in vain. On the strand; unhold is the last
