@@ -29,6 +29,8 @@ enum {
     WIRE_KEY_BYTES = 16,         /* of a submission's key */
     WIRE_RETRIES_MAX = 1000000,  /* of a job */
     WIRE_REDIRECTS_MAX = 1000,   /* of an http job */
+    WIRE_SCRIPT_MAX = 1 << 20,   /* bytes of a script's code, all its files together */
+    WIRE_SCRIPT_FILES_MAX = 1024,
 };
 
 /* 100 years: the longest duration in a request, so that now and a duration never overflow. */
@@ -36,7 +38,15 @@ static const uint64_t WIRE_DURATION_MAX_NS = UINT64_C(3155760000) * 1000000000;
 
 /* ---- words ----------------------------------------------------------------------------------------------------- */
 
-typedef enum wire_kind { WIRE_SLEEP = 1, WIRE_EXEC, WIRE_HTTP, WIRE_HASH, WIRE_CPU, WIRE_KINDS } wire_kind;
+typedef enum wire_kind {
+    WIRE_SLEEP = 1,
+    WIRE_EXEC,
+    WIRE_HTTP,
+    WIRE_HASH,
+    WIRE_CPU,
+    WIRE_LUA,
+    WIRE_KINDS
+} wire_kind;
 typedef enum wire_loop { WIRE_MULTI = 1, WIRE_SINGLE, WIRE_LOOPS } wire_loop;
 
 typedef enum wire_state {
@@ -60,6 +70,13 @@ typedef enum wire_condition {
     WIRE_CONDITIONS
 } wire_condition;
 
+/* What became of a script's task that nobody looked after. */
+typedef enum wire_finding {
+    WIRE_NOT_AWAITED = 1, /* it failed, and nobody asked for its error */
+    WIRE_STILL_RAN,       /* it was running when the script ended, and was cancelled */
+    WIRE_FINDINGS
+} wire_finding;
+
 typedef enum wire_code {
     WIRE_OK = 0,
     WIRE_INVALID,     /* the request's content is wrong: the message names the value and the way out */
@@ -80,6 +97,7 @@ const char *wire_kind_name(wire_kind kind);
 const char *wire_loop_name(wire_loop loop);
 const char *wire_state_name(wire_state state);
 const char *wire_condition_name(wire_condition condition);
+const char *wire_finding_name(wire_finding finding);
 const char *wire_code_name(wire_code code);
 wire_kind wire_kind_of(const char *name);
 wire_loop wire_loop_of(const char *name);
@@ -107,6 +125,12 @@ typedef struct wire_after {
     wire_condition condition; /* WIRE_AFTER_OK: it succeeded; ANY: it ended; FAIL: it ended otherwise */
 } wire_after;
 
+/* A file that a script can `require`. */
+typedef struct wire_script_file {
+    const char *name; /* relative to the script's folder: "lib/fetch.lua" */
+    wire_bytes code;
+} wire_script_file;
+
 typedef struct wire_job {
     const char *name;
     wire_kind kind;
@@ -123,8 +147,9 @@ typedef struct wire_job {
     wire_strings labels; /* "key=value" or "key" */
     wire_strings env;    /* "KEY=value", added to the service's environment */
     const char *cwd;
-    bool cwd_explicit;  /* false: where the client was: used if it is the service's own user */
-    uint64_t grace_ns;  /* exec: from SIGTERM to SIGKILL when it has to end; 0: the service's default */
+    bool cwd_explicit; /* false: where the client was: used if it is the service's own user */
+    uint64_t
+        grace_ns; /* exec: from SIGTERM to SIGKILL when it has to end; lua: for its clean-up; 0: the service's */
     const char *output; /* exec, http: the file that gets the output instead of the record; "" none */
     union {
         struct {
@@ -152,6 +177,18 @@ typedef struct wire_job {
         struct {
             uint64_t units; /* about a millisecond of one core each, the same work everywhere */
         } cpu;
+        struct {
+            const char *program; /* its name, as messages show it */
+            wire_bytes code;
+            wire_strings args;
+            wire_script_file *files;
+            size_t file_count;
+            /* limits; 0: what the service gives */
+            uint64_t memory_bytes;
+            uint64_t cpu_ns; /* of running on a loop */
+            uint64_t output_bytes;
+            uint64_t tasks; /* at once */
+        } lua;
     } u;
 } wire_job;
 
@@ -236,6 +273,7 @@ typedef struct wire_request {
             uint64_t job;      /* 0: of all */
             uint64_t after_id; /* tasks with greater ids */
             uint32_t limit;
+            uint64_t after_job; /* not 0: scripts' tasks only, behind the one of this job with that id */
         } tasks;
         struct {
             uint64_t timeout_ns; /* then the rest is cancelled; 0: the service's default */
@@ -268,6 +306,23 @@ enum wire_phase {
 };
 const char *wire_phase_name(unsigned phase);
 
+typedef struct wire_script_finding {
+    wire_finding kind;
+    const char *task; /* its name */
+    const char *text; /* its error, with the traceback; "": none */
+} wire_script_finding;
+
+/* What became of a script, beside its output. */
+typedef struct wire_script_report {
+    const char *error;     /* "": it did not fail */
+    const char *traceback; /* "": none */
+    wire_script_finding *findings;
+    size_t finding_count;
+    uint64_t more_findings; /* so many are not told */
+    uint64_t tasks;         /* how many there were, the program among them; 0: there is no report */
+    uint64_t memory_peak_bytes;
+} wire_script_report;
+
 typedef struct wire_job_info {
     wire_outcome outcome;
     const char *why; /* not running, not final: which limit, which dependency, until when */
@@ -296,6 +351,7 @@ typedef struct wire_job_info {
     const char *output;
     uint64_t timeout_ns;
     uint64_t phases_ns[WIRE_PHASES]; /* of the root task of the last attempt */
+    wire_script_report script;       /* lua: of the last attempt that has ended */
 } wire_job_info;
 
 typedef struct wire_event {
@@ -326,6 +382,7 @@ typedef struct wire_task_info {
     bool cancelled;
     uint64_t age_ns;
     uint64_t stack_high_water; /* bytes */
+    bool of_script; /* one of a script's own: `id` counts within its job, `waits_for` is a word for people */
     uint64_t phases_ns[WIRE_PHASES];
 } wire_task_info;
 

@@ -66,7 +66,7 @@ typedef struct wire_words {
 } wire_words;
 
 extern const wire_words wire_kind_words, wire_loop_words, wire_state_words, wire_condition_words,
-    wire_code_words, wire_verb_words;
+    wire_finding_words, wire_code_words, wire_verb_words;
 
 /* "exec, http, hash": as many as `room` holds. */
 void wire_words_list(const wire_words *words, char *out, size_t room);
@@ -166,7 +166,7 @@ enum {
 
 extern const wire_shape wire_request_shape, wire_reply_shape, wire_error_shape, wire_stats_shape;
 extern const wire_shape wire_job_shape, wire_after_shape, wire_info_shape, wire_outcome_shape,
-    wire_phases_shape, wire_event_shape, wire_chunk_shape, wire_task_shape;
+    wire_phases_shape, wire_script_shape, wire_event_shape, wire_chunk_shape, wire_task_shape;
 
 /* ---- both directions ------------------------------------------------------------------------------------------- */
 

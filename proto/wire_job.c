@@ -85,16 +85,58 @@ static const wire_field cpu_fields[] = {
 
 static const wire_shape cpu_shape = {.pb = &heddle__v1__cpu__descriptor, WIRE_FIELDS(cpu_fields)};
 
+static const wire_field script_file_fields[] = {
+    {"name", FIELD_RAW, WIRE_AT(wire_script_file, name, ScriptFile, name), .min = 1, .max = WIRE_STRING_MAX},
+    {"code", FIELD_DATA, WIRE_AT(wire_script_file, code, ScriptFile, code)},
+};
+
+static const wire_shape script_file_shape = {
+    .pb = &heddle__v1__script_file__descriptor,
+    .bytes = sizeof(wire_script_file),
+    WIRE_FIELDS(script_file_fields),
+};
+
+static const wire_field lua_fields[] = {
+    {"program", FIELD_RAW, WIRE_AT(wire_job, u.lua.program, Lua, program), .min = 1, .max = WIRE_STRING_MAX},
+    {"code", FIELD_DATA, WIRE_AT(wire_job, u.lua.code, Lua, code)},
+    {"arg", FIELD_RAWS, WIRE_AT(wire_job, u.lua.args, Lua, args),
+     WIRE_COUNT_AT(wire_job, u.lua.args.count, Lua, n_args), .max = WIRE_LIST_MAX,
+     .item_max = WIRE_STRING_MAX},
+    {"file", FIELD_LIST, WIRE_AT(wire_job, u.lua.files, Lua, files),
+     WIRE_COUNT_AT(wire_job, u.lua.file_count, Lua, n_files), .max = WIRE_SCRIPT_FILES_MAX,
+     .shape = &script_file_shape},
+    {"memory_bytes", FIELD_U64, WIRE_AT(wire_job, u.lua.memory_bytes, Lua, memory_bytes)},
+    {"cpu", FIELD_DURATION, WIRE_AT(wire_job, u.lua.cpu_ns, Lua, cpu_ns), .max = WIRE_DURATION_MAX_NS},
+    {"output_bytes", FIELD_U64, WIRE_AT(wire_job, u.lua.output_bytes, Lua, output_bytes)},
+    {"tasks", FIELD_U64, WIRE_AT(wire_job, u.lua.tasks, Lua, tasks)},
+};
+
+/* One limit for all of the code, so that a script fits a message however it is divided. */
+static bool check_lua(wire_decoding *d, const wire_path *path, const void *plain) {
+    const wire_job *job = plain;
+    size_t bytes = job->u.lua.code.length;
+    for (size_t i = 0; i < job->u.lua.file_count; i++)
+        bytes += job->u.lua.files[i].code.length;
+    if (bytes > WIRE_SCRIPT_MAX)
+        return wire_refuse(d, WIRE_INVALID, &(wire_path){path, "code", 0},
+                           "the program and its %zu files have %zu bytes in all (at most %d)",
+                           job->u.lua.file_count, bytes, WIRE_SCRIPT_MAX);
+    return true;
+}
+
+static const wire_shape lua_shape = {
+    .pb = &heddle__v1__lua__descriptor, WIRE_FIELDS(lua_fields), .check = check_lua};
+
 static const struct wire_option kinds[WIRE_KINDS] = {
     [WIRE_SLEEP] = {&sleep_shape, 0}, [WIRE_EXEC] = {&exec_shape, 0}, [WIRE_HTTP] = {&http_shape, 0},
-    [WIRE_HASH] = {&hash_shape, 0},   [WIRE_CPU] = {&cpu_shape, 0},
+    [WIRE_HASH] = {&hash_shape, 0},   [WIRE_CPU] = {&cpu_shape, 0},   [WIRE_LUA] = {&lua_shape, 0},
 };
 
 enum { KIND_BASE = 20 };
 
 _Static_assert(HEDDLE__V1__JOB__KIND_SLEEP == KIND_BASE + (int)WIRE_SLEEP, "");
-_Static_assert(HEDDLE__V1__JOB__KIND_CPU == KIND_BASE + (int)WIRE_CPU, "");
-_Static_assert(HEDDLE__V1__KIND__KIND_CPU == (int)WIRE_CPU, "");
+_Static_assert(HEDDLE__V1__JOB__KIND_LUA == KIND_BASE + (int)WIRE_LUA, "");
+_Static_assert(HEDDLE__V1__KIND__KIND_LUA == (int)WIRE_LUA, "");
 _Static_assert(HEDDLE__V1__LOOP__LOOP_SINGLE == (int)WIRE_SINGLE, "");
 _Static_assert(HEDDLE__V1__CONDITION__CONDITION_FAIL == (int)WIRE_AFTER_FAIL, "");
 

@@ -136,6 +136,7 @@ static const wire_field tasks_fields[] = {
     {"job", FIELD_U64, REQUEST_AT(u.tasks.job, TasksRequest, job)},
     {"after_id", FIELD_U64, REQUEST_AT(u.tasks.after_id, TasksRequest, after_id)},
     {"limit", FIELD_U32, REQUEST_AT(u.tasks.limit, TasksRequest, limit)},
+    {"after_job", FIELD_U64, REQUEST_AT(u.tasks.after_job, TasksRequest, after_job)},
 };
 
 static const wire_shape tasks_shape = {.pb = &heddle__v1__tasks_request__descriptor,

@@ -36,6 +36,33 @@ static const wire_field outcome_fields[] = {
 const wire_shape wire_outcome_shape = {
     .pb = &heddle__v1__outcome__descriptor, .bytes = sizeof(wire_outcome), WIRE_FIELDS(outcome_fields)};
 
+static const wire_field finding_fields[] = {
+    {"kind", FIELD_WORD, WIRE_AT(wire_script_finding, kind, ScriptFinding, kind), .min = 1,
+     .words = &wire_finding_words},
+    {"task", FIELD_TEXT, WIRE_AT(wire_script_finding, task, ScriptFinding, task), .max = WIRE_STRING_MAX},
+    {"text", FIELD_TEXT, WIRE_AT(wire_script_finding, text, ScriptFinding, text), .max = WIRE_STRING_MAX},
+};
+
+static const wire_shape finding_shape = {.pb = &heddle__v1__script_finding__descriptor,
+                                         .bytes = sizeof(wire_script_finding),
+                                         WIRE_FIELDS(finding_fields)};
+
+#define REPORT_AT(member) WIRE_AT(wire_script_report, member, ScriptReport, member)
+
+static const wire_field script_fields[] = {
+    {"error", FIELD_TEXT, REPORT_AT(error), .max = WIRE_STRING_MAX},
+    {"traceback", FIELD_TEXT, REPORT_AT(traceback), .max = WIRE_STRING_MAX},
+    {"finding", FIELD_LIST, REPORT_AT(findings),
+     WIRE_COUNT_AT(wire_script_report, finding_count, ScriptReport, n_findings), .shape = &finding_shape},
+    {"more_findings", FIELD_U64, REPORT_AT(more_findings)},
+    {"tasks", FIELD_U64, REPORT_AT(tasks)},
+    {"memory_peak_bytes", FIELD_U64, REPORT_AT(memory_peak_bytes)},
+};
+
+const wire_shape wire_script_shape = {.pb = &heddle__v1__script_report__descriptor,
+                                      .bytes = sizeof(wire_script_report),
+                                      WIRE_FIELDS(script_fields)};
+
 #define INFO_AT(path, member) WIRE_AT(wire_job_info, path, JobInfo, member)
 
 static const wire_field info_fields[] = {
@@ -66,6 +93,7 @@ static const wire_field info_fields[] = {
     {"output", FIELD_RAW, INFO_AT(output, output), .max = WIRE_STRING_MAX},
     {"timeout", FIELD_U64, INFO_AT(timeout_ns, timeout_ns)},
     {"phases", FIELD_PART, INFO_AT(phases_ns, phases), .shape = &wire_phases_shape},
+    {"script", FIELD_PART, INFO_AT(script, script), .shape = &wire_script_shape},
 };
 
 const wire_shape wire_info_shape = {
@@ -107,6 +135,7 @@ static const wire_field task_fields[] = {
     {"cancelled", FIELD_FLAG, WIRE_AT(wire_task_info, cancelled, TaskInfo, cancelled)},
     {"age", FIELD_U64, WIRE_AT(wire_task_info, age_ns, TaskInfo, age_ns)},
     {"stack_high_water", FIELD_U64, WIRE_AT(wire_task_info, stack_high_water, TaskInfo, stack_high_water)},
+    {"of_script", FIELD_FLAG, WIRE_AT(wire_task_info, of_script, TaskInfo, of_script)},
     {"phases", FIELD_PART, WIRE_AT(wire_task_info, phases_ns, TaskInfo, phases), .shape = &wire_phases_shape},
 };
 

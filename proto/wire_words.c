@@ -4,7 +4,7 @@
 
 static const char *const kind_names[WIRE_KINDS] = {
     [WIRE_SLEEP] = "sleep", [WIRE_EXEC] = "exec", [WIRE_HTTP] = "http",
-    [WIRE_HASH] = "hash",   [WIRE_CPU] = "cpu",
+    [WIRE_HASH] = "hash",   [WIRE_CPU] = "cpu",   [WIRE_LUA] = "lua",
 };
 
 static const char *const loop_names[WIRE_LOOPS] = {[WIRE_MULTI] = "multi", [WIRE_SINGLE] = "single"};
@@ -20,6 +20,11 @@ static const char *const condition_names[WIRE_CONDITIONS] = {
     [WIRE_AFTER_OK] = "ok",
     [WIRE_AFTER_ANY] = "any",
     [WIRE_AFTER_FAIL] = "fail",
+};
+
+static const char *const finding_names[WIRE_FINDINGS] = {
+    [WIRE_NOT_AWAITED] = "not-awaited",
+    [WIRE_STILL_RAN] = "still-ran",
 };
 
 static const char *const code_names[WIRE_CODES] = {
@@ -51,6 +56,7 @@ const wire_words wire_kind_words = {kind_names, 1, WIRE_KINDS};
 const wire_words wire_loop_words = {loop_names, 1, WIRE_LOOPS};
 const wire_words wire_state_words = {state_names, 1, WIRE_STATES};
 const wire_words wire_condition_words = {condition_names, 1, WIRE_CONDITIONS};
+const wire_words wire_finding_words = {finding_names, 1, WIRE_FINDINGS};
 const wire_words wire_code_words = {code_names, 0, WIRE_CODES};
 const wire_words wire_verb_words = {verb_names, 1, WIRE_VERBS};
 
@@ -86,6 +92,10 @@ const char *wire_state_name(wire_state state) {
 
 const char *wire_condition_name(wire_condition condition) {
     return name_of(&wire_condition_words, condition);
+}
+
+const char *wire_finding_name(wire_finding finding) {
+    return name_of(&wire_finding_words, finding);
 }
 
 const char *wire_code_name(wire_code code) {

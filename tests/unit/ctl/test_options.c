@@ -131,7 +131,7 @@ static void a_problem_names_the_option_and_the_value(void **state) {
         {{"--state", "sleepy"},
          "state: \"sleepy\" is none of scheduled, blocked, queued, running, retrying, succeeded, failed, cancelled, "
          "timed-out, lost"},
-        {{"--kind", "dance"}, "kind: \"dance\" is none of sleep, exec, http, hash, cpu"},
+        {{"--kind", "dance"}, "kind: \"dance\" is none of sleep, exec, http, hash, cpu, lua"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct parsed p;

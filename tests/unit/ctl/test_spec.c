@@ -162,7 +162,7 @@ static void a_wrong_command_line_is_named(void **state) {
         const char *words[6];
         const char *problem;
     } rows[] = {
-        {{"dance"}, "kind: \"dance\" is none of sleep, exec, http, hash, cpu"},
+        {{"dance"}, "kind: \"dance\" is none of sleep, exec, http, hash, cpu, lua"},
         {{"sleep"}, "sleep: duration missing (DURATION)"},
         {{"sleep", "soon"}, "duration: \"soon\" is not a duration (try 3s, 250ms)"},
         {{"sleep", "1s", "2s"}, "sleep: takes one DURATION, not 2"},
@@ -196,9 +196,9 @@ static void a_wrong_line_is_named(void **state) {
         const char *line, *problem;
     } rows[] = {
         {"[1]", "is a list (an object is needed: {\"kind\": \"sleep\", \"duration\": \"1s\"})"},
-        {"{}", "kind: is missing (sleep, exec, http, hash, cpu)"},
-        {"{\"kind\":7}", "kind: is a number (one of sleep, exec, http, hash, cpu is needed)"},
-        {"{\"kind\":\"dance\"}", "kind: \"dance\" is none of sleep, exec, http, hash, cpu"},
+        {"{}", "kind: is missing (sleep, exec, http, hash, cpu, lua)"},
+        {"{\"kind\":7}", "kind: is a number (one of sleep, exec, http, hash, cpu, lua is needed)"},
+        {"{\"kind\":\"dance\"}", "kind: \"dance\" is none of sleep, exec, http, hash, cpu, lua"},
         {"{\"kind\":\"exec\",\"argv\":\"true\"}", "argv: is a text (a list of texts is needed)"},
         {"{\"kind\":\"exec\",\"argv\":[]}", "exec: argv missing (COMMAND [ARGUMENT...])"},
         {"{\"kind\":\"exec\",\"argv\":[[\"a\"]]}", "argv: is a list (a list of texts is needed)"},

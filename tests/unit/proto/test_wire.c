@@ -349,6 +349,8 @@ static void each_word_has_a_name_and_each_name_its_word(void **state) {
         assert_int_equal(wire_state_of(wire_state_name(i)), i);
     for (unsigned i = 1; i < WIRE_CONDITIONS; i++)
         assert_int_equal(wire_condition_of(wire_condition_name(i)), i);
+    for (unsigned i = 1; i < WIRE_FINDINGS; i++)
+        assert_non_null(wire_finding_name(i));
     for (unsigned i = 0; i < WIRE_CODES; i++)
         assert_non_null(wire_code_name(i));
     for (unsigned i = 1; i < WIRE_VERBS; i++)
@@ -364,6 +366,8 @@ static void what_is_no_word_has_no_name(void **state) {
     assert_null(wire_loop_name((wire_loop)-1));
     assert_null(wire_state_name(WIRE_STATES));
     assert_null(wire_condition_name(0));
+    assert_null(wire_finding_name(0));
+    assert_null(wire_finding_name(WIRE_FINDINGS));
     assert_null(wire_code_name(WIRE_CODES));
     assert_null(wire_verb_name(0));
     assert_null(wire_phase_name(WIRE_PHASES));

@@ -17,6 +17,8 @@ static wire_job *fresh_job(wire_kind kind) {
         one.job.u.http.url = "http://localhost";
     if (kind == WIRE_HASH)
         one.job.u.hash.paths = (wire_strings){argv, 1};
+    if (kind == WIRE_LUA)
+        one.job.u.lua.program = "x.lua";
     one.request = (wire_request){.verb = WIRE_SUBMIT, .u.submit = {.jobs = &one.job, .count = 1}};
     return &one.job;
 }
@@ -140,7 +142,7 @@ static void words_are_known_ones(void **state) {
     one.job.after_count = 1;
     job_is_refused("job: after: condition: 4 is not known (ok, any, fail)");
     test_refused(&(wire_request){.verb = WIRE_LIST, .u.list.select.kind = 99}, WIRE_INVALID,
-                 "select: kind: 99 is not known (sleep, exec, http, hash, cpu)");
+                 "select: kind: 99 is not known (sleep, exec, http, hash, cpu, lua)");
     test_refused(&(wire_request){.verb = WIRE_LIST, .u.list.select.states = 1}, WIRE_INVALID,
                  "select: states: 0x1 has bits of no state (0x7fe are)");
     test_refused(&(wire_request){.verb = WIRE_LIST, .u.list.select.states = 1u << WIRE_STATES}, WIRE_INVALID,
@@ -150,9 +152,9 @@ static void words_are_known_ones(void **state) {
 static void a_job_has_a_kind(void **state) {
     (void)state;
     fresh_job(0);
-    job_is_refused("job: kind: is missing (one of sleep, exec, http, hash, cpu)");
+    job_is_refused("job: kind: is missing (one of sleep, exec, http, hash, cpu, lua)");
     fresh_job(WIRE_KINDS);
-    job_is_refused("job: kind: is missing (one of sleep, exec, http, hash, cpu)");
+    job_is_refused("job: kind: is missing (one of sleep, exec, http, hash, cpu, lua)");
 }
 
 static void no_duration_is_longer_than_a_hundred_years(void **state) {
@@ -260,6 +262,29 @@ static void a_kind_has_what_it_needs(void **state) {
     job_is_refused("job: path: \"\" is empty");
 }
 
+static void a_script_has_a_name_and_code_that_fits_a_message(void **state) {
+    (void)state;
+    static uint8_t code[WIRE_SCRIPT_MAX];
+    wire_script_file files[] = {{"a.lua", {code, 100}}, {"b.lua", {code, 200}}};
+    fresh_job(WIRE_LUA)->u.lua.program = "";
+    job_is_refused("job: program: is missing");
+    wire_job *job = fresh_job(WIRE_LUA);
+    job->u.lua.code = (wire_bytes){code, WIRE_SCRIPT_MAX - 299};
+    job->u.lua.files = files;
+    job->u.lua.file_count = 2;
+    job_is_refused("job: code: the program and its 2 files have 1048577 bytes in all (at most 1048576)");
+    files[1].name = "";
+    job_is_refused("job: file 2: name: is missing");
+    job = fresh_job(WIRE_LUA);
+    job->u.lua.file_count = WIRE_SCRIPT_FILES_MAX + 1;
+    job->u.lua.files = test_scratch(job->u.lua.file_count * sizeof *files);
+    for (size_t i = 0; i < job->u.lua.file_count; i++)
+        job->u.lua.files[i].name = "x.lua";
+    job_is_refused("job: file: there are 1025 (at most 1024)");
+    fresh_job(WIRE_LUA)->u.lua.cpu_ns = WIRE_DURATION_MAX_NS + 1;
+    job_is_refused("job: cpu: 3155760000 seconds is too long (at most 3155760000, which is 100 years)");
+}
+
 static void a_submission_has_jobs_but_not_too_many_and_follows_only_one(void **state) {
     (void)state;
     test_refused(&(wire_request){.verb = WIRE_SUBMIT}, WIRE_INVALID, "job: is missing (at least 1)");
@@ -323,8 +348,8 @@ static void a_field_that_the_service_does_not_know_is_refused_not_left_out(void 
           "field 1 of PingRequest is not known here (this service speaks version 1)");
     RAW_JOB("\xAA\x01\x00\x98\x06\x01", WIRE_UNSUPPORTED,
             "job: field 99 of Job is not known here (this service speaks version 1)");
-    RAW_JOB("\xD2\x01\x00", WIRE_UNSUPPORTED,
-            "job: field 26 of Job is not known here (this service speaks version 1)");
+    RAW_JOB("\xDA\x01\x00", WIRE_UNSUPPORTED,
+            "job: field 27 of Job is not known here (this service speaks version 1)");
 }
 
 static void what_is_no_message_is_refused(void **state) {
@@ -442,6 +467,7 @@ int main(void) {
         TEST(ranges_run_forwards),
         TEST(labels_variables_headers_and_methods_have_their_form),
         TEST(a_kind_has_what_it_needs),
+        TEST(a_script_has_a_name_and_code_that_fits_a_message),
         TEST(a_submission_has_jobs_but_not_too_many_and_follows_only_one),
         TEST(a_key_has_exactly_sixteen_bytes),
         TEST(another_version_is_refused_by_name),
