@@ -1,6 +1,7 @@
 /* list and show: rows about jobs. A row is copied as a whole, since its job may be forgotten before the reply is sent. */
 #include "handlers.h"
 
+#include "report.h"
 #include "text.h"
 
 enum { SUMMARY_MAX = 512 };
@@ -30,6 +31,7 @@ static void add_whole(struct call *call, const struct job *job, wire_job_info *i
     info->cwd = own_cwd ? arena_copy(call->arena, spec->cwd) : "";
     info->output = arena_copy(call->arena, spec->output);
     info->timeout_ns = spec->timeout_ns;
+    info->script = report_copy(job->report, call->arena);
     for (int phase = 0; phase < WIRE_PHASES; phase++)
         info->phases_ns[phase] = job->phases_ns[phase];
     if (job->run && job->run->task) {

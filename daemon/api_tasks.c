@@ -1,11 +1,11 @@
-/* tasks: what the tasks of all runtimes do right now. Looking at them takes a while when there are many, so it is done on
+/* tasks: what the tasks of all runtimes do right now, and then those of scripts (api_script_tasks.c). Looking at them takes a while when there are many, so it is done on
  * the pool; and of many only the few with the least ids are kept, by cutting whenever twice as many have come together. */
 #include "handlers.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_MOST = 4096, RUNTIMES = 3 };
+enum { RUNTIMES = 3 };
 
 struct found {
     hd_task_info info;
@@ -17,7 +17,7 @@ struct looking {
     hd_runtime *runtimes[RUNTIMES];
     unsigned runtime;
     uint64_t after_id, job;
-    struct found *found; /* 2 * ROWS_MOST */
+    struct found *found; /* 2 * TASK_ROWS_MOST */
     size_t count;
     bool cut;
 };
@@ -31,8 +31,8 @@ static int by_id(const void *a, const void *b) {
 
 static void cut(struct looking *looking) {
     qsort(looking->found, looking->count, sizeof *looking->found, by_id);
-    if (looking->count > ROWS_MOST) {
-        looking->count = ROWS_MOST;
+    if (looking->count > TASK_ROWS_MOST) {
+        looking->count = TASK_ROWS_MOST;
         looking->cut = true;
     }
 }
@@ -43,7 +43,7 @@ static bool visit(const hd_task_info *info, void *arg) {
         info->state == HD_TASK_DONE)
         return true;
     looking->found[looking->count++] = (struct found){.info = *info, .runtime = looking->runtime};
-    if (looking->count == 2 * ROWS_MOST)
+    if (looking->count == 2 * TASK_ROWS_MOST)
         cut(looking);
     return true;
 }
@@ -90,7 +90,7 @@ static void fill(wire_task_info *row, const struct found *found, struct arena *a
 }
 
 /* The service's own tasks are for root and the service's user; a job's for its owner too. */
-static bool may_see(const struct call *call, uint64_t job_id) {
+bool call_may_see_tasks(const struct call *call, uint64_t job_id) {
     const struct job *job = table_get(&call->jobs->table, job_id);
     return jobs_allow(call->jobs, call->caller.uid, job ? job->uid : call->jobs->service_uid);
 }
@@ -101,7 +101,7 @@ static bool add_rows(struct looking *looking, size_t limit) {
     wire_reply *reply = call->reply;
     for (size_t i = 0; i < looking->count; i++) {
         const struct found *found = &looking->found[i];
-        if (!may_see(call, found->info.tag))
+        if (!call_may_see_tasks(call, found->info.tag))
             continue;
         if (reply->u.tasks.count == limit) {
             reply->u.tasks.more = true;
@@ -123,24 +123,31 @@ static int collect(struct looking *looking, size_t limit) {
     }
 }
 
-void handle_tasks(struct call *call) {
-    uint32_t asked = call->request->u.tasks.limit;
-    size_t limit = asked && asked < ROWS_MOST ? asked : ROWS_MOST;
+static int runtime_tasks(struct call *call, size_t limit) {
     struct looking looking = {
         .call = call,
         .runtimes = {call->api->control, call->api->multi, call->api->single},
         .after_id = call->request->u.tasks.after_id,
         .job = call->request->u.tasks.job,
-        .found = malloc(2 * ROWS_MOST * sizeof *looking.found),
+        .found = malloc(2 * TASK_ROWS_MOST * sizeof *looking.found),
     };
-    wire_task_info *rows = arena_alloc(call->arena, limit * sizeof *rows);
-    if (looking.job && !call_job(call, looking.job)) {
-        free(looking.found);
-        return;
-    }
-    call->reply->u.tasks.tasks = rows;
-    int result = looking.found && rows ? collect(&looking, limit) : HD_ENOMEM;
+    int result = looking.found ? collect(&looking, limit) : HD_ENOMEM;
     free(looking.found);
+    return result;
+}
+
+void handle_tasks(struct call *call) {
+    uint32_t asked = call->request->u.tasks.limit;
+    size_t limit = asked && asked < TASK_ROWS_MOST ? asked : TASK_ROWS_MOST;
+    uint64_t job = call->request->u.tasks.job;
+    if (job && !call_job(call, job))
+        return;
+    call->reply->u.tasks.tasks = arena_alloc(call->arena, limit * sizeof(wire_task_info));
+    int result = call->reply->u.tasks.tasks ? 0 : HD_ENOMEM;
+    if (!result && !call->request->u.tasks.after_job)
+        result = runtime_tasks(call, limit);
+    if (!result && !call->reply->u.tasks.more)
+        result = call_script_tasks(call, limit);
     if (result)
         call_interrupted(call, result);
 }

@@ -31,6 +31,10 @@ struct config {
     uint64_t drain_timeout;
     uint64_t http_max_bytes;
     uint64_t http_connections;
+    uint64_t script_memory, script_memory_max;
+    uint64_t script_cpu, script_cpu_max;
+    uint64_t script_output, script_output_max;
+    uint64_t script_tasks, script_tasks_max;
 
     uint64_t clients_max;
     uint64_t requests_max;

@@ -21,7 +21,7 @@ typedef void handler(struct call *call);
 handler handle_ping, handle_submit, handle_wait, handle_events, handle_list, handle_show, handle_logs,
     handle_cancel, handle_tasks, handle_stats, handle_drain;
 
-enum { ERROR_MAX = 512 };
+enum { ERROR_MAX = 512, TASK_ROWS_MOST = 4096 };
 
 /* The reply is an error. */
 void call_fail(struct call *call, wire_code code, const char *format, ...)
@@ -42,6 +42,12 @@ bool call_select(struct call *call, struct selection *selection, const wire_sele
 
 /* A row about a job, all copied into the arena; `whole`: with what only show tells. */
 wire_job_info call_job_info(struct call *call, struct job *job, bool whole);
+
+/* May the caller see the tasks of a job? (0: the service's own tasks.) */
+bool call_may_see_tasks(const struct call *call, uint64_t job_id);
+
+/* Adds rows about scripts' own tasks to a reply to `tasks`, up to `limit` in all. 0 or an error. */
+int call_script_tasks(struct call *call, size_t limit);
 
 /* The bytes of a text in a reply. */
 size_t call_text_bytes(const char *text);

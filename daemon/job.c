@@ -70,6 +70,19 @@ static void pack_strings(struct pack *pack, wire_strings *strings) {
         strings->items = items;
 }
 
+static void pack_files(struct pack *pack, wire_script_file **files, size_t count) {
+    wire_script_file *copies = pack_array(pack, *files, count * sizeof **files);
+    for (size_t i = 0; i < count; i++) {
+        wire_script_file file = (*files)[i];
+        pack_text(pack, &file.name);
+        pack_bytes(pack, &file.code);
+        if (copies)
+            copies[i] = file;
+    }
+    if (pack->block)
+        *files = copies;
+}
+
 static void pack_light(struct pack *pack, wire_job *spec, struct edge **edges) {
     wire_after *after = pack_array(pack, spec->after, spec->after_count * sizeof *after);
     *edges = pack_array(pack, NULL, spec->after_count * sizeof **edges);
@@ -93,6 +106,10 @@ static void pack_light(struct pack *pack, wire_job *spec, struct edge **edges) {
         pack_strings(pack, &spec->u.hash.paths);
         pack_text(pack, &spec->u.hash.algorithm);
         break;
+    case WIRE_LUA:
+        pack_text(pack, &spec->u.lua.program);
+        pack_strings(pack, &spec->u.lua.args);
+        break;
     default: break;
     }
 }
@@ -103,6 +120,10 @@ static void pack_heavy(struct pack *pack, wire_job *spec) {
         pack_bytes(pack, &spec->u.exec.input);
     if (spec->kind == WIRE_HTTP)
         pack_bytes(pack, &spec->u.http.body);
+    if (spec->kind == WIRE_LUA) {
+        pack_bytes(pack, &spec->u.lua.code);
+        pack_files(pack, &spec->u.lua.files, spec->u.lua.file_count);
+    }
 }
 
 static void measure(const wire_job *spec, struct pack *light, struct pack *heavy) {
@@ -173,12 +194,18 @@ void job_lighten(struct job *job) {
         job->spec.u.exec.input = (wire_bytes){0};
     if (job->spec.kind == WIRE_HTTP)
         job->spec.u.http.body = (wire_bytes){0};
+    if (job->spec.kind == WIRE_LUA) {
+        job->spec.u.lua.code = (wire_bytes){0};
+        job->spec.u.lua.files = NULL;
+        job->spec.u.lua.file_count = 0;
+    }
 }
 
 void job_destroy(struct job *job) {
     if (!job)
         return;
     free(job->error);
+    free(job->report);
     free(job->heavy);
     free(job);
 }

@@ -34,6 +34,7 @@
 struct run;
 struct output;
 struct group;
+struct report;
 
 /* What a queued job queues for: a place on its loop, or none (kinds that only wait take no place). */
 enum lane { LANE_MULTI, LANE_SINGLE, LANE_FREE, LANES };
@@ -65,6 +66,7 @@ struct job {
     struct run *run;                 /* the attempt, while running */
     _Atomic(struct output *) output; /* NULL: none yet; see output_at */
     char *error;                     /* NULL: none */
+    struct report *report;           /* of its last attempt; NULL: none */
     struct links dependents;         /* edges of others */
     struct links watches;            /* of requests that wait for its end */
     struct edge *edges;              /* spec.after_count of its own */
@@ -76,7 +78,7 @@ struct job {
     uint64_t phases_ns[WIRE_PHASES];
 
     size_t bytes;       /* of memory, all in all */
-    size_t heavy_bytes; /* of these, in `heavy`: environment, input and body, given back at the end */
+    size_t heavy_bytes; /* of these, in `heavy`: environment, input, body, code: given back at the end */
     void *heavy;
     wire_job spec;
     /* its strings follow */

@@ -1,4 +1,4 @@
-/* Kinds of jobs. A kind is one file in kinds/ with one entry in a table; it sees heddle.h, the job's specification and
+/* Kinds of jobs. A kind is one file in kinds/ with one entry in a table; it sees heddle.h (lua also script.h), the job's specification and
  * the functions of `run` below, and nothing else of the service.
  *
  * A kind's `run` is the body of the job's root task on the job's runtime (multi or single), once an attempt. What it
@@ -31,15 +31,27 @@ typedef struct kind {
     uint64_t (*start_delay_ns)(const wire_job *job);
 
     int64_t (*run)(run *run);
+
+    size_t stack_bytes; /* that the root task needs; 0: what any task gets */
 } kind;
 
 /* The table (kinds/kinds.c). NULL if there is no such kind. */
 const kind *kind_of(wire_kind kind);
 
+/* What a script may have: if its job says nothing, and at most. */
+typedef struct kind_limit {
+    uint64_t standard; /* 0: as much as it likes */
+    uint64_t most;     /* that a job may ask for; 0: any */
+} kind_limit;
+
 /* What the service sets up for kinds, from its configuration. Constant while it runs. */
 typedef struct kind_settings {
     uint64_t http_max_bytes;   /* of an answer */
     uint32_t http_connections; /* at once, a loop */
+    kind_limit script_memory;  /* bytes */
+    kind_limit script_cpu;     /* nanoseconds */
+    kind_limit script_output;  /* bytes */
+    kind_limit script_tasks;   /* at once */
 } kind_settings;
 
 /* Called once before jobs run, and once after the last has ended (on the main thread). 0 or a negative code. */
@@ -62,6 +74,9 @@ void run_set_pid(run *run, pid_t pid);
 
 /* How the process ended; for exec before it returns. Otherwise a failed attempt counts as exit code 1. */
 void run_set_exit(run *run, int exit_code, int signal);
+
+/* What became of a script, for who asks about its job; copied, and cut where it is long. At most once an attempt. */
+void run_set_report(run *run, const wire_script_report *report);
 
 /* The grace period that holds for this attempt. */
 uint64_t run_grace_ns(const run *run);

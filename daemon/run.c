@@ -136,6 +136,7 @@ struct run *run_start(struct job *job, const kind *what, hd_runtime *runtime, st
         .runtime = runtime,
         .tag = job->id,
         .start_ns = delay ? hd_after(delay) : 0,
+        .stack_bytes = what->stack_bytes,
     };
     attempt->task = hd_spawn_with(&options, body, attempt);
     if (!attempt->task) {
@@ -166,5 +167,6 @@ void run_await_end(struct run *attempt) {
 void run_destroy(struct run *attempt) {
     hd_release(attempt->task);
     free(attempt->env);
+    free(attempt->report);
     free(attempt);
 }

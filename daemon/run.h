@@ -29,6 +29,7 @@ struct run {
     int64_t result;
     bool has_exit;
     uint8_t exit_code, signal;
+    struct report *report; /* NULL: none */
     uint64_t phases_ns[WIRE_PHASES];
 
     /* the control runtime */

@@ -4,6 +4,7 @@
 
 #include "log.h"
 #include "pace.h"
+#include "report.h"
 #include "spawn.h"
 #include "text.h"
 
@@ -47,6 +48,17 @@ static wire_state verdict(struct run *attempt, char **error) {
     return WIRE_FAILED;
 }
 
+/* It counts as the job's memory from now on. (Sums of differences: they may wrap.) */
+static void take_report(struct jobs *jobs, struct job *job, struct run *attempt) {
+    size_t more = report_bytes(attempt->report) - report_bytes(job->report);
+    free(job->report);
+    job->report = attempt->report;
+    attempt->report = NULL;
+    job->bytes += more;
+    jobs->live_bytes += more;
+    jobs->kept_bytes += more;
+}
+
 static void settle(struct jobs *jobs, struct run *attempt) {
     struct job *job = attempt->job;
     char *error;
@@ -55,6 +67,7 @@ static void settle(struct jobs *jobs, struct run *attempt) {
     uint8_t signal = attempt->has_exit ? attempt->signal : 0;
     bool again = (end == WIRE_FAILED || end == WIRE_TIMED_OUT) && job->attempt <= job->spec.retries;
     memcpy(job->phases_ns, attempt->phases_ns, sizeof job->phases_ns);
+    take_report(jobs, job, attempt);
     job->run = NULL;
     run_destroy(attempt);
     if (!again) {

@@ -196,8 +196,13 @@ static hd_runtime *start_runtime(const char *name, unsigned loops) {
 }
 
 static bool start_runtimes(struct service *service) {
-    kind_settings settings = {.http_max_bytes = service->config->http_max_bytes,
-                              .http_connections = (uint32_t)service->config->http_connections};
+    const struct config *config = service->config;
+    kind_settings settings = {.http_max_bytes = config->http_max_bytes,
+                              .http_connections = (uint32_t)config->http_connections,
+                              .script_memory = {config->script_memory, config->script_memory_max},
+                              .script_cpu = {config->script_cpu, config->script_cpu_max},
+                              .script_output = {config->script_output, config->script_output_max},
+                              .script_tasks = {config->script_tasks, config->script_tasks_max}};
     service->control = start_runtime("control", 1);
     service->multi = service->control ? start_runtime("multi", (unsigned)service->config->multi_loops) : NULL;
     service->single = service->multi ? start_runtime("single", 1) : NULL;

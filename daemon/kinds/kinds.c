@@ -8,7 +8,7 @@ static kind_settings the_settings;
 
 static const kind *const table[WIRE_KINDS] = {
     [WIRE_SLEEP] = &kind_sleep, [WIRE_EXEC] = &kind_exec, [WIRE_HTTP] = &kind_http,
-    [WIRE_HASH] = &kind_hash,   [WIRE_CPU] = &kind_cpu,
+    [WIRE_HASH] = &kind_hash,   [WIRE_CPU] = &kind_cpu,   [WIRE_LUA] = &kind_lua,
 };
 
 const kind *kind_of(wire_kind which) {

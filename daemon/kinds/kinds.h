@@ -4,7 +4,7 @@
 
 #include "kind.h"
 
-extern const kind kind_sleep, kind_exec, kind_http, kind_hash, kind_cpu;
+extern const kind kind_sleep, kind_exec, kind_http, kind_hash, kind_cpu, kind_lua;
 
 /* The code of an attempt that failed for a reason which only its message can tell (see hd_fail). */
 enum { KINDS_FAILED = -EPROTO };

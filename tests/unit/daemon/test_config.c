@@ -30,6 +30,8 @@ static void an_empty_file_gives_the_defaults(void **state) {
     assert_int_equal(config.queue_max, 1000000);
     assert_int_equal(config.output_head, 65536);
     assert_int_equal(config.grace, 5000000000);
+    assert_int_equal(config.script_memory, 64 << 20);
+    assert_int_equal(config.script_cpu_max, 0);
     assert_int_equal(config.socket_mode, 0660);
     config_free(&config);
 }

@@ -57,6 +57,43 @@ static void what_only_attempts_need_is_given_back(void **state) {
     job_destroy(job);
 }
 
+static void a_scripts_code_is_given_back_and_its_name_and_arguments_stay(void **state) {
+    (void)state;
+    static uint8_t code[50000];
+    char file[] = "lib/a.lua";
+    memset(code, '-', sizeof code);
+    wire_script_file files[] = {{file, {code, 30000}}, {"b.lua", {NULL, 0}}};
+    const char *args[] = {"one", ""};
+    wire_job spec = world_sleep(0);
+    spec.kind = WIRE_LUA;
+    memset(&spec.u, 0, sizeof spec.u);
+    spec.u.lua.program = "x.lua";
+    spec.u.lua.code = (wire_bytes){code, sizeof code};
+    spec.u.lua.args = (wire_strings){args, 2};
+    spec.u.lua.files = files;
+    spec.u.lua.file_count = 2;
+    spec.u.lua.tasks = 9;
+    struct job *job = job_create(&spec, 0);
+    assert_int_equal(job->bytes, job_size(&spec));
+    assert_true(job->bytes > 80000);
+    memset(code, 'x', sizeof code), memset(file, 'x', 3), memset(files, 0, sizeof files);
+    assert_int_equal(job->spec.u.lua.code.length, 50000);
+    assert_int_equal(job->spec.u.lua.code.data[49999], '-');
+    assert_int_equal(job->spec.u.lua.file_count, 2);
+    assert_string_equal(job->spec.u.lua.files[0].name, "lib/a.lua");
+    assert_int_equal(job->spec.u.lua.files[0].code.length, 30000);
+    assert_int_equal(job->spec.u.lua.files[0].code.data[29999], '-');
+    assert_string_equal(job->spec.u.lua.files[1].name, "b.lua");
+    job_lighten(job);
+    assert_true(job->bytes < 2048);
+    assert_int_equal(job->spec.u.lua.code.length, 0);
+    assert_int_equal(job->spec.u.lua.file_count, 0);
+    assert_string_equal(job->spec.u.lua.program, "x.lua");
+    assert_string_equal(job->spec.u.lua.args.items[0], "one");
+    assert_int_equal(job->spec.u.lua.tasks, 9);
+    job_destroy(job);
+}
+
 static void a_sleep_is_small(void **state) {
     (void)state;
     wire_job spec = world_sleep(1);
@@ -90,6 +127,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_keeps_its_own_copy_of_everything),
         cmocka_unit_test(what_only_attempts_need_is_given_back),
+        cmocka_unit_test(a_scripts_code_is_given_back_and_its_name_and_arguments_stay),
         cmocka_unit_test(a_sleep_is_small),
         cmocka_unit_test(only_moves_of_the_diagram_are_moves),
     };

@@ -128,6 +128,73 @@ static void cpu_wants_work(void **state) {
     expect_good(&job, "18446744073709551615 units");
 }
 
+static wire_bytes bytes_of(const char *text) {
+    return (wire_bytes){(const uint8_t *)text, strlen(text)};
+}
+
+static wire_job lua_job(const char *program) {
+    return (wire_job){
+        .kind = WIRE_LUA, .output = "", .u.lua = {.program = program, .code = bytes_of("print(1)")}};
+}
+
+static void lua_takes_source_text_below_the_scripts_folder(void **state) {
+    (void)state;
+    static const char *const bad[] = {"/etc/x.lua", "../x.lua", "a/../b.lua", "a/..", "..", "a\nb.lua"};
+    wire_script_file file = {"lib/a.lua", bytes_of("return {}")};
+    wire_job job = lua_job("fetch.lua");
+    job.u.lua.args = STRINGS("a b", "c");
+    job.u.lua.files = &file;
+    job.u.lua.file_count = 1;
+    expect_good(&job, "fetch.lua 'a b' c");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        file.name = bad[i];
+        EXPECT_BAD(&job, "file: \"");
+        wire_job program = lua_job(bad[i]);
+        EXPECT_BAD(&program, "program: \"");
+    }
+    file.name = "..a/b..c/...lua";
+    expect_good(&job, "fetch.lua 'a b' c");
+    file.code = bytes_of("\033Lua\124");
+    EXPECT_BAD(&job, "file: \"..a/b..c/...lua\" is compiled");
+    job = lua_job("fetch.lua");
+    job.u.lua.code = bytes_of("#!/usr/bin/lua\n\033Lua\124");
+    EXPECT_BAD(&job, "program: \"fetch.lua\" is compiled");
+    job.u.lua.code = bytes_of("#!/usr/bin/lua");
+    expect_good(&job, "fetch.lua");
+    job.u.lua.code = (wire_bytes){(const uint8_t *)"a\0b", 3};
+    EXPECT_BAD(&job, "program: \"fetch.lua\" holds a NUL byte");
+    job.u.lua.code = (wire_bytes){0};
+    expect_good(&job, "fetch.lua");
+    job.output = "x.log";
+    EXPECT_BAD(&job, "output:", "\"x.log\"");
+}
+
+static void lua_asks_for_no_more_than_the_service_gives(void **state) {
+    (void)state;
+    kind_settings settings = {.http_connections = 1,
+                              .script_memory = {1 << 20, 2 << 20},
+                              .script_cpu = {0, HD_SECONDS(2)},
+                              .script_output = {100, 1000},
+                              .script_tasks = {0, 0}};
+    assert_int_equal(kinds_init(&settings), 0);
+    wire_job job = lua_job("x.lua");
+    job.u.lua.memory_bytes = 2 << 20;
+    job.u.lua.cpu_ns = HD_SECONDS(2);
+    job.u.lua.output_bytes = 1000;
+    job.u.lua.tasks = UINT64_MAX;
+    expect_good(&job, "x.lua");
+    job.u.lua.output_bytes = 1001;
+    EXPECT_BAD(&job, "output_bytes: 1001 bytes is more than", "(script_output_max is 1000)");
+    job.u.lua.cpu_ns = HD_SECONDS(3);
+    EXPECT_BAD(&job, "cpu: 3000 ms is more than", "(script_cpu_max is 2000)");
+    job.u.lua.memory_bytes = 1 << 30;
+    EXPECT_BAD(&job, "memory_bytes: 1073741824 bytes is more than", "(script_memory_max is 2097152)");
+    kinds_fini();
+    assert_int_equal(kinds_init(&(kind_settings){.http_connections = 1}), 0);
+    expect_good(&job, "x.lua");
+    kinds_fini();
+}
+
 static void http_takes_http_urls_only(void **state) {
     (void)state;
     static const char *const bad[] = {"ftp://x", "file:///etc/passwd", "/just/a/path", "http://",
@@ -210,6 +277,8 @@ int main(void) {
         cmocka_unit_test(exec_wants_a_command),
         cmocka_unit_test(hash_knows_its_algorithms),
         cmocka_unit_test(cpu_wants_work),
+        cmocka_unit_test(lua_takes_source_text_below_the_scripts_folder),
+        cmocka_unit_test(lua_asks_for_no_more_than_the_service_gives),
         cmocka_unit_test(http_takes_http_urls_only),
         cmocka_unit_test(http_shows_its_method_and_no_password),
         cmocka_unit_test(http_methods_and_headers_cannot_smuggle),
