@@ -26,7 +26,8 @@ const struct option_row spec_options[] = {
     {"label", 0, &type_label, JOB(labels), "a label to select it by"},
     {"env", 0, &type_env, JOB(env), "a variable for its environment"},
     {"cwd", 0, &type_folder, JOB(cwd), "the folder it runs in (default: where you are)"},
-    {"grace", 0, &option_limit, JOB(grace_ns), "between SIGTERM and SIGKILL when it is to end"},
+    {"grace", 0, &option_limit, JOB(grace_ns),
+     "between SIGTERM and SIGKILL when it is to end; for a script, to clean up"},
     {"output", 0, &option_file, JOB(output), "a file for its output, instead of the record"},
     {0}};
 
@@ -47,18 +48,37 @@ const struct option_row spec_http_options[] = {
 const struct option_row spec_hash_options[] = {
     {"algorithm", 0, &option_name, JOB(u.hash.algorithm), "default sha256"}, {0}};
 
+const struct option_row spec_lua_options[] = {
+    {"code", 'e', &type_code, 0, "the script itself, instead of FILE"},
+    {"max-memory", 0, &option_size, JOB(u.lua.memory_bytes),
+     "the most memory it may have (default: the service's)"},
+    {"max-cpu", 0, &option_limit, JOB(u.lua.cpu_ns), "how long it may run on a core"},
+    {"max-output", 0, &option_size, JOB(u.lua.output_bytes), "how much it may print"},
+    {"max-tasks", 0, &option_number, JOB(u.lua.tasks), "how many tasks it may have at once"},
+    {0}};
+
 static const struct option_row no_options[] = {{0}};
 
 #define OPERAND(key, type, member) \
     { key, 0, &type, JOB(member), NULL }
+#define SAME \
+    { 0 }
 
 const spec_kind spec_kinds[] = {
-    {WIRE_SLEEP, OPERAND("duration", option_duration, u.sleep.duration_ns), "DURATION", no_options, false},
-    {WIRE_EXEC, OPERAND("argv", type_argument, u.exec.argv), "COMMAND [ARGUMENT...]", spec_exec_options,
+    {WIRE_SLEEP, OPERAND("duration", option_duration, u.sleep.duration_ns), SAME, NULL, "DURATION",
+     no_options, false},
+    {WIRE_EXEC, OPERAND("argv", type_argument, u.exec.argv), SAME, NULL, "COMMAND [ARGUMENT...]",
+     spec_exec_options, true},
+    {WIRE_HTTP, OPERAND("url", type_url, u.http.url), SAME, NULL, "URL", spec_http_options, false},
+    {WIRE_HASH, OPERAND("paths", type_path, u.hash.paths), SAME, NULL, "FILE...", spec_hash_options, false},
+    {WIRE_CPU, OPERAND("units", type_units, u.cpu.units), SAME, NULL, "UNITS", no_options, false},
+    {WIRE_LUA,
+     {"file", 0, &type_script, 0, NULL},
+     OPERAND("args", type_argument, u.lua.args),
+     spec_lua_options,
+     "FILE [ARGUMENT...]",
+     spec_lua_options,
      true},
-    {WIRE_HTTP, OPERAND("url", type_url, u.http.url), "URL", spec_http_options, false},
-    {WIRE_HASH, OPERAND("paths", type_path, u.hash.paths), "FILE...", spec_hash_options, false},
-    {WIRE_CPU, OPERAND("units", type_units, u.cpu.units), "UNITS", no_options, false},
     {0},
 };
 
@@ -78,7 +98,7 @@ const spec_kind *spec_kind_of(const char *name) {
 /* ---- building ---- */
 
 static bool belongs(const spec_kind *kind, const struct option_row *option) {
-    if (option == &kind->operand)
+    if (option == &kind->operand || option == &kind->rest)
         return true;
     for (const struct option_row *o = spec_options; o->name != NULL; o++) {
         if (o == option)
@@ -114,15 +134,28 @@ static bool apply_defaults(wire_job *job, const spec_kind *kind, const option_li
     return true;
 }
 
-static bool check_belonging(const spec_kind *kind, const option_list *given, struct reading *reading) {
+static bool has(const option_list *list, const struct option_row *option) {
+    for (const option_given *g = list == NULL ? NULL : list->first; g != NULL; g = g->next) {
+        if (g->option == option)
+            return true;
+    }
+    return false;
+}
+
+static bool check_belonging(const spec_kind *kind, const option_list *given, const option_list *defaults,
+                            struct reading *reading) {
     size_t operands = 0;
+    bool instead = kind->instead != NULL && has(given, kind->instead);
     for (const option_given *g = given->first; g != NULL; g = g->next) {
         if (!belongs(kind, g->option))
             return reading_fails(reading, "%s: is not for %s jobs", g->option->name,
                                  wire_kind_name(kind->kind));
         operands += g->option == &kind->operand;
     }
-    if (operands == 0)
+    if (operands > 0 && instead)
+        return reading_fails(reading, "%s: takes %s or %s, not both", wire_kind_name(kind->kind),
+                             kind->operand.name, kind->instead->name);
+    if (operands == 0 && !instead && (kind->instead == NULL || !has(defaults, kind->instead)))
         return reading_fails(reading, "%s: %s missing (%s)", wire_kind_name(kind->kind), kind->operand.name,
                              kind->usage);
     if (operands > 1 && !kind->operand.type->repeated)
@@ -154,15 +187,16 @@ static void set_paths(wire_job *job, const spec_source *source, struct scratch *
         job->u.http.ca_file = absolute(job->u.http.ca_file, directory, memory);
     bool relative_files = job->kind == WIRE_HASH && any_relative(&job->u.hash.paths);
     job->cwd_explicit |= relative_files;
-    job->cwd = job->cwd_explicit || job->kind == WIRE_EXEC ? directory : NULL;
+    bool has_folder = job->kind == WIRE_EXEC || job->kind == WIRE_LUA;
+    job->cwd = job->cwd_explicit || has_folder ? directory : NULL;
 }
 
 bool spec_build(wire_job *job, const spec_kind *kind, const option_list *given, const spec_source *source,
                 struct reading *reading) {
     *job = (wire_job){.kind = kind->kind, .loop = WIRE_MULTI};
     reading->stdin_taken = source->stdin_taken;
-    if (!check_belonging(kind, given, reading) || !apply_defaults(job, kind, source->defaults, reading) ||
-        !apply(job, given, reading))
+    if (!check_belonging(kind, given, source->defaults, reading) ||
+        !apply_defaults(job, kind, source->defaults, reading) || !apply(job, given, reading))
         return false;
     if (job->parallel > 0 && (job->group == NULL || *job->group == '\0'))
         return reading_fails(reading,
@@ -181,8 +215,36 @@ static bool read_kind(const spec_kind **kind, int argc, char **argv, struct read
     return *kind != NULL || reading_fails(reading, "kind: \"%s\" is none of %s", argv[0], words);
 }
 
+static bool ends_with(const char *text, const char *ending) {
+    size_t length = strlen(text), tail = strlen(ending);
+    return length >= tail && strcmp(text + length - tail, ending) == 0;
+}
+
+/* The kind of what needs none before it: a script. NULL: it needs one. */
+static const spec_kind *implied_kind(int argc, char **argv, const option_list *given) {
+    const spec_kind *script = spec_kind_of(wire_kind_name(WIRE_LUA));
+    if (argc > 0 && spec_kind_of(argv[0]) != NULL)
+        return NULL;
+    bool is_script = has(given, script->instead) ||
+                     (argc > 0 && (strcmp(argv[0], "-") == 0 || ends_with(argv[0], ".lua")));
+    return is_script ? script : NULL;
+}
+
+static void add_operands(const spec_kind *kind, int argc, char **argv, option_list *given,
+                         struct scratch *memory) {
+    bool first = kind->instead == NULL || !has(given, kind->instead);
+    for (int i = 0; i < argc; i++, first = false)
+        option_list_add(given, first || kind->rest.name == NULL ? &kind->operand : &kind->rest, argv[i],
+                        memory);
+}
+
 bool spec_read_operands(const spec_kind **kind, int argc, char **argv, const option_target *target,
                         option_list *given, struct reading *reading) {
+    *kind = implied_kind(argc, argv, given);
+    if (*kind != NULL) {
+        add_operands(*kind, argc, argv, given, reading->memory);
+        return true;
+    }
     if (!read_kind(kind, argc, argv, reading))
         return false;
     option_target behind = *target;
@@ -190,7 +252,6 @@ bool spec_read_operands(const spec_kind **kind, int argc, char **argv, const opt
     int first;
     if (!options_parse(&behind, argc, argv, &first, reading))
         return false;
-    for (int i = first; i < argc; i++)
-        option_list_add(given, &(*kind)->operand, argv[i], reading->memory);
+    add_operands(*kind, argc - first, argv + first, given, reading->memory);
     return true;
 }

@@ -10,8 +10,11 @@
 
 typedef struct spec_kind {
     wire_kind kind;
-    struct option_row operand;        /* its name is the JSON key */
-    const char *usage;                /* "COMMAND [ARGUMENT...]" */
+    struct option_row operand; /* its name is the JSON key */
+    struct option_row rest;    /* what the operands behind the first one are; no name: the same */
+    const struct option_row
+        *instead;      /* the option that takes the first operand's place; NULL: there is none */
+    const char *usage; /* "COMMAND [ARGUMENT...]" */
     const struct option_row *options; /* for this kind alone; the last one has no name */
     bool until_operand;               /* what follows the first operand belongs to it: options, too */
 } spec_kind;
@@ -21,25 +24,29 @@ const spec_kind *spec_kind_of(const char *name);
 const char *spec_kind_word(unsigned index);
 
 /* For --help. */
-#define SPEC_KINDS_HELP                                            \
-    "Kinds of jobs:\n"                                             \
-    "  sleep DURATION                      wait\n"                 \
-    "  exec [--] COMMAND [ARGUMENT...]     run a command\n"        \
-    "  http URL                            make an HTTP request\n" \
-    "  hash FILE...                        hash files\n"           \
-    "  cpu UNITS                           compute; a unit takes about a millisecond\n"
+#define SPEC_KINDS_HELP                                                                        \
+    "Kinds of jobs:\n"                                                                         \
+    "  sleep DURATION                      wait\n"                                             \
+    "  exec [--] COMMAND [ARGUMENT...]     run a command\n"                                    \
+    "  http URL                            make an HTTP request\n"                             \
+    "  hash FILE...                        hash files\n"                                       \
+    "  cpu UNITS                           compute; a unit takes about a millisecond\n"        \
+    "  lua FILE [ARGUMENT...]              run a script; FILE.lua needs no `lua` before it,\n" \
+    "                                      nor does - (stdin), nor -e CODE\n"
 
 extern const struct option_row spec_options[];      /* for every kind */
 extern const struct option_row spec_exec_options[]; /* for one kind alone */
 extern const struct option_row spec_http_options[];
 extern const struct option_row spec_hash_options[];
+extern const struct option_row spec_lua_options[];
 
 /* Rows for a verb's sets: all options of jobs, collected into the option_list at `offset` of its values. */
 #define SPEC_OPTION_SETS(offset)                                                  \
     {"Options of jobs", spec_options, offset, OPTIONS_COLLECTED},                 \
         {"Options of exec jobs", spec_exec_options, offset, OPTIONS_COLLECTED},   \
-        {"Options of http jobs", spec_http_options, offset, OPTIONS_COLLECTED}, { \
-        "Options of hash jobs", spec_hash_options, offset, OPTIONS_COLLECTED      \
+        {"Options of http jobs", spec_http_options, offset, OPTIONS_COLLECTED},   \
+        {"Options of hash jobs", spec_hash_options, offset, OPTIONS_COLLECTED}, { \
+        "Options of lua jobs", spec_lua_options, offset, OPTIONS_COLLECTED        \
     }
 
 /* Where jobs come from: what is the same for all of them. */
@@ -58,8 +65,8 @@ bool spec_build(wire_job *job, const spec_kind *kind, const option_list *given, 
 bool spec_build_json(wire_job *job, const char *line, size_t length, const spec_source *source,
                      struct reading *reading);
 
-/* Reads KIND and what follows: the options there, by the target's sets, and the operands, which go to `given`. False with a
- * problem. */
+/* Reads KIND and what follows: the options there, by the target's sets, and the operands, which go to `given`. What can only be a
+ * script (FILE.lua, -, or what `given` has as -e) needs no KIND. False with a problem. */
 bool spec_read_operands(const spec_kind **kind, int argc, char **argv, const option_target *target,
                         option_list *given, struct reading *reading);
 

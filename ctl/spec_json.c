@@ -86,10 +86,18 @@ static bool add_value(const spec_kind *kind, const struct option_row *option, js
 }
 
 static bool unknown_key(const spec_kind *kind, const char *key, struct reading *reading) {
-    const struct option_row operand[] = {kind->operand, {0}};
+    const struct option_row operand[] = {kind->operand, kind->rest, {0}};
     const option_set all[] = {SPEC_OPTION_SETS(0), {"", operand, 0, OPTIONS_COLLECTED}, {0}};
     return reading_fails(reading, "there is no key \"%s\"%s", key,
                          options_suggestion(all, key, reading->memory));
+}
+
+static const struct option_row *find(const spec_kind *kind, const char *key) {
+    if (strcmp(key, kind->operand.name) == 0)
+        return &kind->operand;
+    if (kind->rest.name != NULL && strcmp(key, kind->rest.name) == 0)
+        return &kind->rest;
+    return options_find(sets, key);
 }
 
 static bool read_object(const spec_kind *kind, json_t *object, option_list *list, struct reading *reading) {
@@ -98,8 +106,7 @@ static bool read_object(const spec_kind *kind, json_t *object, option_list *list
     json_object_foreach(object, key, value) {
         if (strcmp(key, "kind") == 0)
             continue;
-        const struct option_row *option =
-            strcmp(key, kind->operand.name) == 0 ? &kind->operand : options_find(sets, key);
+        const struct option_row *option = find(kind, key);
         if (option == NULL)
             return unknown_key(kind, key, reading);
         if (!add_value(kind, option, value, list, reading))

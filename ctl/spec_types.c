@@ -1,16 +1,13 @@
 /* See spec_types.h. What the service checks as well (lengths, forms of names and headers) is left to it, except where it
  * could not say what was meant. */
 #include "spec_types.h"
+#include "contents.h"
+#include "script_files.h"
 #include "values.h"
 #include "wire.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { INPUT_MAX = WIRE_MESSAGE_MAX - (64 << 10) /* what a request has room for beside the rest of it */ };
 
 /* ---- words ---- */
 
@@ -100,64 +97,27 @@ static bool parse_parallel(const struct option_row *option, const char *text, vo
 
 /* ---- contents of files ---- */
 
-static bool unreadable(const struct option_row *option, const char *name, struct reading *reading) {
-    return reading_fails(reading, "%s: \"%s\" cannot be read: %s", option->name, name, strerror(errno));
-}
-
-/* Reads to the end, or a byte more than there is room for. */
-static bool read_all(const struct option_row *option, const char *name, int fd, wire_bytes *bytes,
-                     struct reading *reading) {
-    size_t room = 4096, length = 0;
-    uint8_t *data = scratch_alloc(reading->memory, room);
-    for (;;) {
-        ssize_t got = read(fd, data + length, room - length);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return unreadable(option, name, reading);
-        if (got == 0)
-            break;
-        length += (size_t)got;
-        if (length > INPUT_MAX)
-            return reading_fails(reading,
-                                 "%s: \"%s\" has more than %d bytes, which a request has no room for",
-                                 option->name, name, INPUT_MAX);
-        if (length == room) {
-            data = memcpy(scratch_alloc(reading->memory, room * 2), data, length);
-            room *= 2;
-        }
-    }
-    *bytes = (wire_bytes){data, length};
-    return true;
-}
-
-static bool read_file(const struct option_row *option, const char *name, wire_bytes *bytes,
-                      struct reading *reading) {
-    if (strcmp(name, "-") == 0) {
-        if (reading->stdin_taken)
-            return reading_fails(
-                reading, "%s: \"-\" is not possible here: the jobs themselves come from stdin", option->name);
-        return read_all(option, name, STDIN_FILENO, bytes, reading);
-    }
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return unreadable(option, name, reading);
-    bool fine = read_all(option, name, fd, bytes, reading);
-    close(fd);
-    return fine;
-}
-
 static bool parse_input(const struct option_row *option, const char *text, void *field,
                         struct reading *reading) {
-    return read_file(option, text, field, reading);
+    return contents_read(option, text, field, reading);
 }
 
 static bool parse_body(const struct option_row *option, const char *text, void *field,
                        struct reading *reading) {
     if (*text == '@')
-        return read_file(option, text + 1, field, reading);
+        return contents_read(option, text + 1, field, reading);
     *(wire_bytes *)field = (wire_bytes){(const uint8_t *)text, strlen(text)};
     return true;
+}
+
+static bool parse_script(const struct option_row *option, const char *text, void *field,
+                         struct reading *reading) {
+    return script_read(option, text, field, reading);
+}
+
+static bool parse_code(const struct option_row *option, const char *text, void *field,
+                       struct reading *reading) {
+    return script_take(option, text, field, reading);
 }
 
 static bool parse_filled(const struct option_row *option, const char *text, void *field,
@@ -182,6 +142,8 @@ const option_type type_label = {"KEY[=VALUE]", true, parse_texts, NULL};
 const option_type type_header = {"NAME: VALUE", true, parse_texts, NULL};
 const option_type type_input = {"FILE|-", false, parse_input, NULL};
 const option_type type_body = {"TEXT|@FILE", false, parse_body, NULL};
+const option_type type_script = {"FILE|-", false, parse_script, NULL};
+const option_type type_code = {"CODE", false, parse_code, NULL};
 const option_type type_url = {"URL", false, parse_url, NULL};
 const option_type type_method = {"METHOD", false, parse_filled, NULL};
 const option_type type_folder = {"FOLDER", false, parse_filled, NULL};

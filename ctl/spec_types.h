@@ -11,6 +11,8 @@ extern const option_type type_label;    /* wire_strings */
 extern const option_type type_header;   /* wire_strings */
 extern const option_type type_input;    /* wire_bytes: a file's content, or stdin's */
 extern const option_type type_body;     /* wire_bytes: the text, or after @ a file's content */
+extern const option_type type_script;   /* wire_job: a script's file, or stdin, and what it requires */
+extern const option_type type_code;     /* wire_job: a script's code */
 extern const option_type type_url;      /* const char * */
 extern const option_type type_method;   /* const char * */
 extern const option_type type_folder;   /* const char * */

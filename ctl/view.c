@@ -2,6 +2,7 @@
 #include "view.h"
 
 #include "render.h"
+#include "script_view.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -26,6 +27,7 @@ static void add_details(json_t *object, const wire_job_info *job) {
     json_object_set_new(object, "output", render_text(job->output));
     json_object_set_new(object, "timeout_ns", job->timeout_ns ? render_number(job->timeout_ns) : json_null());
     json_object_set_new(object, "phases", view_phases(job->phases_ns));
+    json_object_set_new(object, "script", script_view_json(&job->script));
 }
 
 json_t *view_job(const wire_job_info *job, bool complete) {

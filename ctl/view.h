@@ -12,6 +12,8 @@ json_t *view_job(const wire_job_info *job, bool complete);
 /* {"runnable_ns": 812, "running_ns": ...} */
 json_t *view_phases(const uint64_t phases_ns[WIRE_PHASES]);
 
+enum { VIEW_KEY_WIDTH = 11 /* of the column before what show tells */ };
+
 /* Why it is not running, or how it ended: "exit status 3", "signal 9", or what else the error says; "" if there is nothing
  * to say. The text comes from jobs: print it escaped. Returns `buffer`. */
 #define VIEW_RESULT_BYTES 512

@@ -1,5 +1,5 @@
-/* Kinds of jobs. A kind is one file in kinds/ with one entry in a table; it sees heddle.h (lua also script.h), the job's specification and
- * the functions of `run` below, and nothing else of the service.
+/* Kinds of jobs. A kind is one file in kinds/ with one entry in a table; it sees heddle.h (lua also script.h), the job's
+ * specification and the functions of `run` below, and nothing else of the service.
  *
  * A kind's `run` is the body of the job's root task on the job's runtime (multi or single), once an attempt. What it
  * returns decides the attempt: >= 0 succeeded, negative failed, with the text given to hd_fail as the job's error;

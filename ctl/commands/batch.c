@@ -162,10 +162,10 @@ const struct command command_batch = {
     .summary = "submit many jobs, one a line as JSON",
     .details =
         "A line is an object. Its keys are \"kind\", what stands behind the kind (\"duration\" of sleep,\n"
-        "\"argv\" of exec, \"url\" of http, \"paths\" of hash, \"units\" of cpu), and the names of the options\n"
-        "below; what can stand several times may be a list, and pairs like env an object. Options given\n"
-        "here hold for every line that does not say otherwise. --parallel without --group makes a\n"
-        "group of this batch alone.\n\n"
+        "\"argv\" of exec, \"url\" of http, \"paths\" of hash, \"units\" of cpu, \"file\" and \"args\" of lua), and\n"
+        "the names of the options below; what can stand several times may be a list, and pairs like env\n"
+        "an object. Options given here hold for every line that does not say otherwise. --parallel\n"
+        "without --group makes a group of this batch alone.\n\n"
         "Jobs go to the service in pieces of up to 10,000, each wholly or not at all. At a bad line it\n"
         "stops, and names it; the piece with that line is not submitted.\n",
     .examples = "echo '{\"kind\":\"exec\",\"argv\":[\"/bin/true\"],\"timeout\":\"3s\"}' | heddlectl batch\n"

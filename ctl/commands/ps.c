@@ -34,10 +34,12 @@ static const wire_task_info *last_of(const wire_reply *reply) {
 }
 
 static int read_tasks(struct cli *cli, struct tasks *tasks, uint64_t job, uint32_t limit) {
-    uint64_t after = 0;
+    const wire_task_info *last = NULL;
     tasks->more = true;
     while (tasks->more && (limit == 0 || tasks->task_count < limit)) {
-        wire_request request = {.verb = WIRE_TASKS, .u.tasks = {.job = job, .after_id = after}};
+        wire_request request = {.verb = WIRE_TASKS, .u.tasks.job = job};
+        request.u.tasks.after_id = last == NULL ? 0 : last->id;
+        request.u.tasks.after_job = last != NULL && last->of_script ? last->job : 0;
         request.u.tasks.limit = limit > 0 ? limit - (uint32_t)tasks->task_count : 0;
         wire_reply *reply;
         int status = cli_ask(cli, &request, CLIENT_PATIENCE_NS, &reply);
@@ -48,7 +50,7 @@ static int read_tasks(struct cli *cli, struct tasks *tasks, uint64_t job, uint32
         tasks->task_count += reply->u.tasks.count;
         tasks->more = reply->u.tasks.more && reply->u.tasks.count > 0;
         if (tasks->more)
-            after = last_of(reply)->id;
+            last = last_of(reply);
     }
     return EXIT_OK;
 }
@@ -71,11 +73,13 @@ static void add_json(const wire_task_info *task, void *arg) {
     json_object_set_new(object, "name", render_text(task->name));
     json_object_set_new(object, "state", render_text(task->state));
     json_object_set_new(object, "waits_for", render_text(task->waits_for));
-    json_object_set_new(object, "waits_detail", waits ? render_number(task->waits_detail) : json_null());
+    json_object_set_new(object, "waits_detail",
+                        waits && !task->of_script ? render_number(task->waits_detail) : json_null());
     json_object_set_new(object, "worker", task->worker >= 0 ? json_integer(task->worker) : json_null());
     json_object_set_new(object, "cancelled", json_boolean(task->cancelled));
     json_object_set_new(object, "age_ns", render_number(task->age_ns));
     json_object_set_new(object, "stack_high_water", render_number(task->stack_high_water));
+    json_object_set_new(object, "of_script", json_boolean(task->of_script));
     json_object_set_new(object, "phases", view_phases(task->phases_ns));
     render_list_item(arg, object);
 }
@@ -124,7 +128,9 @@ static void create_table(ps_table *shown) {
 
 static void add_wait(struct table *table, const wire_task_info *task) {
     human left;
-    if (strcmp(task->waits_for, "timer") == 0)
+    if (task->of_script)
+        table_text(table, task->waits_for);
+    else if (strcmp(task->waits_for, "timer") == 0)
         table_printf(table, "timer %s", human_duration(left, task->waits_detail));
     else if (strcmp(task->waits_for, "descriptor") == 0)
         table_printf(table, "fd %" PRIu64, task->waits_detail);
@@ -137,7 +143,10 @@ static void add_wait(struct table *table, const wire_task_info *task) {
 static void add_row(const wire_task_info *task, void *arg) {
     const ps_table *shown = arg;
     human text;
-    table_printf(shown->table, "%" PRIu64, task->id);
+    if (task->of_script)
+        table_printf(shown->table, "%" PRIu64 ".%" PRIu64, task->job, task->id);
+    else
+        table_printf(shown->table, "%" PRIu64, task->id);
     if (task->job > 0)
         table_printf(shown->table, "%" PRIu64, task->job);
     else
@@ -205,7 +214,10 @@ const struct command command_ps = {
                "WAITS FOR names a timer and how long that still takes, a descriptor, a task or a\n"
                "child process and its number, ... The columns behind AGE divide that time:\n"
                "waiting for a core (READY), on one (RUN), and waiting for what; a narrow\n"
-               "terminal shows the first of them.\n",
+               "terminal shows the first of them.\n"
+               "\n"
+               "The own tasks of scripts come behind all others: TASK is the job, and the number of\n"
+               "the task within it.\n",
     .examples = "heddlectl ps\n"
                 "heddlectl ps 12\n"
                 "heddlectl ps -o jsonl | jq 'select(.state == \"running\")'\n",

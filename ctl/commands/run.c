@@ -5,6 +5,7 @@
  * first one asks the service to cancel the job, whose last words and end are still followed; the second one leaves. */
 #include "command.h"
 #include "outcome.h"
+#include "script_view.h"
 #include "streams.h"
 #include "submission.h"
 
@@ -23,6 +24,7 @@ enum { NOT_YET = -1 };
 struct following {
     struct cli *cli;
     uint64_t id, offset;
+    bool is_script;
     int signal; /* the first one that came; 0: none */
     int status; /* what to end with; NOT_YET */
 };
@@ -95,6 +97,15 @@ static int submit(struct following *following, wire_job *job) {
     return status;
 }
 
+/* Says what a script's output does not: where it failed. */
+static void say_report(const struct following *following) {
+    wire_request request = {.verb = WIRE_SHOW, .u.show.id = following->id};
+    wire_reply *reply;
+    if (client_ask(following->cli->client, &request, CLIENT_PATIENCE_NS, &reply) == CLIENT_OK)
+        script_view_say(&reply->u.show.script);
+    wire_reply_free(reply);
+}
+
 /* The job has ended: says what there is to say. */
 static int end(const struct following *following, const wire_outcome *outcome) {
     char text[OUTCOME_BYTES];
@@ -102,6 +113,8 @@ static int end(const struct following *following, const wire_outcome *outcome) {
         return EXIT_SIGNAL + following->signal;
     if (!outcome_is_plain(outcome) && !following->cli->quiet)
         say("job %" PRIu64 " %s", outcome->id, outcome_text(text, outcome));
+    if (following->is_script && !following->cli->quiet)
+        say_report(following);
     return outcome_exit_code(outcome);
 }
 
@@ -149,6 +162,7 @@ static int run_run(struct cli *cli) {
     int status;
     if (!submission_read(cli, &values->job, &job, &status))
         return status;
+    following.is_script = job.kind == WIRE_LUA;
     client_catch_signals();
     signal(SIGPIPE, SIG_IGN);
     status = cli_connect(cli);
@@ -173,7 +187,7 @@ static const option_set run_sets[] = {SPEC_OPTION_SETS(offsetof(struct run_value
 
 const struct command command_run = {
     .name = "run",
-    .operands = "KIND ARGUMENT...",
+    .operands = "KIND ARGUMENT... | FILE.lua [ARGUMENT...]",
     .summary = "submit a job, follow its output, end with its exit code",
     .details =
         "The job's stdout and stderr come to the same streams here, as they are made and without\n"
@@ -183,7 +197,9 @@ const struct command command_run = {
     .examples = "heddlectl run exec -- sh -c 'echo out; echo err >&2; exit 3'\n"
                 "heddlectl run --timeout 10s http http://localhost:8080/ > page.html\n"
                 "heddlectl run --stdin data.csv exec sort -u > sorted.csv\n"
-                "heddlectl run hash /etc/passwd\n",
+                "heddlectl run hash /etc/passwd\n"
+                "heddlectl run fetch.lua http://localhost:8080/\n"
+                "heddlectl run -e 'sleep(1) print(now())'\n",
     .sets = run_sets,
     .values_bytes = sizeof(struct run_values),
     .until_operand = true,

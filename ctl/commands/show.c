@@ -1,6 +1,7 @@
 /* show: everything about a job, a line each, and a picture of where its time went. */
 #include "bar.h"
 #include "command.h"
+#include "script_view.h"
 #include "view.h"
 
 #include <inttypes.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { KEY_WIDTH = 11, BAR_WIDTH = 30 };
+enum { BAR_WIDTH = 30 };
 
 static const option_set show_sets[] = {CLI_OPTIONS_FORMAT, CLI_OPTIONS, {0}};
 
@@ -20,7 +21,7 @@ static void line(const char *key, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    printf("  %-*s ", KEY_WIDTH, key);
+    printf("  %-*s ", VIEW_KEY_WIDTH, key);
     render_escaped(stdout, text);
     putchar('\n');
 }
@@ -65,7 +66,7 @@ static const char *escape_of(const char *colour) {
 static void state_line(const wire_job_info *job) {
     char result[VIEW_RESULT_BYTES];
     const char *colour = render_in_colour() ? escape_of(render_state_colour(job->outcome.state)) : "";
-    printf("  %-*s %s%s%s", KEY_WIDTH, "state", colour, wire_state_name(job->outcome.state),
+    printf("  %-*s %s%s%s", VIEW_KEY_WIDTH, "state", colour, wire_state_name(job->outcome.state),
            *colour ? "\033[0m" : "");
     if (*view_result(result, job))
         fputs(": ", stdout);
@@ -122,14 +123,14 @@ static void phase_lines(const wire_job_info *job) {
         char bar[BAR_CELL_BYTES * BAR_WIDTH + 1];
         human took;
         double share = (double)part / (double)whole;
-        printf("  %-*s %-10s %s %5.1f %%  %s\n", KEY_WIDTH, first ? "time" : "", wire_phase_name(phase),
+        printf("  %-*s %-10s %s %5.1f %%  %s\n", VIEW_KEY_WIDTH, first ? "time" : "", wire_phase_name(phase),
                bar_fill(bar, share, BAR_WIDTH, bar_unicode()), share * 100, human_duration(took, part));
         first = false;
     }
 }
 
 static void show_job(const wire_job_info *job) {
-    char attempt[VIEW_ATTEMPT_BYTES];
+    char attempt[VIEW_ATTEMPT_BYTES], result[VIEW_RESULT_BYTES];
     printf("job %" PRIu64 "\n", job->outcome.id);
     state_line(job);
     line_if("name", job->name);
@@ -152,6 +153,7 @@ static void show_job(const wire_job_info *job) {
     duration_line("waited", job->waited_ns);
     duration_line("ran", job->ran_ns);
     output_line(job);
+    script_view_print(&job->script, view_result(result, job));
     phase_lines(job);
 }
 
@@ -205,7 +207,8 @@ const struct command command_show = {
     .summary = "tell all about jobs",
     .details = "The bars show where the time of the last attempt went: waiting for a core\n"
                "(runnable), on one (running), or waiting for a timer, a descriptor, a child\n"
-               "process, ...\n"
+               "process, ... Of a script it is also told where it failed, and which of its tasks\n"
+               "failed without being awaited, or still ran at its end.\n"
                "\n"
                "With -o json one ID gives an object, several a list.\n",
     .examples = "heddlectl show 12\n"

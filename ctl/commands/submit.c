@@ -37,11 +37,12 @@ static const option_set submit_sets[] = {SPEC_OPTION_SETS(offsetof(struct submit
 
 const struct command command_submit = {
     .name = "submit",
-    .operands = "KIND ARGUMENT...",
+    .operands = "KIND ARGUMENT... | FILE.lua [ARGUMENT...]",
     .summary = "hand a job to the service",
     .details =
         "The job's id is printed; `wait`, `logs`, `show` and `cancel` take it. Options may stand\n"
-        "before and after the kind; behind an exec job's command all belongs to the command.\n\n" SPEC_KINDS_HELP,
+        "before and after the kind; behind an exec job's command all belongs to the command, and behind\n"
+        "a script's file to the script.\n\n" SPEC_KINDS_HELP,
     .examples =
         "heddlectl submit exec -- make -C /srv/site all\n"
         "heddlectl submit --delay 1h --name backup --retries 3 exec tar czf /tmp/b.tgz /etc\n"
