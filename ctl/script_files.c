@@ -138,7 +138,7 @@ static bool check_size(const struct collecting *self) {
     if (bytes <= WIRE_SCRIPT_MAX)
         return true;
     return reading_fails(self->reading,
-                         "%s: \"%s\" and the %zu files that it requires have %zu bytes (at most %d)",
+                         "%s: \"%s\" and the files that it requires (%zu) have %zu bytes (at most %d)",
                          self->option->name, job->u.lua.program, count, bytes, WIRE_SCRIPT_MAX);
 }
 

@@ -119,7 +119,7 @@ static bool check_lua(wire_decoding *d, const wire_path *path, const void *plain
         bytes += job->u.lua.files[i].code.length;
     if (bytes > WIRE_SCRIPT_MAX)
         return wire_refuse(d, WIRE_INVALID, &(wire_path){path, "code", 0},
-                           "the program and its %zu files have %zu bytes in all (at most %d)",
+                           "the program and its files (%zu) have %zu bytes in all (at most %d)",
                            job->u.lua.file_count, bytes, WIRE_SCRIPT_MAX);
     return true;
 }

@@ -282,6 +282,102 @@ static void a_body_and_a_commands_input_come_from_files(void **state) {
     unlink(name);
 }
 
+static void assert_args(const struct built *b, const char *program, size_t count, const char *first) {
+    assert_true(b->fine);
+    assert_int_equal(b->job.kind, WIRE_LUA);
+    assert_string_equal(b->job.u.lua.program, program);
+    assert_int_equal(b->job.u.lua.args.count, count);
+    if (count > 0)
+        assert_string_equal(b->job.u.lua.args.items[0], first);
+}
+
+static void a_script_needs_no_kind_where_nothing_else_could_be_meant(void **state) {
+    (void)state;
+    char name[] = "/tmp/heddle-test-XXXXXX.lua";
+    int fd = mkstemps(name, 4);
+    assert_int_equal(write(fd, "print(1)", 8), 8);
+    close(fd);
+    const char *base = strrchr(name, '/') + 1;
+    struct built b;
+    WORDS(&b, name, "--timeout", "-x");
+    assert_args(&b, base, 2, "--timeout");
+    assert_memory_equal(b.job.u.lua.code.data, "print(1)", 8);
+    assert_string_equal(b.job.cwd, "/home/me");
+    assert_false(b.job.cwd_explicit);
+    fini(&b);
+    WORDS(&b, "lua", "--timeout", "3s", "--max-memory", "1MiB", "--max-cpu", "2s", "--max-output", "4KiB",
+          "--max-tasks", "7", name, "--loop", "b");
+    assert_args(&b, base, 2, "--loop");
+    assert_int_equal(b.job.timeout_ns, 3000000000);
+    assert_int_equal(b.job.u.lua.memory_bytes, 1 << 20);
+    assert_int_equal(b.job.u.lua.cpu_ns, 2000000000);
+    assert_int_equal(b.job.u.lua.output_bytes, 4096);
+    assert_int_equal(b.job.u.lua.tasks, 7);
+    fini(&b);
+    WORDS(&b, "lua", "-e", "print(2)", "a", "-b");
+    assert_args(&b, "-e", 2, "a");
+    assert_memory_equal(b.job.u.lua.code.data, "print(2)", 8);
+    fini(&b);
+    WORDS(&b, "lua");
+    assert_false(b.fine);
+    assert_string_equal(b.reading.problem, "lua: file missing (FILE [ARGUMENT...])");
+    fini(&b);
+    WORDS(&b, "sleep", "-e", "print(2)", "1s");
+    assert_string_equal(b.reading.problem, "code: is not for sleep jobs");
+    fini(&b);
+    unlink(name);
+}
+
+static void code_that_was_given_before_the_operands_is_a_script(void **state) {
+    (void)state;
+    static const char *const words[][4] = {{"a", "b"}, {"lua", "a", "b"}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        struct built b;
+        option_list given = {0};
+        const spec_kind *kind;
+        start(&b);
+        option_list_add(&given, options_find(sets, "code"), "print(3)", &b.memory);
+        option_target target = {sets, NULL, &given, false};
+        b.fine = spec_read_operands(&kind, i == 0 ? 2 : 3, (char **)words[i], &target, &given, &b.reading) &&
+                 spec_build(&b.job, kind, &given, &b.source, &b.reading);
+        assert_args(&b, "-e", 2, "a");
+        fini(&b);
+    }
+}
+
+static void a_line_of_a_batch_has_a_scripts_file_or_its_code(void **state) {
+    (void)state;
+    struct built a, b;
+    WORDS(&a, "lua", "-e", "print(2)", "x", "y");
+    from_json(&b, "{\"kind\":\"lua\",\"code\":\"print(2)\",\"args\":[\"x\",\"y\"]}");
+    assert_args(&b, "-e", 2, "x");
+    assert_same(&a.job, &b.job);
+    fini(&a);
+    fini(&b);
+    from_json(&b, "{\"kind\":\"lua\",\"code\":\"print(2)\",\"max-memory\":\"1MiB\",\"max-tasks\":3}");
+    assert_args(&b, "-e", 0, NULL);
+    assert_int_equal(b.job.u.lua.tasks, 3);
+    fini(&b);
+    from_json(&b, "{\"kind\":\"lua\",\"code\":\"print(2)\",\"file\":\"x.lua\"}");
+    assert_string_equal(b.reading.problem, "lua: takes file or code, not both");
+    fini(&b);
+    from_json(&b, "{\"kind\":\"lua\",\"args\":[\"x\"]}");
+    assert_string_equal(b.reading.problem, "lua: file missing (FILE [ARGUMENT...])");
+    fini(&b);
+    from_json(&b, "{\"kind\":\"lua\",\"file\":\"/nowhere/x.lua\",\"arg\":[\"x\"]}");
+    assert_string_equal(b.reading.problem, "there is no key \"arg\"; did you mean \"args\"?");
+    fini(&b);
+    start(&b);
+    option_list defaults = {0};
+    option_list_add(&defaults, options_find(sets, "code"), "print(4)", &b.memory);
+    b.source.defaults = &defaults;
+    const char *line = "{\"kind\":\"lua\",\"args\":\"x\"}";
+    b.fine = spec_build_json(&b.job, line, strlen(line), &b.source, &b.reading);
+    assert_args(&b, "-e", 1, "x");
+    assert_memory_equal(b.job.u.lua.code.data, "print(4)", 8);
+    fini(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flags_and_keys_mean_the_same),
@@ -292,6 +388,9 @@ int main(void) {
         cmocka_unit_test(a_wrong_line_is_named),
         cmocka_unit_test(broken_json_is_told_with_its_place),
         cmocka_unit_test(defaults_hold_where_a_line_says_nothing_and_where_they_mean_something),
+        cmocka_unit_test(a_script_needs_no_kind_where_nothing_else_could_be_meant),
+        cmocka_unit_test(code_that_was_given_before_the_operands_is_a_script),
+        cmocka_unit_test(a_line_of_a_batch_has_a_scripts_file_or_its_code),
         cmocka_unit_test(a_body_and_a_commands_input_come_from_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,7 +272,7 @@ static void a_script_has_a_name_and_code_that_fits_a_message(void **state) {
     job->u.lua.code = (wire_bytes){code, WIRE_SCRIPT_MAX - 299};
     job->u.lua.files = files;
     job->u.lua.file_count = 2;
-    job_is_refused("job: code: the program and its 2 files have 1048577 bytes in all (at most 1048576)");
+    job_is_refused("job: code: the program and its files (2) have 1048577 bytes in all (at most 1048576)");
     files[1].name = "";
     job_is_refused("job: file 2: name: is missing");
     job = fresh_job(WIRE_LUA);
