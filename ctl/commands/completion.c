@@ -121,7 +121,9 @@ static void print_bash(void) {
     puts(
         "    esac\n"
         "    if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
-        "    elif [[ -z $operand && -n $operands ]]; then COMPREPLY=($(compgen -W \"$operands\" -- \"$cur\"))\n"
+        "    elif [[ -z $operand && -n $operands ]]; then\n"
+        "        COMPREPLY=($(compgen -W \"$operands\" -- \"$cur\"))\n"
+        "        if ((files)); then COMPREPLY+=($(compgen -d -- \"$cur\") $(compgen -f -X '!*.lua' -- \"$cur\")); fi\n"
         "    elif [[ $operand == exec ]]; then COMPREPLY=($(compgen -c -f -- \"$cur\"))\n"
         "    elif ((files)); then COMPREPLY=($(compgen -f -- \"$cur\")); fi\n"
         "}\n"
@@ -160,9 +162,9 @@ static void zsh_verb(const struct command *command) {
     printf("    %s)\n        _arguments -s -S \\\n", command->name);
     each_option(command->sets, zsh_option, "");
     if (command->word != NULL) {
-        fputs("        '1:what:(", stdout);
+        fputs("        '1:what:{ compadd -- ", stdout);
         print_words(command->word);
-        fputs(")' \\\n", stdout);
+        fputs(command->until_operand ? "; _files -g \"*.lua\" }' \\\n" : " }' \\\n", stdout);
     }
     puts(wants_file(command->operands) || command->until_operand ? "        '*:argument:_files' ;;"
                                                                  : "        '*:argument:' ;;");
