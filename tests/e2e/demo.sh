@@ -134,6 +134,23 @@ try heddlectl run --output "$folder/page" http "$web_url/LICENSE"
 cmp "$folder/page" LICENSE
 try heddlectl run --expect 404 http "$web_url/no-such-page"
 
+say "A script is a program of tasks, as one would write it with asyncio. What it prints comes in the order of its events."
+cat >"$folder/weave.lua" <<'EOF'
+local function thread(name, seconds)
+  sleep(seconds)
+  print(name .. " is through")
+  return name
+end
+
+local warp, weft = spawn(thread, "warp", 0.2), spawn(thread, "weft", 0.1)
+print("woven: " .. table.concat(gather{warp, weft}, ", "))
+print(pcall(timeout, 0.1, thread, args[1], 60))
+EOF
+echo "\$ cat \$FOLDER/weave.lua"
+cat "$folder/weave.lua"
+try heddlectl run "$folder/weave.lua" selvedge
+same "$(heddlectl run "$folder/weave.lua" selvedge)" $'weft is through\nwarp is through\nwoven: warp, weft\nfalse\ttimed out'
+
 say "Many jobs go in as one batch: here each header of the tree is hashed by a job of its own, three at a time."
 find runtime proto daemon ctl -name '*.h' | sort |
   python3 -c 'import json, sys

@@ -208,6 +208,50 @@ def http_limits_hold_for_jobs_that_name_none(t):
     s.ctl("wait", f"{first}-{first + 7}", code=0)
 
 
+def ended(s, *args):
+    job = s.submit(*args)
+    return s.outcome(job)
+
+
+@key("script_memory", "script_memory_max")
+def script_memory_holds_for_scripts_that_ask_for_none_and_no_more_can_be_asked_for(t):
+    s = t.service(config="script_memory = 1MiB\nscript_memory_max = 4MiB\n")
+    code = "local text = string.rep('x', 2 << 20) print(#text)"
+    job = ended(s, "-e", code)
+    check(job["state"] == "failed" and "memory" in job["error"], f"{job}")
+    check(ended(s, "--max-memory", "4MiB", "-e", code)["state"] == "succeeded", "with more of it")
+    result = s.ctl("submit", "--max-memory", "5MiB", "-e", code, code=2)
+    check("script_memory_max" in result.err, f"{result}")
+
+
+@key("script_cpu", "script_cpu_max")
+def script_cpu_holds_for_scripts_that_ask_for_none_and_no_more_can_be_asked_for(t):
+    s = t.service(config="script_cpu = 50ms\nscript_cpu_max = 1h\n")
+    job = ended(s, "--timeout", "30s", "-e", "while true do end")
+    check(job["state"] == "failed" and job["script"]["error"], f"{job}")
+    check(ended(s, "--max-cpu", "1h", "-e", "local c = os.clock() while os.clock() < c + 0.1 do end")["state"] == "succeeded", "")
+    check("script_cpu_max" in s.ctl("submit", "--max-cpu", "2h", "-e", "", code=2).err, "it is named")
+
+
+@key("script_output", "script_output_max")
+def script_output_holds_for_scripts_that_ask_for_none_and_no_more_can_be_asked_for(t):
+    s = t.service(config="script_output = 10\nscript_output_max = 100\n")
+    job = ended(s, "-e", "print('0123456789')")
+    check(job["state"] == "failed" and "output" in job["error"], f"{job}")
+    check(ended(s, "--max-output", "20", "-e", "print('0123456789')")["state"] == "succeeded", "with more of it")
+    check("script_output_max" in s.ctl("submit", "--max-output", "101", "-e", "", code=2).err, "it is named")
+
+
+@key("script_tasks", "script_tasks_max")
+def script_tasks_holds_for_scripts_that_ask_for_none_and_no_more_can_be_asked_for(t):
+    s = t.service(config="script_tasks = 3\nscript_tasks_max = 10\n")
+    code = "for i = 1, 5 do spawn(sleep, 0.01) end"
+    job = ended(s, "-e", code)
+    check(job["state"] == "failed" and "task" in job["error"], f"{job}")
+    check(ended(s, "--max-tasks", "10", "-e", code)["state"] == "succeeded", "with more of them")
+    check("script_tasks_max" in s.ctl("submit", "--max-tasks", "11", "-e", "", code=2).err, "it is named")
+
+
 @key("clients_max")
 def clients_max_bounds_connections(t):
     s = t.service(config="clients_max = 5\n")
