@@ -88,14 +88,13 @@ def what_a_script_requires_travels_along(t):
     script(t, "local one = require 'lib.deep.one' return {two = one + one}", "scripts/lib/numbers.lua")
     script(t, "return {hello = 'hello'}", "scripts/lib/words/init.lua")
     script(t, "return 1", "scripts/lib/deep/one.lua")
-    job = s.submit("--delay", "1h", path)
-    for folder, _, files in os.walk(t.path("scripts"), topdown=False):
-        for file in files:
-            os.unlink(os.path.join(folder, file))
-        os.rmdir(folder)
-    s.ctl("cancel", str(job))
-    result = s.ctl("run", path, code=2)
-    check("main.lua" in result.err, f"{result}")
+    for words in ((path,), ("lua", path)):
+        result = s.ctl("run", *words)
+        check(result.lines == ["2\thello", "false\ttrue"], f"{result}")
+    result = s.ctl("run", "scripts/main.lua", cwd=t.dir)
+    check(result.lines == ["2\thello", "false\ttrue"], f"{result}")
+    result = s.ctl("run", "-e", "print(require('lib.words').hello)", cwd=t.path("scripts"))
+    check(result.out == "hello\n", f"{result}")
 
 
 @test
