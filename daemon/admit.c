@@ -77,6 +77,8 @@ static enum lane lane_of(const wire_job *spec) {
     const kind *what = kind_of(spec->kind);
     if (what && what->start_delay_ns)
         return LANE_FREE;
+    if (spec->kind == WIRE_LUA)
+        return spec->loop == WIRE_SINGLE ? LANE_SCRIPTS_SINGLE : LANE_SCRIPTS_MULTI;
     return spec->loop == WIRE_SINGLE ? LANE_SINGLE : LANE_MULTI;
 }
 

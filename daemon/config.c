@@ -45,6 +45,7 @@ static const struct key keys[] = {
     {"jobs_per_user_max", COUNT, AT(jobs_per_user_max), "1000000", 1, BILLION, true},
     {"job_bytes_max", SIZE, AT(job_bytes_max), "1GiB", 1 << 20, TEBIBYTE, true},
     {"running_max", COUNT, AT(running_max), "1024", 1, 1000000, true},
+    {"scripts_max", COUNT, AT(scripts_max), "16384", 1, 1000000, true},
     {"history", COUNT, AT(history), "10000", 0, 10000000, true},
     {"output_head", SIZE, AT(output_head), "64KiB", 0, 1 << 30, true},
     {"output_tail", SIZE, AT(output_tail), "64KiB", 0, 1 << 30, true},

@@ -18,6 +18,7 @@ struct config {
     uint64_t jobs_per_user_max;
     uint64_t job_bytes_max;
     uint64_t running_max;
+    uint64_t scripts_max;
     uint64_t history;
 
     uint64_t output_head;

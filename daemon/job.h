@@ -36,8 +36,9 @@ struct output;
 struct group;
 struct report;
 
-/* What a queued job queues for: a place on its loop, or none (kinds that only wait take no place). */
-enum lane { LANE_MULTI, LANE_SINGLE, LANE_FREE, LANES };
+/* What a queued job queues for: a place on its loop, or none (kinds that only wait take no place). Scripts have places of their
+ * own, and many more of them: they take some memory, and neither processes nor threads. */
+enum lane { LANE_MULTI, LANE_SINGLE, LANE_SCRIPTS_MULTI, LANE_SCRIPTS_SINGLE, LANE_FREE, LANES };
 
 /* One dependency, as a node in the list of the job that is waited for. */
 struct edge {

@@ -85,6 +85,15 @@ void jobs_destroy(struct jobs *jobs) {
     free(jobs);
 }
 
+struct lane_limit jobs_lane_limit(const struct jobs *jobs, enum lane lane) {
+    switch (lane) {
+    case LANE_FREE: return (struct lane_limit){UINT64_MAX, ""};
+    case LANE_SCRIPTS_MULTI:
+    case LANE_SCRIPTS_SINGLE: return (struct lane_limit){jobs->config->scripts_max, "scripts_max"};
+    default: return (struct lane_limit){jobs->config->running_max, "running_max"};
+    }
+}
+
 /* ---- moves ------------------------------------------------------------------------------------------------------- */
 
 static void leave_state(struct jobs *jobs, struct job *job) {

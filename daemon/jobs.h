@@ -105,6 +105,13 @@ void jobs_add(struct jobs *jobs, struct job *job, uint64_t id);
 /* Asks a job to end; ends it at once if it is not running. `grace_ns` 0: its own. False: it has ended before. */
 bool jobs_cancel(struct jobs *jobs, struct job *job, uint64_t grace_ns);
 
+/* How many jobs of a lane may run at once, and the setting that says so. */
+struct lane_limit {
+    uint64_t most;
+    const char *name;
+};
+struct lane_limit jobs_lane_limit(const struct jobs *jobs, enum lane lane);
+
 /* Why a job that is neither running nor ended is not running yet. "" for others. */
 const char *jobs_why(const struct jobs *jobs, const struct job *job, struct arena *arena);
 

@@ -125,7 +125,7 @@ static void start(struct jobs *jobs, struct job *job) {
 }
 
 static bool start_one(struct jobs *jobs, enum lane lane) {
-    if (lane != LANE_FREE && jobs->running[lane] >= jobs->config->running_max)
+    if (jobs->running[lane] >= jobs_lane_limit(jobs, lane).most)
         return false;
     struct job *job = groups_first(&jobs->groups, lane);
     if (!job || !jobs->runtimes[job->spec.loop])

@@ -29,10 +29,10 @@ static const char *queued(const struct jobs *jobs, const struct job *job, struct
     if (group->parallel && group->running >= group->parallel)
         return arena_format(arena, "group %s runs %u of %u jobs at once", group->name, group->running,
                             group->parallel);
-    if (job->lane != LANE_FREE && jobs->running[job->lane] >= jobs->config->running_max)
-        return arena_format(arena, "%s runs %u of running_max = %llu jobs at once",
-                            wire_loop_name(job->spec.loop), jobs->running[job->lane],
-                            (unsigned long long)jobs->config->running_max);
+    struct lane_limit limit = jobs_lane_limit(jobs, (enum lane)job->lane);
+    if (jobs->running[job->lane] >= limit.most)
+        return arena_format(arena, "%s runs %u of %s = %llu jobs at once", wire_loop_name(job->spec.loop),
+                            jobs->running[job->lane], limit.name, (unsigned long long)limit.most);
     return "its turn comes next";
 }
 

@@ -108,6 +108,18 @@ def running_max_bounds_how_many_run_at_once(t):
     s.wait(*jobs, code=0)
 
 
+@key("scripts_max")
+def scripts_max_bounds_how_many_scripts_run_at_once(t):
+    s = t.service(config="scripts_max = 2\nrunning_max = 1\n")
+    jobs = [s.submit("-e", "sleep(3600)") for _ in range(3)]
+    for job in jobs[:2]:
+        s.until_state(job, "running")
+    info = s.show(jobs[2])
+    check(info["state"] == "queued" and "scripts_max" in info["why"], f"{info}")
+    s.ctl("run", "exec", "--", "true")
+    s.ctl("cancel", "--all")
+
+
 @key("history")
 def history_bounds_how_many_ended_jobs_are_known(t):
     s = t.service(config="history = 5\n")
