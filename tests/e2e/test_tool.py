@@ -183,11 +183,12 @@ def completions_are_valid_in_their_shells_and_know_every_verb(t):
 complete -p heddlectl | sed -E 's/.*-F ([^ ]+).*/\\1/' > {t.path('function')}
 ask() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${{#COMP_LINE}}; COMPREPLY=()
   "$(cat {t.path('function')})" heddlectl "${{@: -1}}" "${{@: -2:1}}"; echo "${{COMPREPLY[*]}}"; }}
-ask heddlectl su; ask heddlectl submit --tim; ask heddlectl submit --loop ""; ask heddlectl completion z"""
+ask heddlectl su; ask heddlectl submit --tim; ask heddlectl submit --loop ""; ask heddlectl completion z; cd {t.dir}; : > weave.lua; : > weave.txt; ask heddlectl run we; ask heddlectl run lu"""
     lines = t.run("bash", "-c", script).lines
-    check(len(lines) == 4, f"{lines}")
-    for line, expected in zip(lines, ("submit", "--timeout", "multi single", "zsh")):
+    check(len(lines) == 6, f"{lines}")
+    for line, expected in zip(lines, ("submit", "--timeout", "multi single", "zsh", "weave.lua", "lua")):
         check(all(word in line.replace("=", "") for word in expected.split()), f"{expected}: {lines}")
+    check("weave.txt" not in lines[4], f"{lines}")
 
 
 @test

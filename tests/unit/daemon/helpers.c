@@ -138,6 +138,15 @@ wire_job world_sleep(uint64_t duration_ns) {
                       .u.sleep.duration_ns = duration_ns};
 }
 
+wire_job world_script(const char *code) {
+    wire_job job = world_sleep(0);
+    job.kind = WIRE_LUA;
+    memset(&job.u, 0, sizeof job.u);
+    job.u.lua.program = "x.lua";
+    job.u.lua.code = (wire_bytes){(const uint8_t *)code, strlen(code)};
+    return job;
+}
+
 wire_job world_exec(const char *const *argv, size_t count) {
     wire_job job = world_sleep(0);
     job.kind = WIRE_EXEC;

@@ -48,6 +48,8 @@ void world_forget(struct asked *asked);
 wire_job world_sleep(uint64_t duration_ns);
 wire_job world_exec(const char *const *argv, size_t count);
 
+wire_job world_script(const char *code);
+
 /* Submits; the id of the first, or 0 and an expectation that failed. */
 uint64_t world_submit(struct world *world, const wire_job *jobs, size_t count);
 uint64_t world_submit_as(struct world *world, uint32_t uid, const wire_job *job, wire_code expected);

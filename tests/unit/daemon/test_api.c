@@ -411,6 +411,80 @@ static void stats_and_tasks_show_what_is_going_on(void **state) {
     world_run(true, look_at_the_service, NULL);
 }
 
+/* The own tasks of scripts in one page of at most `limit`, and where the next page begins. */
+static size_t page_of_scripts(struct world *world, uint64_t after_job, uint64_t after_id, uint32_t limit,
+                              wire_task_info rows[8], bool *more) {
+    struct asked *asked = world_ask(
+        world, &(wire_request){.verb = WIRE_TASKS,
+                               .u.tasks = {.after_job = after_job, .after_id = after_id, .limit = limit}});
+    size_t count = 0;
+    for (size_t i = 0; i < asked->reply.u.tasks.count && count < 8; i++)
+        if (asked->reply.u.tasks.tasks[i].of_script)
+            rows[count++] = asked->reply.u.tasks.tasks[i];
+    *more = asked->reply.u.tasks.more;
+    for (size_t i = 0; i < count; i++) /* they go with the reply */
+        rows[i].name = rows[i].state = rows[i].waits_for = rows[i].runtime = NULL;
+    world_forget(asked);
+    return count;
+}
+
+static void look_at_scripts(struct world *world) {
+    wire_job jobs[] = {world_script("spawn(sleep, 3600) sleep(3600)"),
+                       world_script("spawn(sleep, 3600) sleep(3600)")};
+    jobs[1].loop = WIRE_SINGLE;
+    uint64_t id = world_submit(world, jobs, 2);
+    wire_task_info rows[8];
+    bool more;
+    while (page_of_scripts(world, 0, 0, 0, rows, &more) < 4)
+        expect(world, hd_yield() == 0);
+    for (uint64_t i = 0; i < 4; i++)
+        expect(world, rows[i].job == id + i / 2 && rows[i].id == 1 + i % 2);
+    expect(world, page_of_scripts(world, id, 1, 2, rows, &more) == 2 && more);
+    expect(world, rows[0].job == id && rows[0].id == 2 && rows[1].job == id + 1 && rows[1].id == 1);
+    expect(world, page_of_scripts(world, id + 1, 1, 2, rows, &more) == 1 && !more);
+    expect(world, page_of_scripts(world, id + 1, 2, 2, rows, &more) == 0 && !more);
+    struct asked *other = world_ask_as(world, 1000, 2, &(wire_request){.verb = WIRE_TASKS});
+    expect(world, other->reply.code == WIRE_OK && other->reply.u.tasks.count == 0);
+    world_forget(other);
+    struct asked *one = world_ask(world, &(wire_request){.verb = WIRE_TASKS, .u.tasks.job = id + 1});
+    const wire_task_info *last = &one->reply.u.tasks.tasks[one->reply.u.tasks.count - 1];
+    expect(world, last->of_script && last->id == 2 && strcmp(last->runtime, "single") == 0);
+    expect(world, strcmp(last->state, "waiting") == 0 && *last->waits_for && last->age_ns > 0);
+    world_forget(one);
+}
+
+static void tasks_of_scripts_come_behind_all_others_by_job_and_number(void **state) {
+    (void)state;
+    world_run(true, look_at_scripts, NULL);
+}
+
+static void read_reports(struct world *world) {
+    wire_job jobs[] = {world_script("local t = spawn(error, 'lost') sleep(0) t = nil error('no')"),
+                       world_script("")};
+    jobs[0].retries = 1;
+    jobs[0].backoff_ns = HD_MS(1);
+    uint64_t bytes = world->jobs->live_bytes, id = world_submit(world, jobs, 2);
+    expect(world, world_await(world, id).state == WIRE_FAILED);
+    expect(world, world_await(world, id + 1).state == WIRE_SUCCEEDED);
+    struct asked *asked = world_ask(world, &(wire_request){.verb = WIRE_SHOW, .u.show.id = id});
+    const wire_script_report *told = &asked->reply.u.show.script;
+    expect(world, strcmp(told->error, "x.lua:1: no") == 0 && *told->traceback && told->tasks == 2);
+    expect(world, told->finding_count == 1 && told->findings[0].kind == WIRE_NOT_AWAITED);
+    expect(world, asked->reply.u.show.attempt == 2);
+    world_forget(asked);
+    asked = world_ask(world, &(wire_request){.verb = WIRE_SHOW, .u.show.id = id + 1});
+    expect(world, asked->reply.u.show.script.tasks == 1 && *asked->reply.u.show.script.error == '\0');
+    world_forget(asked);
+    expect(world, world->jobs->live_bytes == bytes);
+    expect(world, world->jobs->kept_bytes == table_get(&world->jobs->table, id)->bytes +
+                                                 table_get(&world->jobs->table, id + 1)->bytes);
+}
+
+static void the_report_of_the_last_attempt_is_kept_and_counted(void **state) {
+    (void)state;
+    world_run(true, read_reports, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_makes_its_jobs_once_for_each_user),
@@ -429,6 +503,8 @@ int main(void) {
         cmocka_unit_test(what_is_no_longer_kept_is_counted),
         cmocka_unit_test(a_job_that_is_not_there_is_named),
         cmocka_unit_test(stats_and_tasks_show_what_is_going_on),
+        cmocka_unit_test(tasks_of_scripts_come_behind_all_others_by_job_and_number),
+        cmocka_unit_test(the_report_of_the_last_attempt_is_kept_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

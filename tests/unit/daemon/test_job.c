@@ -64,10 +64,7 @@ static void a_scripts_code_is_given_back_and_its_name_and_arguments_stay(void **
     memset(code, '-', sizeof code);
     wire_script_file files[] = {{file, {code, 30000}}, {"b.lua", {NULL, 0}}};
     const char *args[] = {"one", ""};
-    wire_job spec = world_sleep(0);
-    spec.kind = WIRE_LUA;
-    memset(&spec.u, 0, sizeof spec.u);
-    spec.u.lua.program = "x.lua";
+    wire_job spec = world_script("");
     spec.u.lua.code = (wire_bytes){code, sizeof code};
     spec.u.lua.args = (wire_strings){args, 2};
     spec.u.lua.files = files;
