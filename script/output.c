@@ -57,7 +57,7 @@ static void count(lua_State *L, size_t length) {
     slice_die(L);
 }
 
-void output_write(lua_State *L, bool is_stderr, const char *bytes, size_t length) {
+void output_print(lua_State *L, bool is_stderr, const char *bytes, size_t length) {
     output *self = &strand_of(L)->output;
     count(L, length);
     if (!self->bytes)
@@ -91,7 +91,7 @@ static int write_line(lua_State *L, bool is_stderr) {
     luaL_addchar(&line, '\n');
     luaL_pushresult(&line);
     const char *text = lua_tolstring(L, -1, &length);
-    output_write(L, is_stderr, text, length);
+    output_print(L, is_stderr, text, length);
     return 0;
 }
 

@@ -20,7 +20,7 @@ struct strand;
 void output_open(lua_State *L);
 
 /* For a C function that prints. Raises an error, and ends the script, when it has printed too much. */
-void output_write(lua_State *L, bool is_stderr, const char *bytes, size_t length);
+void output_print(lua_State *L, bool is_stderr, const char *bytes, size_t length);
 
 /* Hands on what is there. Awaits; the strand must have left its loop's slot (slice.h). */
 void output_flush(struct strand *strand);

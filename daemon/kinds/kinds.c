@@ -3,6 +3,7 @@
 
 #include "http_driver.h"
 #include "names.h"
+#include "script.h"
 
 static kind_settings the_settings;
 
@@ -27,4 +28,5 @@ int kinds_init(const kind_settings *settings) {
 void kinds_fini(void) {
     http_drivers_fini();
     names_fini();
+    script_fini();
 }
