@@ -34,10 +34,14 @@ json_t *script_view_json(const wire_script_report *report) {
 
 /* ---- texts of several lines -------------------------------------------------------------------------------------- */
 
-static const char *skip_heading(const char *traceback) {
-    static const char heading[] = "stack traceback:\n";
-    bool there = strncmp(traceback, heading, sizeof heading - 1) == 0;
-    return there ? traceback + sizeof heading - 1 : traceback;
+static const char *skip_line(const char *text, const char *line) {
+    size_t length = strlen(line);
+    return strncmp(text, line, length) == 0 && text[length] == '\n' ? text + length + 1 : text;
+}
+
+/* The traceback without the error, which stands before it. */
+static const char *places(const wire_script_report *report) {
+    return skip_line(skip_line(report->traceback, report->error), "stack traceback:");
 }
 
 /* Line by line, without the blanks that each begins with; from the second on `indent` stands before it. */
@@ -86,7 +90,7 @@ void script_view_print(const wire_script_report *report, const char *told) {
     if (*report->error != '\0' && strcmp(report->error, told) != 0)
         key_lines("error", report->error);
     if (*report->traceback != '\0')
-        key_lines("traceback", skip_heading(report->traceback));
+        key_lines("traceback", places(report));
     for (size_t i = 0; i < report->finding_count; i++)
         print_finding(&report->findings[i]);
     if (report->more_findings > 0)
@@ -97,7 +101,7 @@ void script_view_say(const wire_script_report *report) {
     if (*report->traceback != '\0')
         fputs("    ", stderr);
     if (*report->traceback != '\0')
-        put_lines(stderr, 4, skip_heading(report->traceback));
+        put_lines(stderr, 4, places(report));
     for (size_t i = 0; i < report->finding_count; i++) {
         const wire_script_finding *finding = &report->findings[i];
         if (finding->kind == WIRE_NOT_AWAITED)

@@ -80,7 +80,8 @@ static int script_getenv(lua_State *L) {
         lua_pushstring(L, *env + length + 1);
         return 1;
     }
-    return 0;
+    luaL_pushfail(L);
+    return 1;
 }
 
 static int script_clock(lua_State *L) {

@@ -227,12 +227,12 @@ def ended(s, *args):
 
 @key("script_memory", "script_memory_max")
 def script_memory_holds_for_scripts_that_ask_for_none_and_no_more_can_be_asked_for(t):
-    s = t.service(config="script_memory = 1MiB\nscript_memory_max = 4MiB\n")
+    s = t.service(config="script_memory = 1MiB\nscript_memory_max = 16MiB\n")
     code = "local text = string.rep('x', 2 << 20) print(#text)"
     job = ended(s, "-e", code)
     check(job["state"] == "failed" and "memory" in job["error"], f"{job}")
-    check(ended(s, "--max-memory", "4MiB", "-e", code)["state"] == "succeeded", "with more of it")
-    result = s.ctl("submit", "--max-memory", "5MiB", "-e", code, code=2)
+    check(ended(s, "--max-memory", "16MiB", "-e", code)["state"] == "succeeded", "with more of it")
+    result = s.ctl("submit", "--max-memory", "17MiB", "-e", code, code=2)
     check("script_memory_max" in result.err, f"{result}")
 
 

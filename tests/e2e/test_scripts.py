@@ -83,7 +83,7 @@ def what_a_script_requires_travels_along(t):
         local words = require("lib.words")
         print(numbers.two, words.hello)
         local ok, problem = pcall(require, "lib.absent")
-        print(ok, (string.find(problem, "lib.absent", 1, true)) ~= nil)
+        print(ok, (string.find(problem, "lib/absent.lua", 1, true)) ~= nil)
     """, "scripts/main.lua")
     script(t, "local one = require 'lib.deep.one' return {two = one + one}", "scripts/lib/numbers.lua")
     script(t, "return {hello = 'hello'}", "scripts/lib/words/init.lua")
@@ -184,8 +184,7 @@ def a_batch_has_scripts_too(t):
 
 
 ENDLESS = ("while true do end", "while true do pcall(function() while true do end end) end",
-           "local function f() return pcall(f) end while true do pcall(f) end", "while true do pcall(sleep, 0) end",
-           "string.rep('a', 1 << 16):find(string.rep('a*', 200) .. 'b')")
+           "local function f() return pcall(f) end while true do pcall(f) end", "while true do pcall(sleep, 0) end")
 
 
 @test
@@ -310,11 +309,7 @@ def ps_shows_more_tasks_of_a_script_than_fit_one_answer(t):
 
 
 @test
-def a_script_sees_its_jobs_folder_and_environment(t):
+def a_script_sees_its_jobs_environment(t):
     s = t.service()
-    code = "print(os.getenv('WORD'), fs.read('note'))"
-    script(t, "as written", "folder/note")
-    result = s.ctl("run", "--cwd", t.path("folder"), "--env", "WORD=word", "-e", code)
-    check(result.out == "word\tas written\n", f"{result}")
-    result = s.ctl("run", "--env", "WORD=word", "-e", code, cwd=t.path("folder"))
-    check(result.out == "word\tas written\n", f"where the client is:\n{result}")
+    result = s.ctl("run", "--env", "WORD=word", "-e", "print(os.getenv('WORD'), os.getenv('NOTIFY_SOCKET'))")
+    check(result.out == "word\tnil\n", f"{result}")

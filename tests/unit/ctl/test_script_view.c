@@ -16,14 +16,14 @@ static wire_script_finding findings[] = {
     {WIRE_NOT_AWAITED, "task-2", "x.lua:9: oops\nstack traceback:\n\tx.lua:9: in function 'f'"},
     {WIRE_STILL_RAN, "evil\033[1m", ""}};
 
-static const wire_script_report failed = {.error = "x.lua:3: boom",
-                                          .traceback =
-                                              "stack traceback:\n\tx.lua:3: in upvalue 'g'\n\t[C]: in ?",
-                                          .findings = findings,
-                                          .finding_count = 2,
-                                          .more_findings = 3,
-                                          .tasks = 1234,
-                                          .memory_peak_bytes = 1 << 20};
+static const wire_script_report failed = {
+    .error = "x.lua:3: boom",
+    .traceback = "x.lua:3: boom\nstack traceback:\n\tx.lua:3: in upvalue 'g'\n\t[C]: in ?",
+    .findings = findings,
+    .finding_count = 2,
+    .more_findings = 3,
+    .tasks = 1234,
+    .memory_peak_bytes = 1 << 20};
 
 /* What it prints on one of our streams. */
 static char *printed(FILE *stream, void (*print)(const void *arg), const void *arg) {
@@ -96,7 +96,7 @@ static void json_has_every_part_under_a_stable_key(void **state) {
     char *text = json_dumps(json, JSON_COMPACT);
     assert_string_equal(
         text,
-        "{\"error\":\"x.lua:3: boom\",\"traceback\":\"stack traceback:\\n\\tx.lua:3: in upvalue 'g'\\n\\t"
+        "{\"error\":\"x.lua:3: boom\",\"traceback\":\"x.lua:3: boom\\nstack traceback:\\n\\tx.lua:3: in upvalue 'g'\\n\\t"
         "[C]: in ?\",\"tasks\":1234,\"memory_peak_bytes\":1048576,\"findings\":[{\"kind\":\"not-awaited\","
         "\"task\":\"task-2\",\"text\":\"x.lua:9: oops\\nstack traceback:\\n\\tx.lua:9: in function 'f'\"},"
         "{\"kind\":\"still-ran\",\"task\":\"evil\\u001B[1m\",\"text\":null}],\"more_findings\":3}");
