@@ -18,4 +18,13 @@ static inline void pace(lua_State *L, uint32_t *steps) {
         pace_check(L);
 }
 
+/* A step that takes as long as `count` steps. */
+static inline void pace_by(lua_State *L, uint32_t *steps, uint32_t count) {
+    *steps += count;
+    if (*steps < PACE_STEPS)
+        return;
+    *steps = 0;
+    pace_check(L);
+}
+
 #endif

@@ -1,4 +1,5 @@
 /* require: the other files of a script, as they were submitted with it. "a.b" is a/b.lua or a/b/init.lua. */
+#include "source.h"
 #include "vocabulary.h"
 
 #include <lauxlib.h>
@@ -53,7 +54,7 @@ static int script_require(lua_State *L) {
         file = find(options, path, "/init.lua");
     if (!file)
         return luaL_error(L, "require: the script was submitted without \"%s.lua\" or \"%s/init.lua\"", path, path);
-    if (luaL_loadbufferx(L, file->code, file->bytes, lua_pushfstring(L, "@%s", file->name), "t") != LUA_OK)
+    if (source_load(L, file->code, file->bytes, lua_pushfstring(L, "@%s", file->name)) != LUA_OK)
         return lua_error(L);
     lua_pushvalue(L, 1);
     lua_pushlightuserdata(L, (void *)file);

@@ -3,7 +3,9 @@
  *
  * - no debug, io, package, dofile, loadfile, string.dump; no bytecode.
  * - setmetatable takes no __gc: hooks do not run in finalizers, so that one could not be stopped.
+ * - what could keep the thread in a C function for long counts its steps (libraries.h).
  * - xpcall's handler is passed over once the script is to end: it would run without hooks, too. */
+#include "libraries.h"
 #include "slice.h"
 #include "vocabulary.h"
 
@@ -56,18 +58,6 @@ static int script_setmetatable(lua_State *L) {
     lua_settop(L, 2);
     lua_setmetatable(L, 1);
     return 1;
-}
-
-/* Lua's load, for text alone. */
-static int script_load(lua_State *L) {
-    bool has_environment = lua_gettop(L) >= 4;
-    lua_settop(L, has_environment ? 4 : 3);
-    lua_pushliteral(L, "t");
-    lua_replace(L, 3);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
 }
 
 static int script_getenv(lua_State *L) {
@@ -132,9 +122,6 @@ static void open_base(lua_State *L) {
     static const char *const unwanted[] = {"dofile", "loadfile", NULL};
     luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
     luaL_setfuncs(L, functions, 0);
-    lua_getfield(L, -1, "load");
-    lua_pushcclosure(L, script_load, 1);
-    lua_setfield(L, -2, "load");
     lua_pop(L, 1);
     hide(L, NULL, unwanted);
 }
@@ -152,4 +139,9 @@ void sandbox_open(lua_State *L) {
     hide(L, LUA_STRLIBNAME, dump);
     open_os(L);
     coroutines_open(L);
+    strings_open(L);
+    tables_open(L);
+    source_open(L);
+    garbage_open(L);
+    arguments_open(L);
 }

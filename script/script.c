@@ -7,6 +7,7 @@
  * 5. Operations that are still under way are awaited; they were cancelled when their tasks were, or by 4.
  * Where the script is killed, 2 or 3 end at once. */
 #include "slice.h"
+#include "source.h"
 #include "vocabulary.h"
 
 #include <lauxlib.h>
@@ -95,7 +96,7 @@ static int prepare(lua_State *L) {
     lua_newtable(L);
     self->anchors = luaL_ref(L, LUA_REGISTRYINDEX);
     const char *name = lua_pushfstring(L, "@%s", options->program.name);
-    if (luaL_loadbufferx(L, options->program.code, options->program.bytes, name, "t") != LUA_OK)
+    if (source_load(L, options->program.code, options->program.bytes, name) != LUA_OK)
         return lua_error(L);
     luaL_checkstack(L, (int)options->arg_count + 8, "too many arguments");
     for (size_t i = 0; i < options->arg_count; i++)
