@@ -1,0 +1,11 @@
+-- time: 0.2
+local function greet()
+  print("Start")
+  sleep(0.2)
+  print("End")
+end
+
+print(1)
+local task = spawn(greet)
+print(2)
+await(task)

@@ -1,0 +1,23 @@
+-- time: 0.06
+local function leaf(name, seconds)
+  sleep(seconds)
+  print(name)
+end
+
+scope(function(outer)
+  outer:spawn(leaf, "outer child", 0.05)
+  scope(function(inner)
+    inner:spawn(leaf, "inner child 2", 0.02)
+    inner:spawn(leaf, "inner child 1", 0.01)
+    print("inner body ends")
+  end)
+  print("inner scope ended")
+  outer:spawn(function()
+    scope(function(deep)
+      deep:spawn(leaf, "deep child", 0.02)
+      outer:spawn(leaf, "grandchild of the outer scope", 0.04)
+    end)
+    print("deep scope ended")
+  end)
+end)
+print("outer scope ended")

@@ -1,0 +1,350 @@
+"""asyncio under a virtual clock, and the names that random programs use. (prelude.lua is the same for heddle.)
+
+Time is counted in whole milliseconds: `asyncio.sleep(3)` sleeps three of them, and nothing is rounded. The clock stands still
+while something can run, and then jumps to the next deadline. asyncio leaves two orders open: that of timers which end at the
+same time, and that of sets. Here both are the order of creation, as they are in heddle; apart from that this is CPython's
+asyncio, with its tasks in C."""
+
+import asyncio
+import asyncio.base_events
+import asyncio.taskgroups
+import asyncio.tasks
+import collections
+import heapq
+import itertools
+import re
+import sys
+import types
+import warnings
+
+TURNS = 20000  # of the loop, at most
+TASKS_OF_RUNNER = 2  # that asyncio.run starts itself when the program has ended
+
+
+# What asyncio raises at wrong use; other errors are mistakes of the generator.
+REFUSALS = (RuntimeError, ValueError, asyncio.InvalidStateError)
+
+
+class Deadlock(BaseException):
+    """Nothing can run, and nothing will."""
+
+
+class TooLong(BaseException):
+    """More turns than a program of ours should take."""
+
+
+class Failure(Exception):
+    def __init__(self, value):
+        super().__init__(value)
+        self.value = value
+
+
+class OrderedSet(collections.abc.MutableSet):
+    def __init__(self, items=()):
+        self.items = dict.fromkeys(items)
+
+    def __contains__(self, item):
+        return item in self.items
+
+    def __iter__(self):
+        return iter(self.items)
+
+    def __len__(self):
+        return len(self.items)
+
+    def add(self, item):
+        self.items[item] = None
+
+    def discard(self, item):
+        self.items.pop(item, None)
+
+
+class VirtualLoop(asyncio.base_events.BaseEventLoop):
+    def __init__(self):
+        super().__init__()
+        self.now = 0
+        self.sequence = itertools.count()
+        self.turns = 0
+        self.tasks = []  # all that there ever were: asyncio itself holds them by weak references only
+        self.left = None  # those that still ran at the end of main
+        self.set_exception_handler(lambda loop, context: self.on_exception(context))
+        self.failed_at_the_end = []
+
+    def on_exception(self, context):
+        if context["message"].startswith("unhandled exception during asyncio.run()"):
+            self.failed_at_the_end.append(context["task"])
+
+    def time(self):
+        return self.now
+
+    def create_task(self, *args, **kwargs):
+        task = super().create_task(*args, **kwargs)
+        self.tasks.append(task)
+        return task
+
+    def call_at(self, when, callback, *args, context=None):
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, (when, next(self.sequence), timer))
+        return timer
+
+    def _timer_handle_cancelled(self, handle):
+        pass
+
+    def _process_events(self, events):
+        pass
+
+    def _run_once(self):
+        self.turns += 1
+        if self.turns > TURNS:
+            raise TooLong
+        timers, ready = self._scheduled, self._ready
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
+        if not ready and not self._stopping:
+            if not timers:
+                raise Deadlock
+            self.now = max(self.now, timers[0][0])
+        while timers and timers[0][0] <= self.now:
+            ready.append(heapq.heappop(timers)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+
+def all_tasks(loop=None):
+    """In the order of creation; asyncio.run asks it for what is left."""
+    loop = loop or asyncio.get_running_loop()
+    loop.left = [task for task in loop.tasks if not task.done()]
+    return loop.left
+
+
+asyncio.tasks.all_tasks = all_tasks
+asyncio.tasks.set = OrderedSet
+asyncio.taskgroups.set = OrderedSet
+warnings.simplefilter("ignore")
+sys.unraisablehook = lambda unraisable: None
+
+
+class World:
+    """One program's: what it said, and its global names."""
+
+    def __init__(self):
+        self.lines = []
+        self.muted = False
+        self.first_task = 0
+        self.recursion = False
+        self.bug = None
+        self.known_tasks = []
+        self.known_scopes = []
+
+    def names(self):
+        own = ("say known known_at know_scope scope_at spawn_in collected rescue".split())
+        names = {name: getattr(self, name) for name in own}
+        names.update(asyncio=asyncio, Failure=Failure, attempt=attempt, first_of=first_of, cancel=cancel, scope=scope, try_put=try_put,
+                     try_get=try_get, lock_within=lock_within, acquire_within=acquire_within)
+        return names
+
+    def name(self, task):
+        return re.sub(r"^Task-(\d+)$", lambda match: f"task-{int(match[1]) - self.first_task}", task.get_name())
+
+    def show(self, value):
+        if isinstance(value, str):
+            return value
+        if isinstance(value, bool) or value is None:
+            return {True: "true", False: "false", None: "nil"}[value]
+        if isinstance(value, (list, OrderedSet)):
+            return "[" + " ".join(map(self.show, value)) + "]"
+        if isinstance(value, asyncio.Task):
+            return self.name(value)
+        if isinstance(value, BaseException):
+            return self.show_error(value)
+        return str(value)
+
+    def show_error(self, error):
+        if isinstance(error, Failure):
+            return error.value if isinstance(error.value, str) else f"{{{error.value}}}"
+        if isinstance(error, asyncio.CancelledError):
+            return "cancelled"
+        if isinstance(error, asyncio.TimeoutError):
+            return "timed out"
+        if isinstance(error, RecursionError):
+            self.recursion = True
+        elif not isinstance(error, REFUSALS):
+            self.bug = error
+        return "refused"
+
+    def say(self, label, *values):
+        if self.muted:
+            return
+        flat = []
+        for value in values:
+            flat += value if isinstance(value, tuple) else [value]
+        while flat and flat[-1] is None:
+            flat.pop()
+        task = asyncio.current_task()
+        text = " ".join(map(self.show, flat)) or "nil"
+        self.lines.append(f"{asyncio.get_running_loop().now} {self.name(task)} {label} {text}")
+
+    def known(self, task):
+        self.known_tasks.append(task)
+        return task
+
+    def known_at(self, i):
+        return self.known_tasks[i % len(self.known_tasks)]
+
+    def know_scope(self, scope):
+        self.known_scopes.append(scope)
+
+    def scope_at(self, i):
+        return self.known_scopes[i % len(self.known_scopes)] if self.known_scopes else None
+
+    def spawn_in(self, scope, coroutine):
+        return self.known(scope.create_task(coroutine)) if scope else None
+
+    async def rescue(self, times):
+        for _ in range(times):
+            await asyncio.sleep(25)
+            for task in list(self.known_tasks):
+                cancel(task)
+
+    def collected(self, results):
+        return [("failed " if isinstance(value, BaseException) else "") + self.show(value) for value in first_of(results)]
+
+
+def first_of(results):
+    return [value[0] if isinstance(value, tuple) else value for value in results]
+
+
+def cancel(task):
+    """asyncio forgets that nobody asked for a failed task's error when someone cancels it afterwards: a departure."""
+    return not task.done() and task.cancel()
+
+
+async def attempt(task):
+    try:
+        return True, await task
+    except BaseException as error:
+        return False, error
+
+
+class scope:
+    """A TaskGroup that raises its first error, not all of them."""
+
+    def __init__(self):
+        self.group = asyncio.TaskGroup()
+
+    async def __aenter__(self):
+        return await self.group.__aenter__()
+
+    async def __aexit__(self, *error):
+        try:
+            return await self.group.__aexit__(*error)
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+
+def try_put(queue, value):
+    try:
+        queue.put_nowait(value)
+        return True
+    except asyncio.QueueFull:
+        return False
+
+
+def try_get(queue):
+    try:
+        return True, queue.get_nowait()
+    except asyncio.QueueEmpty:
+        return (False,)
+
+
+async def lock_within(ms, lock):
+    await asyncio.wait_for(lock.acquire(), ms)
+    await asyncio.sleep(1)
+    lock.release()
+
+
+async def acquire_within(ms, semaphore):
+    await asyncio.wait_for(semaphore.acquire(), ms)
+    await asyncio.sleep(1)
+    semaphore.release()
+
+
+class Outcome:
+    """What a program did.
+
+    lines: what it said; `whole` says whether these are all, or only those until a departure began;
+    status: "ok", "failed TEXT" or "deadlock"; still_ran, not_awaited, failed_at_the_end: names of tasks;
+    departure: the name in departures.py of what makes it impossible to compare, or None."""
+
+    def __init__(self, world, loop, status, departure):
+        self.status = status
+        self.departure = departure
+        self.whole = not departure
+        self.lines = world.lines
+        self.still_ran = sorted(world.name(task) for task in loop.left or ())
+        self.not_awaited = sorted(world.name(task) for task in loop.tasks if task.done() and task._log_traceback)
+        self.failed_at_the_end = {world.name(task) for task in loop.failed_at_the_end}
+
+
+def run(source):
+    """Runs a program as asyncio.run does; an Outcome."""
+    world, loop = World(), VirtualLoop()
+    names = world.names()
+    exec(compile(source, "program", "exec"), names)
+
+    async def start():
+        world.first_task = int(asyncio.current_task().get_name()[5:]) - 1
+        world.known(asyncio.current_task())
+        await names["main"]()
+
+    status, departure = "ok", None
+    try:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            try:
+                runner.run(start())
+            except Deadlock:
+                status, departure = "deadlock", "deadlock"
+                world.muted = True
+            except TooLong:
+                raise
+            except BaseException as error:
+                status = f"failed {world.show_error(error)}"
+            said, started = len(world.lines), len(loop.tasks)
+    except Deadlock:
+        departure = departure or "wait at the end"
+    except TooLong:
+        departure = "too long"
+    except RecursionError:
+        departure = "circle"
+    world.muted = True
+    for task in loop.tasks:
+        end(task.get_coro())
+    for error in filter(None, map(error_of, loop.tasks)):
+        world.show_error(error)
+    if world.bug:
+        raise world.bug
+    if world.recursion:
+        departure = "circle"
+    elif any(task._asyncio_future_blocking for task in loop.tasks):
+        departure = "itself"
+    elif not departure and len(loop.tasks) > started + TASKS_OF_RUNNER:
+        departure = "spawn at the end"
+    if departure in ("wait at the end", "spawn at the end"):
+        del world.lines[said:]
+    return Outcome(world, loop, status, departure)
+
+
+def end(coroutine):
+    """Ends what a program left suspended, here and now, so that no garbage collection does it within the next program."""
+    for _ in range(200):
+        try:
+            return coroutine.close()
+        except BaseException:  # it waits again, as it takes GeneratorExit for an error like others
+            continue
+
+
+def error_of(task):
+    """Without making it a retrieved one."""
+    return task._exception if task.done() and not task.cancelled() else None
