@@ -188,7 +188,10 @@ static void wait_for(strand *self, task *task, future *future, const char *name)
 static void step(strand *self, callback *callback) {
     task *task = chain_entry(callback, struct task, step);
     int results = 0, arguments = 0;
-    task->interrupted = task->must_cancel || (task->waits_for && task->waits_for->state == FUTURE_CANCELLED);
+    future *waited = task->waits_for;
+    if (waited && waited->kind == FUTURE_TASK && waited->state == FUTURE_FAILED)
+        task_mark_retrieved((struct task *)waited); /* also by who is cancelled now */
+    task->interrupted = task->must_cancel || (waited && waited->state == FUTURE_CANCELLED);
     task->must_cancel = false;
     task->waits_for = NULL;
     if (!task->started) {
