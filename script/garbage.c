@@ -3,10 +3,14 @@
 #include "libraries.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 static int garbage_collect(lua_State *L) {
-    static const char *const options[] = {"collect", "count", "step", "stop", "restart", "isrunning", NULL};
-    luaL_checkoption(L, 1, "collect", options);
+    static const char *const options[] = {"collect",   "count",       "step",         "stop", "restart",
+                                          "isrunning", "incremental", "generational", NULL};
+    const char *option = options[luaL_checkoption(L, 1, "collect", options)];
+    if (strcmp(option, "incremental") == 0 || strcmp(option, "generational") == 0)
+        luaL_argcheck(L, lua_isnoneornil(L, 2), 2, "a script does not set the collector's pace");
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 

@@ -112,7 +112,8 @@ static void add_field(walk *w, luaL_Buffer *out, lua_Integer index) {
     lua_State *L = w->L;
     lua_geti(L, 1, index);
     if (!lua_isstring(L, -1))
-        luaL_error(L, "invalid value (at index %I) in table for 'concat'", (LUAI_UACINT)index);
+        luaL_error(L, "invalid value (%s) at index %I in table for 'concat'", luaL_typename(L, -1),
+                   (LUAI_UACINT)index);
     luaL_addvalue(out);
     walk_step(w);
 }

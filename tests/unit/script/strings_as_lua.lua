@@ -2,7 +2,7 @@
 -- the same results, and the same errors.
 math.randomseed(...)
 local random, format = math.random, lua.format
-local CASES = 30000
+local CASES = 15000
 
 local ITEMS = {
   "a", "b", "c", "1", ".", "%a", "%d", "%w", "%s", "%u", "%p", "%A", "%S", "%g", "%x", "%l", "%c", "%z", "%Z", "%W", "%.",
