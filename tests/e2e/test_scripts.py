@@ -184,7 +184,8 @@ def a_batch_has_scripts_too(t):
 
 
 ENDLESS = ("while true do end", "while true do pcall(function() while true do end end) end",
-           "local function f() return pcall(f) end while true do pcall(f) end", "while true do pcall(sleep, 0) end")
+           "local function f() return pcall(f) end while true do pcall(f) end", "while true do pcall(sleep, 0) end",
+           "string.find(string.rep('a', 1 << 16), string.rep('a*', 30) .. 'b')")
 
 
 @test
