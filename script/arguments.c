@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <lualib.h>
 #include <stddef.h>
+#include <string.h>
 
 enum { LONG_TEXT = 1 << 16, LONG_TEXTS = 16, ALL_TEXT = 1 << 28 };
 
@@ -51,12 +52,14 @@ static const struct {
     {LUA_UTF8LIBNAME, "char"}, {LUA_MATHLIBNAME, "max"},   {LUA_MATHLIBNAME, "min"},
 };
 
-void arguments_open(lua_State *L) {
+void arguments_open(lua_State *L, const char *library) {
+    lua_getglobal(L, library);
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        lua_getglobal(L, functions[i].library);
+        if (strcmp(functions[i].library, library))
+            continue;
         lua_getfield(L, -1, functions[i].function);
         lua_pushcclosure(L, call_if_reasonable, 1);
         lua_setfield(L, -2, functions[i].function);
-        lua_pop(L, 1);
     }
+    lua_pop(L, 1);
 }

@@ -13,7 +13,7 @@ void tables_open(lua_State *L);
 void source_open(lua_State *L);
 /* collectgarbage */
 void garbage_open(lua_State *L);
-/* string.char, format, pack; math.max, min; utf8.char. After the others. */
-void arguments_open(lua_State *L);
+/* Of one library: string.char, format, pack; math.max, min; utf8.char */
+void arguments_open(lua_State *L, const char *library);
 
 #endif

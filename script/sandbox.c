@@ -55,6 +55,8 @@ static int script_setmetatable(lua_State *L) {
     }
     if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
         return luaL_error(L, "cannot change a protected metatable");
+    if (globals_are(L, 1))
+        globals_open_all(L);
     lua_settop(L, 2);
     lua_setmetatable(L, 1);
     return 1;
@@ -106,10 +108,10 @@ static void hide(lua_State *L, const char *table, const char *const *names) {
     lua_pop(L, 1);
 }
 
-static void open_os(lua_State *L) {
+void os_open(lua_State *L) {
     static const luaL_Reg functions[] = {{"getenv", script_getenv}, {"clock", script_clock}, {NULL, NULL}};
     static const char *const unwanted[] = {"execute", "exit", "remove", "rename", "setlocale", "tmpname", NULL};
-    luaL_requiref(L, LUA_OSLIBNAME, luaopen_os, 1);
+    lua_getglobal(L, LUA_OSLIBNAME);
     luaL_setfuncs(L, functions, 0);
     lua_pop(L, 1);
     hide(L, LUA_OSLIBNAME, unwanted);
@@ -119,7 +121,7 @@ static void open_base(lua_State *L) {
     static const luaL_Reg functions[] = {{"xpcall", script_xpcall}, {"setmetatable", script_setmetatable},
                                          {"block", script_block},   {"run", script_run_again},
                                          {NULL, NULL}};
-    static const char *const unwanted[] = {"dofile", "loadfile", NULL};
+    static const char *const unwanted[] = {"dofile", "load", "loadfile", NULL};
     luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
     luaL_setfuncs(L, functions, 0);
     lua_pop(L, 1);
@@ -127,21 +129,7 @@ static void open_base(lua_State *L) {
 }
 
 void sandbox_open(lua_State *L) {
-    static const luaL_Reg libraries[] = {{LUA_COLIBNAME, luaopen_coroutine}, {LUA_TABLIBNAME, luaopen_table},
-                                         {LUA_STRLIBNAME, luaopen_string},   {LUA_MATHLIBNAME, luaopen_math},
-                                         {LUA_UTF8LIBNAME, luaopen_utf8},    {NULL, NULL}};
-    static const char *const dump[] = {"dump", NULL};
     open_base(L);
-    for (const luaL_Reg *library = libraries; library->func; library++) {
-        luaL_requiref(L, library->name, library->func, 1);
-        lua_pop(L, 1);
-    }
-    hide(L, LUA_STRLIBNAME, dump);
-    open_os(L);
-    coroutines_open(L);
-    strings_open(L);
-    tables_open(L);
-    source_open(L);
     garbage_open(L);
-    arguments_open(L);
+    globals_open(L);
 }

@@ -84,14 +84,7 @@ static int prepare(lua_State *L) {
     values_open(L);
     task_open(L);
     await_open(L);
-    gather_open(L);
-    wait_open(L);
-    timeout_open(L);
-    scope_open(L);
-    locks_open(L);
-    queue_open(L);
     output_open(L);
-    require_open(L);
     push_args(L, options);
     lua_newtable(L);
     self->anchors = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -29,6 +29,7 @@ struct strand {
     task *current;    /* whose turn it is */
     future *awaiting; /* what the yield that is on its way to the strand waits for; NULL: nothing */
     const char *awaiting_name;
+    uint64_t opened; /* libraries, of globals.c's */
     bool passing; /* there is such a yield: one that is not coroutine.yield's */
     unsigned unwaitable; /* functions are running within which nothing can wait */
     uint64_t task_count, live_tasks;

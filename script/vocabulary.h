@@ -16,6 +16,13 @@ void queue_open(lua_State *L);
 void values_open(lua_State *L);
 void coroutines_open(lua_State *L);
 void sandbox_open(lua_State *L);
+void os_open(lua_State *L);
+void globals_open(lua_State *L);
+
+/* Opens what was not used yet; is the table at `index` that of the globals? (globals.c) */
+void globals_open_all(lua_State *L);
+bool globals_are(lua_State *L, int index);
+
 void require_open(lua_State *L);
 
 /* await(task) */

@@ -12,7 +12,9 @@ static void open_all(lua_State *state) {
     tables_open(state);
     source_open(state);
     garbage_open(state);
-    arguments_open(state);
+    arguments_open(state, LUA_STRLIBNAME);
+    arguments_open(state, LUA_MATHLIBNAME);
+    arguments_open(state, LUA_UTF8LIBNAME);
 }
 
 static int setup(void **state) {
