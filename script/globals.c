@@ -14,6 +14,14 @@ static void open_lua(lua_State *L, const char *name, lua_CFunction open) {
     arguments_open(L, name);
 }
 
+static void open_by_name(lua_State *L, const char *name);
+
+/* Parts of io and os are these libraries'. */
+static void open_waiting(lua_State *L) {
+    open_by_name(L, "fs");
+    open_by_name(L, "exec");
+}
+
 static void open_string(lua_State *L) {
     open_lua(L, LUA_STRLIBNAME, luaopen_string);
     strings_open(L);
@@ -40,16 +48,39 @@ static void open_coroutine(lua_State *L) {
 static void open_os(lua_State *L) {
     open_lua(L, LUA_OSLIBNAME, luaopen_os);
     os_open(L);
+    open_waiting(L);
+}
+
+static void open_io(lua_State *L) {
+    io_open(L);
+    open_waiting(L);
 }
 
 static const struct {
     const char *name;
     void (*open)(lua_State *L);
 } libraries[] = {
-    {"coroutine", open_coroutine}, {"event", locks_open},      {"gather", gather_open},   {"load", source_open},
-    {"math", open_math},           {"mutex", locks_open},      {"os", open_os},           {"queue", queue_open},
-    {"require", require_open},     {"scope", scope_open},      {"semaphore", locks_open}, {"shield", timeout_open},
-    {"string", open_string},       {"table", open_table},      {"timeout", timeout_open}, {"utf8", open_utf8},
+    {"coroutine", open_coroutine},
+    {"event", locks_open},
+    {"exec", exec_open},
+    {"fs", fs_open},
+    {"gather", gather_open},
+    {"io", open_io},
+    {"json", json_open},
+    {"load", source_open},
+    {"math", open_math},
+    {"mutex", locks_open},
+    {"os", open_os},
+    {"queue", queue_open},
+    {"require", require_open},
+    {"scope", scope_open},
+    {"semaphore", locks_open},
+    {"shield", timeout_open},
+    {"string", open_string},
+    {"table", open_table},
+    {"time", time_open},
+    {"timeout", timeout_open},
+    {"utf8", open_utf8},
     {"wait", wait_open},
 };
 

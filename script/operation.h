@@ -14,6 +14,7 @@
 #include <lua.h>
 
 typedef struct operation operation;
+struct strand;
 
 /* Something that another thread has for the strand: `run` is called there, in the next turn. */
 typedef struct post {

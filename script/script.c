@@ -246,6 +246,7 @@ static bool strand_init(strand *self, const script_options *options) {
     *self = (strand){
         .options = options,
         .memory_limit = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES,
+        .beside.most = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES,
         .kill_at_ns = HD_NEVER,
         .job = info.tag,
         .tasks_lock = PTHREAD_MUTEX_INITIALIZER,

@@ -5,6 +5,7 @@
 #ifndef STRAND_H
 #define STRAND_H
 
+#include "budget.h"
 #include "finding.h"
 #include "future.h"
 #include "operation.h"
@@ -55,6 +56,7 @@ struct strand {
     uint64_t since_ns; /* when it got its loop */
     uint64_t ran_ns;   /* before that */
     output output;
+    budget beside; /* of what operations hold; any thread */
 
     /* what goes on outside */
     operation *ended_operations; /* to be freed */

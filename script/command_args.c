@@ -1,0 +1,189 @@
+#include "command_args.h"
+#include "errand.h"
+#include "fields.h"
+#include "output.h"
+#include "strand.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    MOST_BYTES = 2 << 20
+}; /* of words and environment: the kernel takes less, and copies are made until it is asked */
+
+/* ---- words ---- */
+
+static char **new_list(lua_State *L, size_t count) {
+    char **list = calloc(count + 1, sizeof *list);
+    if (!list)
+        errand_raise(L, "not enough memory");
+    return list;
+}
+
+static void set_shell(lua_State *L, command *self) {
+    const char *line = fields_text(L, 1);
+    self->argv = new_list(L, 3);
+    self->argv[0] = errand_copy(L, "/bin/sh");
+    self->argv[1] = errand_copy(L, "-c");
+    self->argv[2] = errand_copy(L, line);
+}
+
+static char *word_of(lua_State *L, lua_Integer place, size_t *total) {
+    size_t length;
+    if (lua_rawgeti(L, 1, place) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
+        errand_raise(L, "exec: word %d: a string was expected, and not a %s", (int)place,
+                     luaL_typename(L, -1));
+    const char *word = lua_tolstring(L, -1, &length);
+    if (strlen(word) != length)
+        errand_raise(L, "exec: word %d: the string has a zero byte in it", (int)place);
+    *total += length;
+    if (*total > MOST_BYTES)
+        errand_raise(L, "exec: arguments and environment are too large together");
+    char *copy = errand_copy(L, word);
+    lua_pop(L, 1);
+    return copy;
+}
+
+static void set_words(lua_State *L, command *self, size_t *total) {
+    size_t count = lua_rawlen(L, 1);
+    if (count == 0)
+        errand_raise(L, "exec: there is no command (try: exec{\"echo\", \"hello\"})");
+    if (count > MOST_BYTES / sizeof(char *))
+        errand_raise(L, "exec: arguments and environment are too large together");
+    self->argv = new_list(L, count);
+    for (size_t i = 0; i < count; i++)
+        self->argv[i] = word_of(L, (lua_Integer)i + 1, total);
+    if (self->argv[0][0] == '\0')
+        errand_raise(L, "exec: \"\" is not the name of a command");
+}
+
+/* ---- the environment ---- */
+
+/* The table of changes lies on top of the stack. Is the variable among them? */
+static bool is_changed(lua_State *L, const char *entry) {
+    lua_pushlstring(L, entry, strcspn(entry, "="));
+    bool is = lua_rawget(L, -2) != LUA_TNIL;
+    lua_pop(L, 1);
+    return is;
+}
+
+/* On top of the stack lie a variable's name and its value. The entry, or NULL: it is to be taken away. */
+static char *entry_of(lua_State *L, size_t *total) {
+    if (lua_type(L, -2) != LUA_TSTRING)
+        errand_raise(L, "exec: env: a name is a string, and not a %s", luaL_typename(L, -2));
+    size_t name_length, length;
+    const char *name = lua_tolstring(L, -2, &name_length);
+    if (name_length == 0 || strlen(name) != name_length || strchr(name, '='))
+        errand_raise(L, "exec: env: \"%s\" cannot be a variable's name", name);
+    if (lua_type(L, -1) == LUA_TBOOLEAN && !lua_toboolean(L, -1))
+        return NULL;
+    if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
+        errand_raise(L, "exec: env: %s: a string was expected (or false, to take it away), and not a %s",
+                     name, luaL_typename(L, -1));
+    lua_pushvalue(L, -1); /* a number in the table stays one */
+    const char *value = lua_tolstring(L, -1, &length);
+    if (strlen(value) != length)
+        errand_raise(L, "exec: env: %s: the string has a zero byte in it", name);
+    *total += name_length + length;
+    if (*total > MOST_BYTES)
+        errand_raise(L, "exec: arguments and environment are too large together");
+    lua_pushfstring(L, "%s=%s", name, value);
+    char *entry = errand_copy(L, lua_tostring(L, -1));
+    lua_pop(L, 2);
+    return entry;
+}
+
+/* The script's environment, with the changes in the table on top of the stack, which may be nil. */
+static void set_environment(lua_State *L, command *self, size_t *total) {
+    const char *const *base = strand_options(strand_of(L))->env;
+    size_t count = 0, room = 0;
+    bool changes = lua_istable(L, -1);
+    if (!base && !changes)
+        return;
+    base = base ? base : (const char *const *)environ;
+    while (base[room])
+        room++;
+    if (changes)
+        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+            room++;
+    self->envp = new_list(L, room);
+    for (; *base; base++)
+        if (!changes || !is_changed(L, *base))
+            self->envp[count++] = errand_copy(L, *base);
+    if (!changes)
+        return;
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        self->envp[count] = entry_of(L, total);
+        count += self->envp[count] != NULL;
+    }
+}
+
+/* ---- options ---- */
+
+static void set_options(lua_State *L, command *self, const fields *options, size_t *total) {
+    size_t length;
+    const char *cwd = fields_string(options, "cwd", NULL);
+    const char *input = fields_string(options, "stdin", &length);
+    const char *own = strand_options(strand_of(L))->cwd;
+    if (cwd)
+        self->cwd = errand_path(L, cwd);
+    else if (own)
+        self->cwd = errand_copy(L, own);
+    if (input && bytes_add(&self->input, input, length))
+        errand_raise(L, "exec: stdin: more than the script's memory has room for");
+    fields_push_table(options, "env");
+    set_environment(L, self, total);
+    lua_pop(L, 1);
+}
+
+void command_check(lua_State *L, command *self) {
+    static const char *const known[] = {"stdin", "env", "cwd", NULL}, *const none[] = {NULL};
+    bool is_table = lua_type(L, 1) == LUA_TTABLE;
+    size_t total = 0;
+    luaL_argexpected(L, is_table || lua_isstring(L, 1), 1, "a table of words, or a string for the shell");
+    fields options = fields_of(L, is_table && lua_isnoneornil(L, 2) ? 1 : 2, "exec", known);
+    if (is_table && options.table != 1)
+        fields_of(L, 1, "exec", none);
+    if (is_table)
+        set_words(L, self, &total);
+    else
+        set_shell(L, self);
+    set_options(L, self, &options, &total);
+}
+
+void command_check_shell(lua_State *L, command *self) {
+    size_t total = 0;
+    fields none = {.L = L, .function = "exec"};
+    set_shell(L, self);
+    set_options(L, self, &none, &total);
+}
+
+int command_fail(lua_State *L, const char *function, const command *self, int64_t code) {
+    if (code == BUDGET_EXCEEDED)
+        return errand_fail(L, function, "its output", code);
+    if (self->why)
+        return errand_raise(L, "%s: %s: %s", function, self->what, self->why);
+    return errand_fail(L, function, self->what ? self->what : self->argv[0], code);
+}
+
+/* ---- results ---- */
+
+int command_push_end(lua_State *L, const command *self) {
+    const hd_exit *status = &self->status;
+    if (status->signal == 0 && status->code == 0)
+        lua_pushboolean(L, true);
+    else
+        lua_pushnil(L);
+    lua_pushstring(L, status->signal ? "signal" : "exit");
+    lua_pushinteger(L, status->signal ? status->signal : status->code);
+    return 3;
+}
+
+void command_print(lua_State *L, command *self, int stream) {
+    bytes *came = &self->output[stream];
+    if (came->length)
+        output_print(L, stream == COMMAND_ERR, came->data, came->length);
+    came->length = 0;
+}

@@ -1,0 +1,45 @@
+/* Errands: the libraries' operations. An errand is filled from arguments before it starts; whatever is raised meanwhile, it
+ * is freed. */
+#ifndef ERRAND_H
+#define ERRAND_H
+
+#include "budget.h"
+#include "operation.h"
+
+/* The first member of each. Zeroed memory, save for this. */
+typedef struct errand {
+    operation operation;
+    struct errand **guard; /* in a userdata that destroys it if it never starts */
+} errand;
+
+/* A new one, of `bytes` bytes; its guard is pushed, and stays on the stack until errand_await. */
+void *errand_create(lua_State *L, size_t bytes, const operation_class *class);
+
+/* operation_await, with its own way to be called: `return errand_await(L, &it->errand);`. */
+int errand_await(lua_State *L, errand *self);
+
+/* What it and the script's other errands may hold. */
+budget *errand_budget(lua_State *L);
+
+/* A copy of a string, malloc'ed: to be put where the errand's `destroy` frees it. Raises an error if there is no memory. */
+char *errand_copy(lua_State *L, const char *text);
+
+/* A path as the script means it: relative ones to its working directory. As errand_copy. */
+char *errand_path(lua_State *L, const char *path);
+
+/* Raises a text, as lua_pushfstring makes it, without the place in the program. */
+int errand_raise(lua_State *L, const char *format, ...);
+
+/* Raises "FUNCTION: WHAT: the text for a negative code"; without ": WHAT" if that is NULL. */
+int errand_fail(lua_State *L, const char *function, const char *what, int64_t code);
+
+/* Runs fn(arg) on the pool, as hd_blocking. If the task is cancelled, `interrupt(arg)` is called there, so that `fn` ends
+ * soon, and its end is awaited; the result is HD_ECANCELED then. Task. */
+HD_CHECKED int64_t errand_block(hd_pool_class pool_class, int64_t (*fn)(void *arg), void *arg,
+                                void (*interrupt)(void *arg));
+
+/* Runs fn(arg), which may await, on a task of its own, after which nobody waits but the script's end: for what finalizers
+ * leave to do. False: there is no memory for it. On the strand. */
+HD_CHECKED bool errand_leave(struct strand *strand, void (*fn)(void *arg), void *arg);
+
+#endif

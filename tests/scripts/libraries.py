@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Runs the programs that test the libraries of script jobs, each on one loop and on two.
+
+usage: tests/scripts/libraries.py [PRESET] [NAME...]      (default: release, all of libraries/*.lua)
+
+A program has passed if it ends without an error, and leaves no process behind. It runs in an empty directory; its first line
+may name options of script_run: `-- options: --memory 8388608`.
+"""
+import os, pathlib, subprocess, sys, tempfile, time, uuid
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+LOOPS = (['--single'], ['--loops', '2'])
+SECONDS = 120
+
+
+def options_of(program):
+    first = program.read_text().split('\n', 1)[0]
+    mark = '-- options:'
+    return first[len(mark):].split() if first.startswith(mark) else []
+
+
+def left_behind(mark):
+    """The processes that carry the mark in their environment."""
+    found = []
+    for entry in pathlib.Path('/proc').glob('[0-9]*'):
+        try:
+            if mark.encode() in (entry / 'environ').read_bytes():
+                found.append(f'{entry.name} {(entry / "cmdline").read_bytes().replace(bytes(1), b" ").decode()}')
+        except OSError:
+            pass
+    return found
+
+
+def run(runner, program, loops):
+    """What went wrong, or None."""
+    mark = f'HEDDLE_TEST_MARK={uuid.uuid4()}'
+    modules = [f'--module={path.name}={path}' for path in sorted((HERE / 'libraries/modules').glob('*.lua'))]
+    name, value = mark.split('=')
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            result = subprocess.run([runner, *loops, *options_of(program), *modules, program], cwd=folder, text=True,
+                                    errors='replace', capture_output=True, timeout=SECONDS,
+                                    env={**os.environ, name: value})
+        except subprocess.TimeoutExpired as error:
+            return f'did not end within {SECONDS} s\n{error.stderr or ""}'
+    if result.returncode:
+        return f'exit status {result.returncode}\n{result.stdout[-2000:]}{result.stderr[-4000:]}'
+    if left := left_behind(mark):
+        return f'left processes behind: {"; ".join(left)}'
+    return None
+
+
+def main():
+    arguments = sys.argv[1:]
+    preset = arguments.pop(0) if arguments and (ROOT / 'build' / arguments[0]).is_dir() else 'release'
+    runner = ROOT / 'build' / preset / 'bin/script_run'
+    programs = [path for path in sorted((HERE / 'libraries').glob('*.lua')) if not arguments or path.stem in arguments]
+    failures = 0
+    for program in programs:
+        for loops in LOOPS:
+            began = time.monotonic()
+            wrong = run(runner, program, loops)
+            verdict = 'FAILED' if wrong else 'ok'
+            print(f'{program.stem:20} {" ".join(loops):10} {time.monotonic() - began:6.2f} s  {verdict}')
+            if wrong:
+                failures += 1
+                print(wrong.rstrip())
+    print(f'libraries: {len(programs)} programs, {failures} failures')
+    sys.exit(1 if failures or not programs else 0)
+
+
+if __name__ == '__main__':
+    main()
