@@ -24,6 +24,8 @@ void fs_open(lua_State *L);
 void exec_open(lua_State *L);
 void io_open(lua_State *L);
 void time_open(lua_State *L);
+void http_open(lua_State *L);
+void tcp_open(lua_State *L);
 
 /* Adds functions to the table that is the global `name`, which is made if there is none. */
 void library_extend(lua_State *L, const char *name, const luaL_Reg *functions);

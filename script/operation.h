@@ -13,8 +13,8 @@
 
 #include <lua.h>
 
-typedef struct operation operation;
 struct strand;
+typedef struct operation operation;
 
 /* Something that another thread has for the strand: `run` is called there, in the next turn. */
 typedef struct post {

@@ -1,8 +1,7 @@
 /* The table of kinds, and what they need before the first job and after the last. */
 #include "kinds.h"
 
-#include "http_driver.h"
-#include "names.h"
+#include "http_transfer.h"
 #include "script.h"
 
 static kind_settings the_settings;
@@ -22,11 +21,10 @@ const kind_settings *kinds_settings(void) {
 
 int kinds_init(const kind_settings *settings) {
     the_settings = *settings;
-    return http_drivers_init();
+    return http_init((long)settings->http_connections);
 }
 
 void kinds_fini(void) {
-    http_drivers_fini();
-    names_fini();
+    http_fini();
     script_fini();
 }

@@ -12,27 +12,31 @@
  * multi handle of their own (no connection would ever be used twice). */
 #include "http_driver.h"
 
-#include "kinds.h"
+#include "http_names.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ORDERS_A_TURN = 64, STACK_BYTES = 256 << 10, CONNECTIONS_DEFAULT = 256 };
+enum { ORDERS_A_TURN = 64, STACK_BYTES = 256 << 10 };
 #define LINGER_NS HD_SECONDS(2)
 
 static pthread_mutex_t drivers_mutex = PTHREAD_MUTEX_INITIALIZER;
 static http_driver *drivers;
+static long connections_max = 256; /* constant once there are drivers */
 
-int http_drivers_init(void) {
+int http_init(long connections) {
+    if (connections > 0)
+        connections_max = connections;
     return curl_global_init(CURL_GLOBAL_DEFAULT) ? HD_ENOMEM : 0;
 }
 
-void http_drivers_fini(void) {
+void http_fini(void) {
     for (http_driver *self; (self = drivers);) {
         drivers = self->next;
         pthread_mutex_destroy(&self->mutex);
         free(self);
     }
+    http_names_fini();
     curl_global_cleanup();
 }
 
@@ -88,11 +92,16 @@ static void list_active(http_transfer *self, bool active) {
 
 /* It has left the multi handle, or never was in it. */
 static void end_transfer(http_transfer *self, CURLcode code, int broken) {
-    http_result result = {.code = code, .too_large = self->too_large, .broken = broken};
+    http_result result = {.too_large = self->too_large, .broken = broken};
+    if (self->head_too_large)
+        result.error = "the headers of the answer are too large";
+    else if (code)
+        result.error = self->error[0] ? self->error : curl_easy_strerror(code);
     curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &result.status);
     if (self->active)
         list_active(self, false);
     pthread_mutex_lock(&self->driver->mutex);
+    http_head_end(self);
     self->result = result;
     self->ended = true;
     pthread_mutex_unlock(&self->driver->mutex);
@@ -220,9 +229,8 @@ static bool goes_on(http_driver *self) {
 
 static int64_t driver_main(void *arg) {
     http_driver *self = arg;
-    uint32_t connections = kinds_settings()->http_connections;
     do {
-        int code = http_multi_open(&self->multi, connections ? (long)connections : CONNECTIONS_DEFAULT);
+        int code = http_multi_open(&self->multi, connections_max);
         if (!code)
             code = drive(self);
         if (code != HD_ETIMEDOUT)

@@ -1,6 +1,6 @@
 /* A multi handle of libcurl's, and the epoll that watches its sockets. One task's, but for http_multi_wake. */
-#ifndef HEDDLED_HTTP_MULTI_H
-#define HEDDLED_HTTP_MULTI_H
+#ifndef HTTP_MULTI_H
+#define HTTP_MULTI_H
 
 #include "heddle.h"
 

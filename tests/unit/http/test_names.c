@@ -1,5 +1,5 @@
 /* Look-ups of names. getaddrinfo is ours here: it counts, waits as long as it is told, and knows two names. */
-#include "names.h"
+#include "http_names.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -70,24 +70,24 @@ static void run(hd_fn fn) {
     atomic_store(&calls, 0);
     atomic_store(&held, false);
     int64_t line = hd_run(&(hd_runtime_options){.loops = 2}, fn, NULL);
-    names_fini();
+    http_names_fini();
     if (line)
         fail_msg("failed in line %lld", (long long)line);
 }
 
 static int64_t ask(void *host) {
-    char list[NAMES_LIST_BYTES] = "";
-    int64_t code = names_look_up(host, list);
-    return code ? code : (int64_t)strlen(list);
+    char list[HTTP_NAMES_BYTES] = "", error[256] = "";
+    int code = http_names_look_up(host, list, error, sizeof error);
+    return code ? hd_fail(code, "%s", error) : (int64_t)strlen(list);
 }
 
 static int64_t root_answers(void *arg) {
-    char list[NAMES_LIST_BYTES];
+    char list[HTTP_NAMES_BYTES], error[256];
     (void)arg;
-    EXPECT(names_look_up("two.test", list) == 0);
+    EXPECT(http_names_look_up("two.test", list, error, sizeof error) == 0);
     EXPECT(strcmp(list, "192.0.2.1,[2001:db8::1]") == 0);
-    EXPECT(names_look_up("TWO.test", list) == 0);
-    EXPECT(names_look_up("one.test", list) == 0);
+    EXPECT(http_names_look_up("TWO.test", list, error, sizeof error) == 0);
+    EXPECT(http_names_look_up("one.test", list, error, sizeof error) == 0);
     EXPECT(strcmp(list, "192.0.2.7") == 0);
     EXPECT(atomic_load(&calls) == 2);
     return 0;

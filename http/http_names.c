@@ -7,7 +7,7 @@
  *
  * Entries are in one list under one mutex: there are as many as different hosts within a minute. An entry is held by
  * the table, by its call, and by each who waits; whoever lets go last frees it. */
-#include "names.h"
+#include "http_names.h"
 
 #include <netdb.h>
 #include <pthread.h>
@@ -25,7 +25,7 @@ typedef struct entry {
     int failure; /* of getaddrinfo */
     hd_event *ready;
     char *host; /* constant */
-    char list[NAMES_LIST_BYTES];
+    char list[HTTP_NAMES_BYTES];
 } entry;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -86,8 +86,8 @@ static void append_address(char *list, const struct addrinfo *address) {
     if (getnameinfo(address->ai_addr, address->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST))
         return;
     bool six = address->ai_family == AF_INET6;
-    if (used + strlen(text) + 4 < NAMES_LIST_BYTES)
-        snprintf(list + used, NAMES_LIST_BYTES - used, "%s%s%s%s", used ? "," : "", six ? "[" : "", text,
+    if (used + strlen(text) + 4 < HTTP_NAMES_BYTES)
+        snprintf(list + used, HTTP_NAMES_BYTES - used, "%s%s%s%s", used ? "," : "", six ? "[" : "", text,
                  six ? "]" : "");
 }
 
@@ -130,17 +130,20 @@ static void look_up_disposed(void *arg) {
 
 /* ---- who asks ---- */
 
-static int64_t answer(const entry *self, char *list) {
-    if (self->failure)
-        return hd_fail(-EHOSTUNREACH, "could not resolve host \"%s\": %s", self->host,
-                       self->failure == EAI_SYSTEM ? "system error" : gai_strerror(self->failure));
-    if (!self->list[0])
-        return hd_fail(-EHOSTUNREACH, "host \"%s\" has no address", self->host);
-    memcpy(list, self->list, NAMES_LIST_BYTES);
+static int answer(const entry *self, char *list, char *error, size_t error_bytes) {
+    int failure = self->failure;
+    if (failure)
+        snprintf(error, error_bytes, "could not resolve host \"%s\": %s", self->host,
+                 failure == EAI_SYSTEM ? "system error" : gai_strerror(failure));
+    else if (!self->list[0])
+        snprintf(error, error_bytes, "host \"%s\" has no address", self->host);
+    if (failure || !self->list[0])
+        return -EHOSTUNREACH;
+    memcpy(list, self->list, HTTP_NAMES_BYTES);
     return 0;
 }
 
-int64_t names_look_up(const char *host, char list[NAMES_LIST_BYTES]) {
+int http_names_look_up(const char *host, char list[HTTP_NAMES_BYTES], char *error, size_t error_bytes) {
     for (;;) {
         bool is_new = false;
         pthread_mutex_lock(&lock);
@@ -154,16 +157,16 @@ int64_t names_look_up(const char *host, char list[NAMES_LIST_BYTES]) {
         bool again = code == 0 && self->given_up;
         pthread_mutex_unlock(&lock);
         if (code == 0 && !again)
-            code = answer(self, list);
+            code = answer(self, list, error, error_bytes);
         pthread_mutex_lock(&lock);
         entry_put(self);
         pthread_mutex_unlock(&lock);
         if (!again)
-            return code;
+            return (int)code;
     }
 }
 
-void names_fini(void) {
+void http_names_fini(void) {
     pthread_mutex_lock(&lock);
     for (entry *self; (self = entries);)
         table_purge(0, self);

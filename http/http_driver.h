@@ -1,12 +1,13 @@
-/* Transfers and their drivers. Private to http_driver.c and http_transfer.c.
+/* Transfers and their drivers. Private to http_driver.c, http_transfer.c, http_head.c and http_request.c.
  *
  * A transfer is held by its task, by its driver from start to end, by its place in the list of orders, and while there is
  * news to tell; whoever lets go last frees it. */
-#ifndef HEDDLED_HTTP_DRIVER_H
-#define HEDDLED_HTTP_DRIVER_H
+#ifndef HTTP_DRIVER_H
+#define HTTP_DRIVER_H
 
 #include "http_multi.h"
 #include "http_transfer.h"
+#include "http_url.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,9 +22,12 @@ struct http_transfer {
     hd_event *news;
 
     /* constant from the start on */
-    CURL *easy; /* what it points to is the driver's until `ended`, then the task's */
+    CURL *easy; /* what it points to is the driver's from the start until `ended` */
     http_driver *driver;
+    struct curl_slist *headers, *addresses;
+    http_host host; /* that is to be looked up */
     uint64_t max_bytes;
+    unsigned redirects;
 
     /* the driver's mutex */
     unsigned orders; /* not 0: it is in the list of them */
@@ -31,13 +35,21 @@ struct http_transfer {
     char *data;
     size_t length, capacity;
     long status; /* of the answer that `data` is of */
-    bool paused, ended;
+    bool paused, ended, head_done;
     http_result result;
+
+    /* the driver's task until `head_done`, then constant */
+    char *head;
+    size_t head_length, head_capacity;
+    long head_status;
+
+    /* the driver's task until `ended`; before the start, and after the end, the transfer's task */
+    char error[CURL_ERROR_SIZE];
 
     /* the driver's task */
     http_transfer *next, *previous; /* among the active */
     http_transfer *next_news;
-    bool active, has_news, too_large;
+    bool active, has_news, too_large, in_head, head_too_large;
     uint64_t received;
 };
 
@@ -67,10 +79,15 @@ void http_driver_order(http_transfer *transfer, unsigned what);
 /* Remembers that the transfer's task is to be told. The driver's task. */
 void http_driver_tell(http_transfer *transfer);
 
-/* Curl's, for the body. The driver's task. */
+/* Curl's, for the body and for each line of the head. The driver's task. */
 size_t http_transfer_body(char *bytes, size_t size, size_t count, void *transfer);
+size_t http_transfer_header(char *bytes, size_t size, size_t count, void *transfer);
 
-void http_transfer_get(http_transfer *self);
-void http_transfer_put(http_transfer *self);
+/* The head is as it will stay. Under the mutex; the driver's task. */
+void http_head_end(http_transfer *transfer);
+
+/* Sets all options of its easy handle; which addresses its host has. False: no memory. */
+bool http_request_set(http_transfer *transfer, const http_request *request);
+bool http_request_resolve(http_transfer *transfer, const char *addresses);
 
 #endif

@@ -1,0 +1,91 @@
+#include "http_url.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool starts_with(const char *text, const char *start) {
+    return strncasecmp(text, start, strlen(start)) == 0;
+}
+
+bool http_url_is_good(const char *url, char fault[HTTP_FAULT_BYTES]) {
+    if (!starts_with(url, "http://") && !starts_with(url, "https://")) {
+        snprintf(fault, HTTP_FAULT_BYTES, "is not http:// or https://");
+        return false;
+    }
+    CURLU *parsed = curl_url();
+    CURLUcode code = parsed ? curl_url_set(parsed, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+    curl_url_cleanup(parsed);
+    if (code)
+        snprintf(fault, HTTP_FAULT_BYTES, "is not a URL: %s", curl_url_strerror(code));
+    return !code;
+}
+
+bool http_proxy_is_good(const char *url) {
+    static const char *const schemes[] = {"http://", "https://", "socks5://", "socks5h://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        if (starts_with(url, schemes[i]) && url[strlen(schemes[i])])
+            return true;
+    return false;
+}
+
+void http_url_hide_password(const char *url, char *text, size_t bytes) {
+    const char *host = strstr(url, "://");
+    host = host ? host + 3 : url;
+    size_t authority = strcspn(host, "/?#");
+    const char *at = memrchr(host, '@', authority);
+    const char *colon = at ? memchr(host, ':', (size_t)(at - host)) : NULL;
+    if (colon)
+        snprintf(text, bytes, "%.*s:***%s", (int)(colon - url), url, at);
+    else
+        snprintf(text, bytes, "%s", url);
+}
+
+bool http_is_token(const char *text, size_t length) {
+    static const char token[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
+    return length > 0 && strspn(text, token) >= length;
+}
+
+/* ---- whose address is needed? ---- */
+
+static bool needs_look_up(const char *name) {
+    unsigned char address[sizeof(struct in6_addr)];
+    size_t length = strlen(name);
+    bool local = strcasecmp(name, "localhost") == 0 ||
+                 (length > 10 && strcasecmp(name + length - 10, ".localhost") == 0);
+    for (size_t i = 0; i < length; i++)
+        if (name[i] & 0x80) /* an international name: curl knows its ASCII form */
+            return false;
+    return name[0] != '[' && !local && inet_pton(AF_INET, name, address) != 1;
+}
+
+/* Curl's own: without a port a proxy is asked at 1080, one with TLS at 443. */
+static const char *default_port(const char *url, bool is_proxy) {
+    if (starts_with(url, "https://"))
+        return "443";
+    return is_proxy ? "1080" : "80";
+}
+
+bool http_url_host(const char *url, bool is_proxy, http_host *host) {
+    char *port = NULL;
+    *host = (http_host){.name = NULL};
+    CURLU *parsed = curl_url();
+    if (parsed && !curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME))
+        curl_url_get(parsed, CURLUPART_HOST, &host->name, 0);
+    if (host->name && needs_look_up(host->name)) {
+        curl_url_get(parsed, CURLUPART_PORT, &port, 0);
+        snprintf(host->port, sizeof host->port, "%s", port ? port : default_port(url, is_proxy));
+    } else {
+        http_host_free(host);
+    }
+    curl_free(port);
+    curl_url_cleanup(parsed);
+    return host->name != NULL;
+}
+
+void http_host_free(http_host *host) {
+    curl_free(host->name);
+    host->name = NULL;
+}

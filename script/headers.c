@@ -1,0 +1,113 @@
+#include "headers.h"
+
+#include "http_url.h"
+
+#include <ctype.h>
+#include <lauxlib.h>
+#include <string.h>
+
+#define HEADERS "heddle.headers"
+
+enum { NAME_BYTES = 256 }; /* of a name that is looked up without more memory */
+
+static void push_lower(lua_State *L, const char *name, size_t length) {
+    char lower[NAME_BYTES];
+    if (length > sizeof lower) {
+        lua_pushlstring(L, name, length); /* nobody asks for that */
+        return;
+    }
+    for (size_t i = 0; i < length; i++)
+        lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i]);
+    lua_pushlstring(L, lower, length);
+}
+
+static int headers_index(lua_State *L) {
+    size_t length;
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return 0;
+    const char *name = lua_tolstring(L, 2, &length);
+    push_lower(L, name, length);
+    lua_rawget(L, 1);
+    return 1;
+}
+
+void headers_open(lua_State *L) {
+    luaL_newmetatable(L, HEADERS);
+    lua_pushcfunction(L, headers_index);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
+void headers_push(lua_State *L) {
+    lua_createtable(L, 0, 4);
+    luaL_setmetatable(L, HEADERS);
+}
+
+/* Stack: the table, the name, what it has. */
+static void add_to_list(lua_State *L, const char *value, size_t length) {
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_createtable(L, 1, 0);
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, -5);
+    }
+    lua_pushlstring(L, value, length);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    lua_pop(L, 2);
+}
+
+void headers_add(lua_State *L, const char *name, size_t name_length, const char *value, size_t value_length) {
+    push_lower(L, name, name_length);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    if (strcmp(lua_tostring(L, -2), "set-cookie") == 0) {
+        add_to_list(L, value, value_length);
+        return;
+    }
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushlstring(L, value, value_length);
+    } else {
+        lua_pushliteral(L, ", ");
+        lua_pushlstring(L, value, value_length);
+        lua_concat(L, 3);
+    }
+    lua_rawset(L, -3);
+}
+
+/* ---- from a script ---------------------------------------------------------------------------------------------------- */
+
+/* A copy of the value on top, as a string, takes its place. */
+static const char *check_value(lua_State *L, const char *what, const char *name) {
+    size_t length;
+    if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
+        luaL_error(L, "%s: headers: %s: a string was expected, and not a %s", what, name, luaL_typename(L, -1));
+    const char *value = lua_tolstring(L, -1, &length);
+    if (strlen(value) != length || strpbrk(value, "\r\n"))
+        luaL_error(L, "%s: headers: %s: its value has a line break or a zero byte in it", what, name);
+    return value;
+}
+
+void headers_each(lua_State *L, int index, const char *what,
+                  void (*visit)(lua_State *L, const char *name, const char *value, void *arg), void *arg) {
+    luaL_checkstack(L, 8, what);
+    index = lua_absindex(L, index);
+    if (!lua_istable(L, index))
+        luaL_error(L, "%s: headers: a table was expected, and not a %s", what, luaL_typename(L, index));
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        size_t length = 0;
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
+        if (!name)
+            luaL_error(L, "%s: headers: a name is a string, and not a %s", what, luaL_typename(L, -2));
+        if (strlen(name) != length || !http_is_token(name, length))
+            luaL_error(L, "%s: headers: \"%s\" is not the name of a header", what, name);
+        if (!lua_istable(L, -1)) {
+            visit(L, name, check_value(L, what, name), arg);
+            continue;
+        }
+        for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++, lua_pop(L, 1))
+            visit(L, name, check_value(L, what, name), arg);
+        lua_pop(L, 1);
+    }
+}

@@ -1,0 +1,145 @@
+/* tcp: connections, and listeners for them. */
+#include "fields.h"
+#include "libraries.h"
+#include "tcp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BACKLOG = 1024 };
+
+/* ---- connect ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct connecting {
+    operation op;
+    uint64_t timeout_ns;
+    uint16_t port;
+    int result; /* the descriptor, until it is taken; or a negative code */
+    char host[];
+} connecting;
+
+static void connect_run(operation *op) {
+    connecting *self = (connecting *)op;
+    self->result = hd_tcp_connect(self->host, self->port, hd_after(self->timeout_ns));
+}
+
+/* Stack: host, port, options, a connection that is closed as yet. */
+static int connect_finish(lua_State *L, operation *op) {
+    connecting *self = (connecting *)op;
+    if (self->result == HD_ETIMEDOUT && self->timeout_ns != HD_NEVER)
+        return luaL_error(L, "tcp.connect: %s:%d: no answer within %f seconds", self->host, (int)self->port,
+                          (lua_Number)self->timeout_ns / 1e9);
+    if (self->result < 0)
+        return luaL_error(L, "tcp.connect: %s:%d: %s", self->host, (int)self->port, hd_strerror(self->result));
+    int fd = self->result;
+    self->result = -1;
+    tcp_connection_set(L, 4, fd);
+    return 1;
+}
+
+static void connect_destroy(operation *op) {
+    connecting *self = (connecting *)op;
+    if (self->result >= 0)
+        hd_close(self->result);
+    free(self);
+}
+
+/* tcp.connect(host, port [, {timeout =}]) -> connection */
+static int tcp_connect(lua_State *L) {
+    static const operation_class class = {"tcp.connect", connect_run, connect_finish, connect_destroy};
+    static const char *const known[] = {"timeout", NULL};
+    const char *host = fields_text(L, 1);
+    lua_Integer port = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, port >= 1 && port <= 65535, 2, "not a port");
+    fields options = fields_of(L, 3, "tcp.connect", known);
+    lua_Number timeout = 0;
+    bool limited = fields_number(&options, "timeout", 0, 1e9, &timeout);
+    lua_settop(L, 3);
+    tcp_connection_push(L);
+    connecting *self = calloc(1, sizeof *self + strlen(host) + 1);
+    if (!self)
+        return luaL_error(L, "tcp.connect: not enough memory");
+    *self = (connecting){.op.class = &class, .port = (uint16_t)port, .result = -1};
+    self->timeout_ns = limited ? (uint64_t)(timeout * 1e9) : HD_NEVER;
+    strcpy(self->host, host);
+    return operation_await(L, &self->op);
+}
+
+/* ---- listen ----------------------------------------------------------------------------------------------------------- */
+
+static int listen_at(lua_State *L, const char *address, int port, int backlog) {
+    lua_settop(L, 2);
+    tcp_listener_push(L);
+    int fd = hd_tcp_listen(address, (uint16_t)port, backlog);
+    if (fd == HD_EINVAL)
+        return luaL_error(L, "tcp.listen: \"%s\" is not an address in numbers", address);
+    if (fd < 0)
+        return luaL_error(L, "tcp.listen: %s:%d: %s", address, port, hd_strerror(fd));
+    tcp_listener_set(L, 3, fd);
+    return 1;
+}
+
+/* tcp.listen{port =, address =, backlog =} or tcp.listen(port) -> listener */
+static int tcp_listen(lua_State *L) {
+    static const char *const known[] = {"port", "address", "backlog", NULL};
+    lua_Integer port = 0, backlog = BACKLOG;
+    const char *address = NULL;
+    if (lua_type(L, 1) == LUA_TNUMBER) {
+        port = luaL_checkinteger(L, 1);
+        luaL_argcheck(L, port >= 0 && port <= 65535, 1, "not a port");
+    } else {
+        fields options = fields_of(L, 1, "tcp.listen", known);
+        fields_integer(&options, "port", 0, 65535, &port);
+        fields_integer(&options, "backlog", 1, 65535, &backlog);
+        address = fields_string(&options, "address", NULL);
+    }
+    return listen_at(L, address ? address : "127.0.0.1", (int)port, (int)backlog);
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------------------- */
+
+static int find(lua_State *L) {
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+        return 1;
+    return lua_tocfunction(L, lua_upvalueindex(2))(L);
+}
+
+void tcp_type_open(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods,
+                   lua_CFunction field) {
+    luaL_newmetatable(L, name);
+    luaL_setfuncs(L, meta, 0);
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "methods");
+    lua_pushcfunction(L, field);
+    lua_pushcclosure(L, find, 2);
+    lua_setfield(L, -2, "__index");
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+}
+
+/* tcp.listen(..., f): and serves with `f`, in a task of its own. */
+static const char listen_and_serve[] = "local listen, spawn = ...\n"
+                                       "return function(options, f)\n"
+                                       "  local listener = listen(options)\n"
+                                       "  if f then spawn(listener.serve, listener, f) end\n"
+                                       "  return listener\n"
+                                       "end\n";
+
+void tcp_open(lua_State *L) {
+    static const luaL_Reg functions[] = {{"connect", tcp_connect}, {NULL, NULL}};
+    tcp_connection_open(L);
+    tcp_listener_open(L);
+    luaL_newlib(L, functions);
+    if (luaL_loadbufferx(L, listen_and_serve, sizeof listen_and_serve - 1, "=tcp.listen", "t") != LUA_OK)
+        lua_error(L);
+    lua_pushcfunction(L, tcp_listen);
+    lua_getglobal(L, "spawn");
+    lua_call(L, 2, 1);
+    lua_setfield(L, -2, "listen");
+    lua_setglobal(L, "tcp");
+}

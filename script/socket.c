@@ -1,0 +1,106 @@
+#include "socket.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+
+/* Two operations must not wait for the same thing of a descriptor. One whose task was cancelled is on its way out for a moment,
+ * and may take news along that the next would wait for in vain. So the next awaits its end, and then has the strand ask the
+ * system once more. */
+
+/* How long until a descriptor may be free again. */
+#define MOMENT_NS HD_MS(100)
+
+typedef struct waiting {
+    operation op;
+    socket_ref *socket;
+    socket_wait_kind kind;
+    bool for_descriptors;
+    hd_task *previous; /* that is on its way out; NULL: none */
+    lua_CFunction go_on;
+    int code;
+} waiting;
+
+socket_ref *socket_create(int fd) {
+    socket_ref *self = calloc(1, sizeof *self);
+    if (self)
+        *self = (socket_ref){.fd = fd, .references = 1};
+    else
+        hd_close(fd);
+    return self;
+}
+
+static void put(socket_ref *self) {
+    if (--self->references > 0)
+        return;
+    hd_close(self->fd);
+    free(self);
+}
+
+void socket_close(socket_ref *self) {
+    if (self->references > 1)
+        shutdown(self->fd, SHUT_RDWR);
+    put(self);
+}
+
+bool socket_is_waited_for(const socket_ref *self, socket_wait_kind kind) {
+    return self->waits[kind] && self->waits[kind]->waiter;
+}
+
+/* ---- the operation ---------------------------------------------------------------------------------------------------- */
+
+static void run(operation *op) {
+    waiting *self = (waiting *)op;
+    int direction = self->kind == SOCKET_WRITE ? HD_WRITABLE : HD_READABLE;
+    if (self->for_descriptors)
+        self->code = hd_sleep(MOMENT_NS);
+    else if (self->previous)
+        self->code = (int)hd_await(self->previous);
+    else
+        self->code = hd_fd_wait(self->socket->fd, direction, HD_NEVER);
+}
+
+static int finish(lua_State *L, operation *op) {
+    const waiting *self = (waiting *)op;
+    if (self->code)
+        return luaL_error(L, "%s: %s", op->class->name, hd_strerror(self->code));
+    return self->go_on(L);
+}
+
+static void destroy(operation *op) {
+    waiting *self = (waiting *)op;
+    if (self->socket->waits[self->kind] == op)
+        self->socket->waits[self->kind] = NULL;
+    hd_release(self->previous);
+    put(self->socket);
+    free(self);
+}
+
+static int wait_for(lua_State *L, socket_ref *self, socket_wait_kind kind, lua_CFunction go_on,
+                    bool descriptors) {
+    static const operation_class classes[SOCKET_WAITS] = {
+        [SOCKET_READ] = {"tcp.read", run, finish, destroy},
+        [SOCKET_WRITE] = {"tcp.write", run, finish, destroy},
+        [SOCKET_ACCEPT] = {"tcp.accept", run, finish, destroy},
+    };
+    waiting *made = calloc(1, sizeof *made);
+    if (!made)
+        return luaL_error(L, "%s: not enough memory", classes[kind].name);
+    *made = (waiting){.op.class = &classes[kind],
+                      .socket = self,
+                      .kind = kind,
+                      .go_on = go_on,
+                      .for_descriptors = descriptors};
+    if (self->waits[kind] && self->waits[kind]->task)
+        made->previous = hd_retain(self->waits[kind]->task);
+    self->references++;
+    self->waits[kind] = &made->op;
+    return operation_await(L, &made->op);
+}
+
+int socket_wait(lua_State *L, socket_ref *self, socket_wait_kind kind, lua_CFunction go_on) {
+    return wait_for(L, self, kind, go_on, false);
+}
+
+int socket_wait_for_descriptors(lua_State *L, socket_ref *self, lua_CFunction go_on) {
+    return wait_for(L, self, SOCKET_ACCEPT, go_on, true);
+}

@@ -1,0 +1,142 @@
+/* Listeners: accepting connections, and serving them, one task each. */
+#include "tcp.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#define LISTENER "tcp.listener"
+
+typedef struct listener {
+    socket_ref *socket; /* NULL: closed */
+    int port;
+    bool is_patient; /* where the system has no descriptors left, the task that accepts waits for some */
+} listener;
+
+static listener *check(lua_State *L) {
+    return luaL_checkudata(L, 1, LISTENER);
+}
+
+static bool is_shortage(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* Stack: the listener, a connection that is closed as yet. */
+static int accept_one(lua_State *L) {
+    listener *self = check(L);
+    while (self->socket) {
+        int fd = accept4(self->socket->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+            tcp_connection_set(L, 2, fd);
+            return 1;
+        }
+        if (errno == EAGAIN)
+            return socket_wait(L, self->socket, SOCKET_ACCEPT, accept_one);
+        if (is_shortage(errno) && self->is_patient)
+            return socket_wait_for_descriptors(L, self->socket, accept_one);
+        if (is_shortage(errno) || errno == EINVAL || errno == EBADF)
+            return luaL_error(L, "tcp.accept: port %d: %s", self->port, strerrordesc_np(errno));
+        /* else it was the connection's error, which has gone with it */
+    }
+    return 0;
+}
+
+static int accept_begins(lua_State *L, bool is_patient) {
+    listener *self = check(L);
+    if (self->socket && socket_is_waited_for(self->socket, SOCKET_ACCEPT))
+        return luaL_error(L, "tcp.accept: port %d: another task is at it already", self->port);
+    self->is_patient = is_patient;
+    lua_settop(L, 1);
+    tcp_connection_push(L);
+    return accept_one(L);
+}
+
+/* accept() -> a connection; nil: the listener was closed */
+static int listener_accept(lua_State *L) {
+    return accept_begins(L, false);
+}
+
+static int listener_accept_patiently(lua_State *L) {
+    return accept_begins(L, true);
+}
+
+/* close(): also ends the wait of a task that accepts. May be repeated. */
+static int listener_close(lua_State *L) {
+    listener *self = check(L);
+    socket_ref *socket = self->socket;
+    self->socket = NULL;
+    if (socket)
+        socket_close(socket);
+    return 0;
+}
+
+static int listener_field(lua_State *L) {
+    const listener *self = check(L);
+    if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "port") != 0)
+        return 0;
+    lua_pushinteger(L, self->port);
+    return 1;
+}
+
+static int listener_tostring(lua_State *L) {
+    lua_pushfstring(L, "listener at port %d", check(L)->port);
+    return 1;
+}
+
+void tcp_listener_push(lua_State *L) {
+    listener *self = lua_newuserdatauv(L, sizeof *self, 0);
+    *self = (listener){.socket = NULL};
+    luaL_setmetatable(L, LISTENER);
+}
+
+void tcp_listener_set(lua_State *L, int index, int fd) {
+    listener *self = luaL_checkudata(L, index, LISTENER);
+    self->port = hd_tcp_port(fd);
+    self->socket = socket_create(fd);
+    if (!self->socket)
+        luaL_error(L, "not enough memory");
+}
+
+/* serve(f [, most]): f(connection) in a task for each, at most so many at a time, until the listener is closed. A connection
+ * is closed when its task ends. */
+static const char serve[] = "local accept, spawn, semaphore = ...\n"
+                            "local function one(free, f, connection)\n"
+                            "  local free <close> = free\n"
+                            "  local connection <close> = connection\n"
+                            "  f(connection)\n"
+                            "end\n"
+                            "local leave = {__close = function(free) free.semaphore:release() end}\n"
+                            "return function(listener, f, most)\n"
+                            "  local semaphore = semaphore(most or 1000)\n"
+                            "  local free = setmetatable({semaphore = semaphore}, leave)\n"
+                            "  while true do\n"
+                            "    semaphore:acquire()\n"
+                            "    local connection = accept(listener)\n"
+                            "    if not connection then return end\n"
+                            "    spawn(one, free, f, connection)\n"
+                            "  end\n"
+                            "end\n";
+
+static void open_serve(lua_State *L) {
+    if (luaL_loadbufferx(L, serve, sizeof serve - 1, "=tcp.serve", "t") != LUA_OK)
+        lua_error(L);
+    lua_pushcfunction(L, listener_accept_patiently);
+    lua_getglobal(L, "spawn");
+    lua_getglobal(L, "semaphore");
+    lua_call(L, 3, 1);
+}
+
+void tcp_listener_open(lua_State *L) {
+    static const luaL_Reg meta[] = {{"__gc", listener_close},
+                                    {"__close", listener_close},
+                                    {"__tostring", listener_tostring},
+                                    {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"accept", listener_accept}, {"close", listener_close}, {NULL, NULL}};
+    tcp_type_open(L, LISTENER, meta, methods, listener_field);
+    luaL_getmetatable(L, LISTENER);
+    lua_getfield(L, -1, "methods");
+    open_serve(L);
+    lua_setfield(L, -2, "serve");
+    lua_pop(L, 2);
+}
