@@ -1,15 +1,16 @@
-"""Where heddle's scripts depart from asyncio on purpose, each by its name. docs/asyncio.md gives the reasons.
+"""Where heddle's scripts depart from asyncio on purpose, each by its name. docs/asyncio.md gives the reasons, by the same names
+(docs.py checks that).
 
 Most are a matter of form, and the two printers of the generator's programs take care of them. The others begin at some point
 of a program's run: world.py sees that point, and says by these names from where on there is nothing to compare."""
 
-# In the text of programs: how the two printers differ, beyond names.
+# In the text of programs: the two printers write them differently.
 FORM = {
     "first error": "a scope raises its first error, not a group of all",
-    "own errors": "what is refused is an error string, not a class",
+    "own errors": "wrong use is an error string, not an exception of a class",
+    "no message": "cancelled and timed_out are values, without a message",
     "results": "a task has any number of results",
-    "no message": "cancelled and timed_out carry no message",
-    "seconds": "gather, shield, timeout also take functions, which they spawn",
+    "functions": "gather, timeout, shield, scope take functions where asyncio takes coroutines",
 }
 
 # In the run, where asyncio leaves something open; world.py makes asyncio do what heddle does.
@@ -19,18 +20,27 @@ ORDER = {
     "kept": "a task lives until it ends, whether or not someone holds it",
 }
 
-# In the findings.
-FINDINGS = {
-    "failed at the end": "a task that fails as it is cancelled at the end is told of like others, if nobody awaited it",
-    "cancel forgets": "a failed task's error is still nobody's when the task is cancelled afterwards",
+# In the report.
+REPORT = {
+    "cancel forgets": "a failed task's error is still nobody's when someone cancels the task afterwards",
+    "failed at the end": "a task that fails as it is cancelled at the end is told of if nobody awaited it, like others",
 }
 
 # In the run, from some point on: "before" says that what came before it is compared, None that nothing is.
 RUN = {
     "deadlock": ("before", "tasks that wait for each other for ever end the script; asyncio hangs"),
-    "wait at the end": ("before", "the same among the tasks that were cancelled at the end"),
-    "spawn at the end": ("before", "tasks that are spawned while the program ends: asyncio.run drops them"),
-    "circle": (None, "cancelling tasks that wait for each other in a circle: asyncio raises RecursionError"),
-    "itself": (None, "who awaits itself gets an error; in asyncio others then cannot await it either"),
-    "too long": (None, "not a departure: more turns than the harness waits for"),
+    "deadlock at the end": ("before", "the same among the tasks that were cancelled at the end"),
+    "circle": (None, "cancelling tasks that wait for each other in a circle works; asyncio raises RecursionError"),
+    "itself": (None, "who awaits itself gets an error; in asyncio, others then cannot await it either"),
 }
+
+# No departure: more turns than the harness waits for.
+TOO_LONG = "too long"
+
+
+def names():
+    return [*FORM, *ORDER, *REPORT, *RUN]
+
+
+def cannot_be_compared(name):
+    return name == TOO_LONG or (name is not None and RUN[name][0] is None)

@@ -12,13 +12,13 @@ import asyncio.tasks
 import collections
 import heapq
 import itertools
-import re
 import sys
 import types
 import warnings
 
+import departures
+
 TURNS = 20000  # of the loop, at most
-TASKS_OF_RUNNER = 2  # that asyncio.run starts itself when the program has ended
 
 
 # What asyncio raises at wrong use; other errors are mistakes of the generator.
@@ -60,13 +60,15 @@ class OrderedSet(collections.abc.MutableSet):
 
 
 class VirtualLoop(asyncio.base_events.BaseEventLoop):
-    def __init__(self):
+    def __init__(self, world):
         super().__init__()
+        self.world = world
         self.now = 0
         self.sequence = itertools.count()
         self.turns = 0
         self.tasks = []  # all that there ever were: asyncio itself holds them by weak references only
-        self.left = None  # those that still ran at the end of main
+        self.numbers = {}  # of tasks
+        self.left = []  # names of those that still ran at the end of main
         self.set_exception_handler(lambda loop, context: self.on_exception(context))
         self.failed_at_the_end = []
 
@@ -77,9 +79,11 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
     def time(self):
         return self.now
 
-    def create_task(self, *args, **kwargs):
-        task = super().create_task(*args, **kwargs)
-        self.tasks.append(task)
+    def create_task(self, coroutine, **options):
+        task = super().create_task(coroutine, **options)
+        if not coroutine.__name__.startswith("shutdown_"):  # these are asyncio.run's own
+            self.tasks.append(task)
+            self.numbers[task] = len(self.tasks)
         return task
 
     def call_at(self, when, callback, *args, context=None):
@@ -115,8 +119,9 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
 def all_tasks(loop=None):
     """In the order of creation; asyncio.run asks it for what is left."""
     loop = loop or asyncio.get_running_loop()
-    loop.left = [task for task in loop.tasks if not task.done()]
-    return loop.left
+    left = [task for task in loop.tasks if not task.done()]
+    loop.left = sorted(map(loop.world.name, left))
+    return left
 
 
 asyncio.tasks.all_tasks = all_tasks
@@ -132,7 +137,6 @@ class World:
     def __init__(self):
         self.lines = []
         self.muted = False
-        self.first_task = 0
         self.recursion = False
         self.bug = None
         self.known_tasks = []
@@ -146,7 +150,8 @@ class World:
         return names
 
     def name(self, task):
-        return re.sub(r"^Task-(\d+)$", lambda match: f"task-{int(match[1]) - self.first_task}", task.get_name())
+        name = task.get_name()
+        return f"task-{task.get_loop().numbers[task]}" if name.startswith("Task-") else name
 
     def show(self, value):
         if isinstance(value, str):
@@ -280,22 +285,23 @@ class Outcome:
 
     def __init__(self, world, loop, status, departure):
         self.status = status
+        self.more_findings = False
         self.departure = departure
         self.whole = not departure
         self.lines = world.lines
-        self.still_ran = sorted(world.name(task) for task in loop.left or ())
+        self.still_ran = loop.left
         self.not_awaited = sorted(world.name(task) for task in loop.tasks if task.done() and task._log_traceback)
         self.failed_at_the_end = {world.name(task) for task in loop.failed_at_the_end}
 
 
 def run(source):
     """Runs a program as asyncio.run does; an Outcome."""
-    world, loop = World(), VirtualLoop()
+    world = World()
+    loop = VirtualLoop(world)
     names = world.names()
     exec(compile(source, "program", "exec"), names)
 
     async def start():
-        world.first_task = int(asyncio.current_task().get_name()[5:]) - 1
         world.known(asyncio.current_task())
         await names["main"]()
 
@@ -311,11 +317,11 @@ def run(source):
                 raise
             except BaseException as error:
                 status = f"failed {world.show_error(error)}"
-            said, started = len(world.lines), len(loop.tasks)
+            said = len(world.lines)
     except Deadlock:
-        departure = departure or "wait at the end"
+        departure = departure or "deadlock at the end"
     except TooLong:
-        departure = "too long"
+        departure = departures.TOO_LONG
     except RecursionError:
         departure = "circle"
     world.muted = True
@@ -329,9 +335,7 @@ def run(source):
         departure = "circle"
     elif any(task._asyncio_future_blocking for task in loop.tasks):
         departure = "itself"
-    elif not departure and len(loop.tasks) > started + TASKS_OF_RUNNER:
-        departure = "spawn at the end"
-    if departure in ("wait at the end", "spawn at the end"):
+    if departure == "deadlock at the end":
         del world.lines[said:]
     return Outcome(world, loop, status, departure)
 
