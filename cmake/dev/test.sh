@@ -38,6 +38,7 @@ dev_test() {
     step "stress $preset" stress_step "$preset"
     step "examples $preset" examples_step "$preset"
     [ "$preset" != release ] || step "install" install_step
+    step "scripts $preset" scripts_step "$preset"
     step "end to end $preset" e2e_step "$preset"
   done
   step "thread-locals" thread_local_step
@@ -160,22 +161,37 @@ examples_step() {
   done
 }
 
-e2e_step() {
-  local output=$log/$1-e2e.log status=0 counts
-  [ -f tests/e2e/run.py ] || { step_note="none yet"; return 0; }
-  timeout --kill-after=10 600 python3 tests/e2e/run.py --bin "build/$1/bin" --preset "$1" >"$output" 2>&1 </dev/null ||
-    status=$?
+# counted WHAT LOG SECONDS COMMAND...: checks that count themselves: the last line is "N passed, N failed".
+counted() {
+  local what=$1 output=$2 seconds=$3 status=0 counts
+  shift 3
+  timeout --kill-after=10 "$seconds" "$@" >"$output" 2>&1 </dev/null || status=$?
   counts=$(sed -nE '$s/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$output")
   if [ -z "$counts" ]; then
     echo "(ended with status $status and without a count)" >>"$output"
-    bad "$1 end to end" "$output"
+    bad "$what" "$output"
     return 0
   fi
   passed=$((passed + ${counts% *}))
   if [ "${counts#* }" -gt 0 ]; then
     failed=$((failed + ${counts#* }))
-    show_failure "$1 end to end" "$output"
+    show_failure "$what" "$output"
   elif [ "$status" != 0 ]; then
-    bad "$1 end to end (status $status)" "$output"
+    bad "$what (status $status)" "$output"
   fi
+}
+
+e2e_step() {
+  counted "$1 end to end" "$log/$1-e2e.log" 600 python3 tests/e2e/run.py --bin "build/$1/bin" --preset "$1"
+}
+
+# Random programs are many where they are fast; the long run is `tests/scripts/generate.py --count 10000`.
+scripts_step() {
+  local programs=50
+  [ "$1" != release ] || programs=400
+  counted "$1 programs" "$log/$1-programs.log" 300 python3 tests/scripts/run.py --bin "build/$1/bin" --preset "$1"
+  counted "$1 random programs" "$log/$1-random-programs.log" 300 \
+    python3 tests/scripts/generate.py --bin "build/$1/bin" --count "$programs"
+  counted "$1 libraries" "$log/$1-libraries.log" 300 python3 tests/scripts/libraries.py "$1"
+  [ "$1" != release ] || counted "docs' programs" "$log/docs.log" 120 python3 tests/scripts/docs.py
 }

@@ -66,7 +66,7 @@ def main():
             if wrong:
                 failures += 1
                 print(wrong.rstrip())
-    print(f'libraries: {len(programs)} programs, {failures} failures')
+    print(f'{len(programs) * len(LOOPS) - failures} passed, {failures} failed')
     sys.exit(1 if failures or not programs else 0)
 
 
