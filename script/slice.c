@@ -29,7 +29,8 @@ void slice_enter(strand *self) {
     here->running = NULL;
     here->wanted = 0;
     atomic_store_explicit(&here->since_ns, self->since_ns, memory_order_seq_cst); /* [L1] */
-    watch_rouse();
+    if (!SLICE_BY_COUNT)
+        watch_rouse();
 }
 
 void slice_leave(strand *self) {
