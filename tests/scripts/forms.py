@@ -20,7 +20,7 @@ class Form:
         self.risky = risky
         self.only_in = only_in  # the kind of name that must be in scope
         self.finally_in = finally_in
-        self.blocks = [name for name, kind in self.fields.items() if kind == "block"]
+        self.blocks = [name for name, kind in self.fields.items() if kind in ("block", "detached")]
 
 
 def form(name, weight, fields, lua, python, **more):
@@ -32,6 +32,8 @@ def form(name, weight, fields, lua, python, **more):
 form("say", 4, "label:label", 'say({label})', 'say({label})')
 form("say number", 1, "label:label num:num", 'say({label}, {num})', 'say({label}, {num})')
 form("sleep", 8, "num:ms", 'sleep({num}/1000)', 'await asyncio.sleep({num})', risky=True)
+form("sleep with result", 1, "label:label num:num", 'say({label}, sleep({num}/1000, {label}))',
+     'say({label}, await asyncio.sleep({num}, {label}))', risky=True)
 form("yield", 4, "", 'yield()', 'await asyncio.sleep(0)', risky=True)
 form("spawn", 12, "new:new call:call", 'local {new} = spawn({call_spawn})', '{new} = asyncio.create_task({call})')
 form("spawn known", 7, "new:new call:call", 'local {new} = known(spawn({call_spawn}))',
@@ -100,6 +102,61 @@ form("know scope", 2, "scope:scope", 'know_scope({scope})', 'know_scope({scope})
 form("spawn in a known scope", 1, "label:label pick:pick call:call",
      'say({label}, spawn_in(scope_at({pick}), {call_spawn}))', 'say({label}, spawn_in(scope_at({pick}), {call}))',
      risky=True)
+
+form("scope with result", 2, "label:label scope:newscope num:num body:block", '''
+say({label}, scope(function({scope})
+  {body}
+  return {num}, {label}
+end))''', '''
+async with scope() as {scope}:
+    {body}
+say({label}, {num}, {label})''', risky=True)
+form("spawn block", 4, "new:new function:newfunction body:detached", '''
+local {new} = known(spawn(function()
+  {body}
+end))''', '''
+async def {function}():
+    {body}
+{new} = known(asyncio.create_task({function}()))''')
+form("scope spawn block", 8, "scope:scope new:new function:newfunction body:detached", '''
+local {new} = {scope}:spawn(function()
+  {body}
+end)''', '''
+async def {function}():
+    {body}
+{new} = {scope}.create_task({function}())''', only_in="scope")
+form("gather blocks", 3, "label:label function:newfunction other:newfunction body:detached second:detached", '''
+say({label}, list(gather{{
+  function()
+    {body}
+  end,
+  function()
+    {second}
+  end,
+}}))''', '''
+async def {function}():
+    {body}
+async def {other}():
+    {second}
+say({label}, first_of(await asyncio.gather({function}(), {other}())))''', risky=True)
+form("timeout block", 3, "label:label ms:ms function:newfunction body:block", '''
+timeout({ms}/1000, function()
+  {body}
+end)
+say({label})''', '''
+async def {function}():
+    {body}
+await asyncio.wait_for({function}(), {ms})
+say({label})''', risky=True)
+form("shield block", 2, "label:label function:newfunction body:detached", '''
+shield(function()
+  {body}
+end)
+say({label})''', '''
+async def {function}():
+    {body}
+await asyncio.shield({function}())
+say({label})''', risky=True)
 
 # ---- errors ---------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,9 @@ local start = now()
 local known_tasks, known_scopes = {current()}, {}
 
 -- What random programs raise and return; other strings are messages of heddle's own.
-local function ours(text) return text:match("^boom %d$") or text == "bang" or text:match("^f%d$") end
+local function ours(text)
+  return text:match("^boom %d$") or text == "bang" or text:match("^f%d$") or text:match("^%a%w*%.%d+$")
+end
 
 local function show(value)
   if value == cancelled then return "cancelled" end

@@ -14,7 +14,7 @@ class Printer:
     def statement(self, statement, indent):
         fields = {}
         for name, kind in statement.form.fields.items():
-            if kind != "block":
+            if name not in statement.form.blocks:
                 fields.update(self.field(name, kind, statement.values[name]))
         lines = []
         for line in self.template(statement.form):

@@ -119,10 +119,11 @@ def tidy_block(block, outer):
                 inner.add(value)
             elif kind in ("entries", "tasks"):
                 values[field] = [entry for entry in value if known(entry, outer | names)]
-            elif kind != "block":
+            elif field not in statement.form.blocks:
                 fits = fits and known(value, names)
         for name in statement.form.blocks:
-            values[name] = tidy_block(values[name], inner)
+            detached = statement.form.fields[name] == "detached"
+            values[name] = tidy_block(values[name], {"n", "t"} if detached else inner)
         if fits:
             kept.append(Statement(statement.form, values))
         else:
@@ -146,5 +147,5 @@ def find_calls(block, called):
                 called.add(value[0])
             elif kind == "entries":
                 called.update(entry[0] for entry in value if isinstance(entry, tuple))
-            elif kind == "block":
+            elif field in statement.form.blocks:
                 find_calls(value, called)

@@ -71,7 +71,7 @@ class Generator:
     def opening(self, names):
         """Main begins with some tasks, so that there is something to wait for; one of them cancels those that wait in vain."""
         kinds = [self.random.choice(("spawn", "spawn known", "spawn known")) for _ in range(self.random.randint(1, 4))]
-        rescue = [Statement(FORMS["rescue"], {"times": self.random.randint(1, 6)})] if self.random.random() < 0.9 else []
+        rescue = [Statement(FORMS["rescue"], {"times": self.random.randint(2, 12)})] if self.random.random() < 0.95 else []
         return rescue + [self.fill(FORMS[kind], names, 0) for kind in kinds]
 
     def add_function(self, name, size):
@@ -119,15 +119,15 @@ class Generator:
         values, inner = dict(given), Names(names)
         self.has_finally = self.has_finally or form.finally_in
         # (A name is not in scope in its own statement, save for the blocks in it.)
-        order = {"block": 2, "new": 1, "newnumber": 1, "newscope": 1}
+        order = {"block": 2, "detached": 2, "new": 1, "newnumber": 1, "newscope": 1}
         for field, kind in sorted(form.fields.items(), key=lambda item: order.get(item[1], 0)):
             if field in values:
                 continue
-            if kind == "block":
-                block_names = Names(inner if field == "body" else names)
-                if form.name == "scope":
-                    values[field] = [self.fill(FORMS[kind], block_names, depth + 1) for kind in self.children()]
-                values.setdefault(field, []).extend(self.block(block_names, self.random.randint(1, 4), depth + 1))
+            if kind in ("block", "detached"):
+                block_names = Names() if kind == "detached" else Names(inner if field == "body" else names)
+                children = self.children() if "newscope" in form.fields.values() else ()
+                values[field] = [self.fill(FORMS[child], block_names, depth + 1) for child in children]
+                values[field] += self.block(block_names, self.random.randint(1, 4), depth + 1)
             elif kind.startswith("new"):
                 values[field] = self.name(kind, names if kind == "new" else inner)
             else:
@@ -142,6 +142,8 @@ class Generator:
 
     def name(self, kind, names):
         self.counter += 1
+        if kind == "newfunction":
+            return f"b{self.counter}"
         prefix, what = {"new": ("t", "task"), "newnumber": ("i", "number"), "newscope": ("g", "scope")}[kind]
         names.of[what].append(f"{prefix}{self.counter}")
         return f"{prefix}{self.counter}"
