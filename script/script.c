@@ -273,7 +273,7 @@ static int run(strand *self, script_report *report) {
     slice_enter(self);
     if (start(self, report)) {
         strand_run_until(self, &self->main->future);
-        if (!self->kill_reason)
+        if (!self->kill_reason || self->main->future.state == FUTURE_DONE)
             result = settle_main(self, report);
         if (!self->kill_reason && self->live_tasks)
             end_tasks(self);
