@@ -53,6 +53,11 @@ static size_t available(const connection *self) {
     return self->end - self->start;
 }
 
+/* Before the first bytes come there is no buffer. */
+static const char *unread(const connection *self) {
+    return self->buffer ? self->buffer + self->start : "";
+}
+
 /* Room for `bytes` in all, from the first that is not yet read. */
 static void make_room(lua_State *L, connection *self, size_t bytes) {
     if (self->start > 0)
@@ -94,7 +99,7 @@ static int receive(lua_State *L, connection *self, const char *function, size_t 
 }
 
 static int take(lua_State *L, connection *self, size_t bytes, size_t line_break) {
-    lua_pushlstring(L, self->buffer + self->start, bytes);
+    lua_pushlstring(L, unread(self), bytes);
     self->start += bytes + line_break;
     self->seen = 0;
     if (self->start < self->end)
@@ -137,9 +142,10 @@ static int read_line(lua_State *L) {
     for (;;) {
         if (!self->socket)
             fail(L, self, "read_line", 0);
-        char *from = self->buffer + self->start;
-        char *found = available(self) > self->seen ? memchr(from + self->seen, '\n', available(self) - self->seen)
-                                                   : NULL;
+        const char *from = unread(self);
+        const char *found = available(self) > self->seen
+                                ? memchr(from + self->seen, '\n', available(self) - self->seen)
+                                : NULL;
         size_t length = found ? (size_t)(found - from) : available(self);
         if (found && length > 0 && from[length - 1] == '\r' && length - 1 <= most)
             return take(L, self, length - 1, 2);
@@ -262,7 +268,8 @@ static void name_peer(connection *self) {
                     NI_NUMERICHOST | NI_NUMERICSERV))
         snprintf(self->peer, sizeof self->peer, "its peer"); /* which has gone already */
     else
-        snprintf(self->peer, sizeof self->peer, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+        snprintf(self->peer, sizeof self->peer, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
+                 port);
 }
 
 void tcp_connection_push(lua_State *L) {
