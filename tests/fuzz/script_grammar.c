@@ -169,6 +169,18 @@ static const char *const documents[] = {
     "'{}'", "'[1,2,{\"a\":null}]'", "'[[[[[['", "'\"\\\\u00e9\\\\ud800\"'", "'1e999'", "string.rep('[', 500)",
     "$k",   "json.encode($e)",      NULL};
 static const char *const paths[] = {"'a'", "'b'", "'d'", "'d/a'", "'.'", "'/'", "''", "$e", NULL};
+static const char *const commands[] = {
+    "'echo a; echo b >&2'", "'cat'", "'sleep 10'", "'yes'", "{'cat'}", "{'true'}", "$k", NULL};
+static const char *const talk[] = {"c:write($k)",
+                                   "print(c:read())",
+                                   "print(c:read_line())",
+                                   "print(c:read_exactly($n))",
+                                   "c:shutdown()",
+                                   "c:close()",
+                                   "keep(spawn(function() $w end))",
+                                   "c:write($e)",
+                                   "$w $w",
+                                   NULL};
 static const char *const globals[] = {"error", "t", "pcall",      "print", "spawn", "T[$i]",     "x",
                                       "Z",     "O", "string.rep", "keep",  "await", "cancelled", NULL};
 
@@ -176,7 +188,8 @@ static const rule rules[] = {
     {'P', parts},       {'s', statements}, {'e', expressions}, {'f', functions}, {'m', members},
     {'n', numbers},     {'N', counts},     {'d', durations},   {'i', indices},   {'j', places},
     {'o', modes},       {'k', strings},    {'p', patterns},    {'M', metas},     {'u', uses},
-    {'g', collections}, {'J', documents},  {'a', paths},       {'G', globals},
+    {'g', collections}, {'J', documents},  {'a', paths},       {'c', commands},  {'w', talk},
+    {'G', globals},
 };
 
 static const char prelude[] =
@@ -186,7 +199,7 @@ static const char prelude[] =
     "local function keep(t) kept = kept % 8 + 1 T[kept] = t return t end\n"
     "local function t(i) return T[i % #T + 1] end\n"
     "local function closes(f) return setmetatable({}, {__close = f}) end\n"
-    "O, Z, x = {}, {}, print\n"
+    "O, Z, x, L = {}, {}, print, {port = 2000}\n"
     "keep(spawn(sleep, 0.01, 'slept'))\n"
     "keep(spawn(function() sleep(0.005) error('failed') end))\n"
     "keep(spawn(function() return pcall(E[1].wait, E[1]) end))\n";
