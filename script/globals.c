@@ -76,6 +76,7 @@ static const struct {
     {"require", require_open},
     {"scope", scope_open},
     {"semaphore", locks_open},
+    {"serve", serve_open},
     {"shield", timeout_open},
     {"string", open_string},
     {"table", open_table},

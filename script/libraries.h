@@ -25,6 +25,7 @@ void exec_open(lua_State *L);
 void io_open(lua_State *L);
 void time_open(lua_State *L);
 void http_open(lua_State *L);
+void serve_open(lua_State *L);
 void tcp_open(lua_State *L);
 
 /* Adds functions to the table that is the global `name`, which is made if there is none. */

@@ -68,4 +68,8 @@ lua_State *strand_state(struct strand *strand);
  * an error if there are too many. */
 void strand_spawn(lua_State *L, int arguments);
 
+/* Of the task on top of the main thread's stack, which was just spawned and is popped: it takes its first step now, and not in
+ * the next turn. In a post. */
+void strand_step(lua_State *L);
+
 #endif

@@ -222,6 +222,18 @@ void strand_spawn(lua_State *L, int arguments) {
     task_spawn(L, arguments);
 }
 
+void strand_step(lua_State *L) {
+    strand *self = strand_of(L);
+    callback *first = &task_check(L, -1)->step;
+    if (!self->kill_reason) {
+        callback_cancel(first);
+        first->run(self, first);
+        operations_free_ended(self);
+        slice_check(self);
+    }
+    lua_pop(L, 1);
+}
+
 static int script_spawn(lua_State *L) {
     luaL_checkany(L, 1);
     task_spawn(L, lua_gettop(L) - 1);

@@ -3,8 +3,8 @@
  * usage: script_run [--single] [--loops N] [--virtual] [--memory BYTES] [--tasks N] [--cpu SECONDS] [--output BYTES]
  *                   [--timeout SECONDS] [--grace SECONDS] [--report] [--module NAME=FILE]... FILE [ARG...]
  *
- * Exits with 0; 1: it failed (then its error and traceback are on stderr); 2: usage; 3: it was cancelled, by --timeout or
- * SIGINT. --report: what was found besides on stderr, a line each, and a last line of figures. */
+ * Exits with 0; 1: it failed (then its error and traceback are on stderr); 2: usage; 3: it was cancelled, by --timeout.
+ * --report: what was found besides on stderr, a line each, and a last line of figures. */
 #include "script.h"
 
 #include <fcntl.h>

@@ -1,0 +1,206 @@
+#include "web.h"
+
+#include "web_exchange.h"
+
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+enum { BACKLOG = 1024, MEMORY_OF_A_CONNECTION = 32 << 10 };
+
+web *web_get(web *self) {
+    self->references++;
+    return self;
+}
+
+void web_put(web *self) {
+    if (--self->references > 0)
+        return;
+    hd_event_destroy(self->go_on);
+    hd_event_destroy(self->stopped);
+    free(self);
+}
+
+/* ---- stopping --------------------------------------------------------------------------------------------------------- */
+
+void web_stop(web *self, lua_State *L) {
+    struct MHD_Daemon *daemon = self->daemon;
+    if (!daemon)
+        return;
+    self->daemon = NULL;
+    exchanges_resume(self); /* it must not stop otherwise */
+    MHD_stop_daemon(daemon);
+    exchanges_drop(self, L);
+    hd_cancel(self->watcher);
+    hd_event_set(self->stopped);
+    luaL_unref(L, LUA_REGISTRYINDEX, self->handler);
+    luaL_unref(L, LUA_REGISTRYINDEX, self->self);
+}
+
+static void quiesce(web *self) {
+    int listener = MHD_quiesce_daemon(self->daemon);
+    if (listener >= 0)
+        hd_close(listener);
+    self->quiesced = true;
+}
+
+void web_close(web *self) {
+    if (self->closing || !self->daemon)
+        return;
+    self->closing = true;
+    web_call_again(self);
+}
+
+/* ---- on the strand ---------------------------------------------------------------------------------------------------- */
+
+void web_call_again(web *self) {
+    if (self->again_posted || !self->daemon)
+        return;
+    self->again_posted = true;
+    web_get(self);
+    strand_post(self->strand, &self->again);
+}
+
+static void release_watcher(web *self) {
+    MHD_UNSIGNED_LONG_LONG timeout_ms;
+    bool has_timeout = MHD_get_timeout(self->daemon, &timeout_ms) == MHD_YES;
+    if (has_timeout && timeout_ms == 0) {
+        web_call_again(self);
+        return;
+    }
+    if (!self->waits_to_go_on)
+        return;
+    self->waits_to_go_on = false;
+    self->deadline_ns = has_timeout ? hd_after(HD_MS(timeout_ms)) : HD_NEVER;
+    hd_event_set(self->go_on);
+}
+
+static void call_daemon(web *self) {
+    if (!self->daemon)
+        return;
+    if (self->closing && !self->quiesced)
+        quiesce(self);
+    MHD_run(self->daemon);
+    if (self->closing && self->open == 0)
+        web_stop(self, self->L);
+    else
+        release_watcher(self);
+}
+
+static void on_ready(struct strand *strand, post *posted) {
+    web *self = (web *)((char *)posted - offsetof(web, ready));
+    (void)strand;
+    self->waits_to_go_on = true;
+    call_daemon(self);
+}
+
+static void on_again(struct strand *strand, post *posted) {
+    web *self = (web *)((char *)posted - offsetof(web, again));
+    (void)strand;
+    self->again_posted = false;
+    call_daemon(self);
+    web_put(self);
+}
+
+static void on_ended(struct strand *strand, post *posted) {
+    web *self = (web *)((char *)posted - offsetof(web, ended));
+    hd_release(self->watcher);
+    hd_close(self->epoll);
+    web_put(self);
+    strand_unhold(strand);
+}
+
+/* ---- the watcher ------------------------------------------------------------------------------------------------------ */
+
+static int64_t watch(void *arg) {
+    web *self = arg;
+    for (int code = 0; !code;) {
+        code = hd_fd_wait(self->epoll, HD_READABLE, self->deadline_ns);
+        if (code && code != HD_ETIMEDOUT)
+            break;
+        strand_post(self->strand, &self->ready);
+        code = hd_event_wait(self->go_on, HD_NEVER);
+        hd_event_clear(self->go_on);
+    }
+    strand_post(self->strand, &self->ended);
+    return 0;
+}
+
+static int start_watcher(web *self) {
+    int epoll = MHD_get_daemon_info(self->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    self->epoll = fcntl(epoll, F_DUPFD_CLOEXEC, 0);
+    if (self->epoll < 0)
+        return -errno;
+    self->watcher = hd_spawn_with(&(hd_spawn_options){.name = "serve"}, watch, self);
+    if (self->watcher)
+        return 0;
+    int code = -errno;
+    hd_close(self->epoll);
+    return code;
+}
+
+/* ---- starting --------------------------------------------------------------------------------------------------------- */
+
+static void say_nothing(void *arg, const char *format, va_list list) {
+    (void)arg, (void)format, (void)list;
+}
+
+static struct MHD_Daemon *start_daemon(web *self, const web_options *options, int listener) {
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, exchange_step, self, MHD_OPTION_LISTEN_SOCKET,
+        listener, MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        options->timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_A_CONNECTION,
+        MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, self, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL, MHD_OPTION_END);
+}
+
+/* 0, or a negative code. */
+static int start(web *self, const web_options *options) {
+    int listener = hd_tcp_listen(options->address, (uint16_t)options->port, BACKLOG);
+    if (listener < 0)
+        return listener;
+    self->port = hd_tcp_port(listener);
+    self->go_on = hd_event_create();
+    self->stopped = hd_event_create();
+    if (self->go_on && self->stopped)
+        self->daemon = start_daemon(self, options, listener);
+    if (!self->daemon) {
+        hd_close(listener);
+        return HD_ENOMEM;
+    }
+    int code = start_watcher(self);
+    if (code) {
+        MHD_stop_daemon(self->daemon); /* closes the listener, too */
+        self->daemon = NULL;
+    }
+    return code;
+}
+
+web *web_create(lua_State *L, const web_options *options, int handler, const char **error) {
+    web *self = calloc(1, sizeof *self);
+    int code = HD_ENOMEM;
+    if (self) {
+        *self = (web){.strand = strand_of(L),
+                         .L = strand_state(strand_of(L)),
+                         .references = 1,
+                         .max_body_bytes = options->max_body_bytes,
+                         .handler = handler,
+                         .self = LUA_NOREF,
+                         .ready.run = on_ready,
+                         .again.run = on_again,
+                         .ended.run = on_ended};
+        chain_init(&self->exchanges);
+        code = start(self, options);
+    }
+    if (!code) {
+        strand_hold(self->strand);
+        web_get(self); /* the watcher's */
+        *error = NULL;
+        return self;
+    }
+    if (self)
+        web_put(self);
+    *error = code == HD_EINVAL ? "it is not an address in numbers" : hd_strerror(code);
+    return NULL;
+}

@@ -1,0 +1,176 @@
+/* The way of a request: its head begins an exchange; its body is gathered, in Lua's memory; then a task is spawned, and takes
+ * its first step. If it has an answer by then, that is queued; if not, the connection is suspended until it has. */
+#include "web_exchange.h"
+
+#include "web_request.h"
+#include "web_response.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* So much more than the limit is read of a body that is too large, so that its sender may learn of it. */
+enum { PATIENCE_BYTES = 1 << 20 };
+
+/* ---- its life --------------------------------------------------------------------------------------------------------- */
+
+static void drop_body(exchange *self, lua_State *L) {
+    void *arg;
+    lua_Alloc allocate = lua_getallocf(L, &arg);
+    if (self->body)
+        allocate(arg, self->body, self->capacity, 0);
+    self->body = NULL;
+    self->length = self->capacity = 0;
+}
+
+static void destroy(exchange *self, lua_State *L) {
+    chain_remove(&self->link);
+    drop_body(self, L);
+    response_drop(self, L);
+    free(self);
+}
+
+static exchange *begin(web *server, struct MHD_Connection *connection) {
+    exchange *self = calloc(1, sizeof *self);
+    if (!self)
+        return NULL;
+    self->server = server;
+    self->connection = connection;
+    chain_append(&server->exchanges, &self->link);
+    server->open++;
+    return self;
+}
+
+void exchange_completed(void *arg, struct MHD_Connection *connection, void **request,
+                        enum MHD_RequestTerminationCode how) {
+    web *server = arg;
+    exchange *self = *request;
+    (void)connection, (void)how;
+    if (!self)
+        return;
+    *request = NULL;
+    self->connection = NULL;
+    server->open--;
+    if (!self->has_task)
+        destroy(self, server->L);
+}
+
+void exchange_answered(exchange *self, lua_State *L) {
+    self->has_task = false;
+    if (self->is_suspended) {
+        self->is_suspended = false;
+        MHD_resume_connection(self->connection);
+        web_call_again(self->server);
+    }
+    if (!self->connection)
+        destroy(self, L);
+}
+
+void exchanges_resume(web *server) {
+    for (chain *link = server->exchanges.next; link != &server->exchanges; link = link->next) {
+        exchange *self = chain_entry(link, exchange, link);
+        if (self->is_suspended)
+            MHD_resume_connection(self->connection);
+        self->is_suspended = false;
+    }
+}
+
+void exchanges_drop(web *server, lua_State *L) {
+    while (!chain_is_empty(&server->exchanges))
+        destroy(chain_entry(server->exchanges.next, exchange, link), L);
+}
+
+/* ---- the request's body ----------------------------------------------------------------------------------------------- */
+
+static uint64_t announced_length(struct MHD_Connection *connection) {
+    const char *text = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+    return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static bool make_room(exchange *self, size_t bytes) {
+    void *arg;
+    lua_Alloc allocate = lua_getallocf(self->server->L, &arg);
+    size_t capacity = self->capacity ? self->capacity : 4096;
+    while (capacity < self->length + bytes)
+        capacity *= 2;
+    if (capacity == self->capacity)
+        return true;
+    char *larger = allocate(arg, self->body, self->capacity, capacity);
+    if (!larger)
+        return false;
+    self->body = larger;
+    self->capacity = capacity;
+    return true;
+}
+
+/* False: it has been too much for too long. */
+static bool gather(exchange *self, const char *bytes, size_t length) {
+    if (length > self->server->max_body_bytes - self->length)
+        self->is_too_large = true;
+    else if (!self->has_no_memory && !make_room(self, length))
+        self->has_no_memory = true;
+    if (self->is_too_large || self->has_no_memory) {
+        drop_body(self, self->server->L);
+        self->in_excess += length;
+        return self->in_excess <= PATIENCE_BYTES;
+    }
+    memcpy(self->body + self->length, bytes, length);
+    self->length += length;
+    return true;
+}
+
+/* ---- steps ------------------------------------------------------------------------------------------------------------ */
+
+static enum MHD_Result answer(exchange *self) {
+    if (!self->response)
+        return MHD_NO;
+    return MHD_queue_response(self->connection, self->status, self->response);
+}
+
+static enum MHD_Result refuse(exchange *self, unsigned status, const char *text) {
+    response_refuse(self, self->server->L, status, text);
+    return answer(self);
+}
+
+/* With the head: what is refused at once is not read any further. */
+static enum MHD_Result look_at_head(exchange *self) {
+    uint64_t most = (uint64_t)self->server->max_body_bytes + PATIENCE_BYTES;
+    if (self->server->closing)
+        return refuse(self, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is closing\n");
+    if (announced_length(self->connection) > most)
+        return refuse(self, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
+    return MHD_YES;
+}
+
+static void begin_task(exchange *self, const char *method, const char *path) {
+    lua_State *L = self->server->L;
+    if (self->is_too_large)
+        response_refuse(self, L, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
+    else if (self->has_no_memory || !request_begin(self, method, path))
+        response_refuse(self, L, MHD_HTTP_SERVICE_UNAVAILABLE, "the server has no room for this now\n");
+    drop_body(self, L);
+}
+
+enum MHD_Result exchange_step(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
+                              const char *version, const char *upload, size_t *upload_bytes, void **request) {
+    exchange *self = *request;
+    (void)version;
+    if (!self) {
+        *request = self = begin(arg, connection);
+        return self ? look_at_head(self) : MHD_NO;
+    }
+    if (*upload_bytes > 0) {
+        bool goes_on = gather(self, upload, *upload_bytes);
+        *upload_bytes = 0;
+        return goes_on ? MHD_YES : MHD_NO;
+    }
+    if (!self->has_begun) {
+        self->has_begun = true;
+        begin_task(self, method, path);
+    }
+    if (!self->has_task)
+        return answer(self);
+    self->is_suspended = true;
+    MHD_suspend_connection(connection);
+    return MHD_YES;
+}
