@@ -268,21 +268,30 @@ static void strand_fini(strand *self, script_report *report) {
     inbox_fini(self);
 }
 
+/* It was killed before the program had ended. */
+static int settle_killed(strand *self, script_report *report) {
+    if (self->killed_by_cancel) {
+        free(report->error);
+        report->error = NULL;
+        return HD_ECANCELED;
+    }
+    if (!report->error)
+        report->error = strdup(self->kill_reason);
+    return SCRIPT_FAILED;
+}
+
 static int run(strand *self, script_report *report) {
     int result = SCRIPT_FAILED;
     slice_enter(self);
-    if (start(self, report)) {
+    bool started = start(self, report);
+    if (started)
         strand_run_until(self, &self->main->future);
-        if (!self->kill_reason || self->main->future.state == FUTURE_DONE)
-            result = settle_main(self, report);
-        if (!self->kill_reason && self->live_tasks)
-            end_tasks(self);
-    }
-    if (self->kill_reason && !(self->main && self->main->future.state == FUTURE_DONE)) {
-        result = self->killed_by_cancel ? HD_ECANCELED : SCRIPT_FAILED;
-        if (!self->killed_by_cancel && !report->error)
-            report->error = strdup(self->kill_reason);
-    }
+    if (self->kill_reason && !(started && self->main->future.state == FUTURE_DONE))
+        result = settle_killed(self, report);
+    else if (started)
+        result = settle_main(self, report);
+    if (started && !self->kill_reason && self->live_tasks)
+        end_tasks(self);
     for (chain *link = self->tasks.next; self->kill_reason && link != &self->tasks; link = link->next)
         tell_of(self, chain_entry(link, task, link));
     close_state(self);
