@@ -92,10 +92,10 @@ static int give_flag(lua_State *L, file_call *self) {
 static int give_names(lua_State *L, file_call *self) {
     uint32_t steps = 0;
     lua_Integer count = 0;
-    const char *at = self->data.data, *end = at + self->data.length;
+    const char *names = self->data.data; /* NULL: none */
     lua_newtable(L);
-    for (; at < end; at += strlen(at) + 1) {
-        lua_pushstring(L, at);
+    for (size_t at = 0; at < self->data.length; at += strlen(names + at) + 1) {
+        lua_pushstring(L, names + at);
         lua_rawseti(L, -2, ++count);
         pace(L, &steps);
     }
