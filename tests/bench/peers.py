@@ -63,6 +63,11 @@ def has_uvloop():
         [PYTHON, "-c", "import uvloop"], stderr=subprocess.DEVNULL).returncode == 0
 
 
+def has_aiohttp():
+    return os.access(PYTHON, os.X_OK) and subprocess.run(
+        [PYTHON, "-c", "import aiohttp"], stderr=subprocess.DEVNULL).returncode == 0
+
+
 @dataclass(frozen=True)
 class Peer:
     name: str
@@ -125,6 +130,8 @@ PEERS = [
     Peer("asyncio", "asyncio", ("python3",), lambda: os.access(PYTHON, os.X_OK), script=(PYTHON, "main.py")),
     Peer("uvloop", "uvloop", ("python3", "python3-uvloop"), has_uvloop, script=(PYTHON, "main.py", "--uvloop"),
          folder="asyncio"),
+    Peer("aiohttp", "aiohttp", ("python3", "python3-aiohttp", "wrk"), has_aiohttp, script=(PYTHON, "main.py"),
+         plays={}),  # scripts.py starts it
     Peer("node", "Node.js", (), lambda: shutil.which("node"), script=("node", "main.js")),
 ]
 TITLES = {peer.name: peer.title for peer in PEERS}

@@ -1,4 +1,4 @@
-"""What the runtime is measured at, and what is asked of it.
+"""What the runtime and scripts are measured at, and what is asked of them.
 
 A row is one figure: the benchmark programs of heddle and of its peers print it under the same name. Its bar is in the
 row's own unit, or relative to a peer of the same run. A bar in nanoseconds says little on another machine, or on one that is busy:
@@ -57,7 +57,7 @@ BURSTS = [f"{tasks}x{us}" for us in (1, 10) for tasks in (2, 8, 32, 200)]
 NIGHT_NOTED = {"go": 2.8, "st": 3.7, "tokio": 1.0, "node": 0.6}
 
 # By the names that a user chooses them by.
-GROUPS = {
+RUNTIME = {
     "yield": [
         Row("yield_2", "yield, 2 tasks, 1 loop", "ns", bar=20, noted={"node": 38, "boost_fiber": 45}, computes=True),
         Row("yield_1000", "yield, 1,000 tasks, 1 loop", "ns", bar=20, noted={"boost_fiber": 21}, computes=True),
@@ -134,8 +134,38 @@ GROUPS = {
     ],
 }
 
+# Of scripts: some are measured by a program, as the runtime is, and some in the service (scripts.py).
+SCRIPTS = {
+    "many_scripts": [
+        Row("many_scripts.done", "10,000 scripts that sleep 1 s: all have ended after", "s", bar=4.0),
+        Row("many_scripts.memory", "  memory of each while they sleep", "KiB", bar=40),
+    ],
+    "many_tasks": [
+        Row("many_tasks.wall", "a script with 100,000 tasks that sleep 1 s ends after", "s", bar=2.0),
+        Row("many_tasks.memory", "  memory of each task", "B", bar=2048),
+    ],
+    "spawn_await": [
+        Row("spawn_await", "spawn + await of an empty task of a script", "us", bar=1.0,
+            noted={"asyncio": 2.6, "uvloop": 2.0}, computes=True),
+    ],
+    "computing": [
+        Row("computing", "64 scripts that compute, 2 loops against 1", "x", MORE, bar=1.8, noted={"posix": 1.975}),
+    ],
+    "endless": [
+        Row("endless.timer", "an endless script a core: another's 10 ms timer is late by, p99", "ms", bar=20),
+        Row("endless.ping", "  heddlectl ping takes, at worst", "ms", bar=20),
+        Row("endless.cancel", "  cancel and wait for one of them take, at worst", "ms", bar=100),
+    ],
+    "serve": [
+        Row("serve", "a script's serve on one loop, 64 connections", "/s", MORE, bar=3.0, against=("aiohttp",)),
+    ],
+}
+FAMILIES = {"runtime": RUNTIME, "scripts": SCRIPTS}
+GROUPS = {**RUNTIME, **SCRIPTS}
+
 # The program of heddle's that has a group, where it does not have the group's name.
-PROGRAMS = {"skynet": "forkjoin", "fib": "forkjoin", "delayed": "sleepers", "hog": "pingpong", "lone": "echo"}
+PROGRAMS = {"skynet": "forkjoin", "fib": "forkjoin", "delayed": "sleepers", "hog": "pingpong", "lone": "echo",
+            "many_tasks": "script", "spawn_await": "script", "computing": "script"}
 
 
 def program(group):

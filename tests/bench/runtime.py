@@ -1,5 +1,6 @@
 """Measures the rows: heddle and the peers that have the case take turns, a process each, and the median of the rounds
-counts. They come in another order each round, so that what changes meanwhile meets all of them."""
+counts. They come in another order each round, so that what changes meanwhile meets all of them. (What is measured in the
+service, scripts.py does.)"""
 
 import os
 import statistics
@@ -7,8 +8,10 @@ import subprocess
 import time
 from dataclasses import dataclass
 
+import harness
 import peers as peers_module
 import rows as rows_module
+import scripts
 from figures import figure, number
 from peers import PEERS, TITLES
 
@@ -18,7 +21,7 @@ HOG = "hog_"  # such a case is the one of that name, beside a process that never
 SERVERS = "echo"  # cases of this group are servers, which a program of ours loads
 NIGHTS_MS = (2000, 4000, 8000, 16000)  # a sleep has to be longer than it takes to start a million sleepers
 NIGHT_TOO_SHORT = 3  # the exit status that says so
-ROUNDS_AT_MOST = {"sleepers": 3}  # long ones
+ROUNDS_AT_MOST = {"sleepers": 3, "many_scripts": 3, "serve": 3}  # long ones
 
 
 @dataclass
@@ -60,6 +63,7 @@ class Measuring:
     """The values of all figures, by figure and contender, in the order of the rounds."""
 
     def __init__(self, bin_dir, cpu_time):
+        self.bin_dir = bin_dir
         self.environment = {"BENCH_CLOCK": "cpu" if cpu_time else "real"}
         self.load = os.path.join(bin_dir, "bench_echo_load")
         self.values = {}
@@ -92,7 +96,25 @@ class Measuring:
             raise Failed(err.strip() or f"status {code}")
         for line in out.splitlines():
             name, value, _unit = line.split("\t")
-            self.values.setdefault(name, {}).setdefault(contender.name, []).append(float(value))
+            self.add(name, contender.name, float(value))
+
+    def in_service(self, case, rounds):
+        """False: it is left out."""
+        for _ in range(min(rounds, ROUNDS_AT_MOST.get(case, rounds))):
+            try:
+                for figure_of_round in scripts.round_of(self.bin_dir, case):
+                    self.add(*figure_of_round)
+            except scripts.LeftOut as why:
+                print(f"bench: {case} is left out: {why}", flush=True)
+                return False
+            except harness.Failure as failure:
+                self.failed.append((HEDDLE, case))
+                print(f"bench: {case}: {failure}", flush=True)
+                break
+        return True
+
+    def add(self, name, who, value):
+        self.values.setdefault(name, {}).setdefault(who, []).append(value)
 
     def medians(self, name):
         return {who: statistics.median(values) for who, values in self.values.get(name, {}).items()}
@@ -164,7 +186,9 @@ def measure(bin_dir, out_dir, groups, rounds, chosen_peers, cpu_time):
     for group in groups:
         program = os.path.join(bin_dir, rows_module.program(group))
         rows = [row for row in rows_module.GROUPS[group] if row.computes or not cpu_time]
-        for case in rows_module.cases(rows):
+        if rows and group in scripts.CASES and not measuring.in_service(group, rounds):
+            continue
+        for case in rows_module.cases(rows) if group not in scripts.CASES else ():
             ours = Contender(HEDDLE, [program], {case: case})
             measuring.case(case, [ours, *(peer for peer in here if case in peer.cases)], rounds)
         for row in rows:

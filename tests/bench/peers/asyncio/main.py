@@ -65,6 +65,26 @@ async def spawn_join(name, count):
     tell(name, (now_ns() - began) / count, "ns")
 
 
+async def spawn_await(name, count):
+    for _ in range(count // 40):
+        await asyncio.create_task(nothing())
+    began = now_ns()
+    for _ in range(count):
+        await asyncio.create_task(nothing())
+    tell(name, (now_ns() - began) / count / 1e3, "us")
+
+
+async def many_tasks(name, count):
+    before = memory()
+    began = time.perf_counter()
+    tasks = [asyncio.create_task(asyncio.sleep(1)) for _ in range(count)]
+    await asyncio.sleep(0)
+    grown = memory()[0] - before[0]
+    await asyncio.gather(*tasks)
+    tell(f"{name}.wall", time.perf_counter() - began, "s")
+    tell(f"{name}.memory", grown / count, "B")
+
+
 async def returner(ping, pong):
     while (ball := await ping.get()) is not None:
         await pong.put(ball)
@@ -177,6 +197,8 @@ CASES = {
     "echo_pinned": (echo, 0),
     "echo_2": (echo, 0),
     "process": (process, 150),
+    "spawn_await": (spawn_await, 100_000),
+    "many_tasks": (many_tasks, 100_000),
 }
 
 
