@@ -5,10 +5,11 @@
 
 void findings_init(findings *self) {
     *self = (findings){.told = NULL};
-    chain_init(&self->open);
+    chain_init(&self->all);
 }
 
 static void finding_free(finding *finding) {
+    chain_remove(&finding->link);
     free(finding->task);
     free(finding->text);
     free(finding);
@@ -24,7 +25,7 @@ finding *findings_add(findings *self, const char *task, char *text) {
         return NULL;
     }
     *added = (finding){.task = name, .text = text};
-    chain_append(&self->open, &added->link);
+    chain_append(&self->all, &added->link);
     return added;
 }
 
@@ -46,19 +47,19 @@ void findings_tell(findings *self, script_finding_kind kind, const char *task, c
 }
 
 void finding_retrieve(finding *finding) {
-    chain_remove(&finding->link);
+    finding->asked_for = true;
 }
 
 void finding_drop(finding *finding) {
-    if (chain_is_empty(&finding->link))
+    if (finding->asked_for)
         finding_free(finding);
 }
 
 void findings_close(findings *self, script_report *report) {
-    while (!chain_is_empty(&self->open)) {
-        finding *next = chain_entry(self->open.next, finding, link);
-        findings_tell(self, SCRIPT_NOT_AWAITED, next->task, next->text);
-        chain_remove(&next->link);
+    while (!chain_is_empty(&self->all)) {
+        finding *next = chain_entry(self->all.next, finding, link);
+        if (!next->asked_for)
+            findings_tell(self, SCRIPT_NOT_AWAITED, next->task, next->text);
         finding_free(next);
     }
     report->findings = self->told;

@@ -7,12 +7,15 @@
 #include "script.h"
 
 typedef struct finding {
-    chain link; /* in the strand's list while nobody has asked; else alone */
+    chain
+        link; /* in the strand's list, until its task is gone: Lua passes over a finalizer that it cannot call for want of
+                   memory or stack */
+    bool asked_for;
     char *task, *text;
 } finding;
 
 typedef struct findings {
-    chain open;
+    chain all;
     script_finding *told; /* for the report, of other kinds */
     size_t told_count, more;
 } findings;

@@ -218,10 +218,13 @@ static void end_tasks(strand *self) {
 
 static void close_state(strand *self) {
     lua_State *L = self->state;
+    size_t peak_bytes = self->memory_peak_bytes;
     self->state = NULL;
     self->main = NULL;
+    self->memory_limit = SIZE_MAX; /* else finalizers might not be called */
     if (L)
         lua_close(L);
+    self->memory_peak_bytes = peak_bytes;
 }
 
 static void await_operations(strand *self) {

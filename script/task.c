@@ -10,6 +10,8 @@
 
 #define TASK "heddle.task"
 
+enum { NAME_MAX_BYTES = 255 };
+
 void task_name(const task *self, char *name, size_t bytes) {
     if (self->name)
         snprintf(name, bytes, "%s", self->name);
@@ -72,7 +74,7 @@ task *task_spawn(lua_State *L, int arguments) {
         luaL_error(L, "a function or task is expected, not a %s", luaL_typename(L, -arguments - 1));
     else if (lua_type(L, -arguments - 1) != LUA_TFUNCTION)
         lua_pop(L, 1);
-    task *made = lua_newuserdatauv(L, sizeof *made, 2);
+    task *made = lua_newuserdatauv(L, sizeof *made, 3);
     memset(made, 0, sizeof *made);
     chain_init(&made->link);
     chain_init(&made->line);
@@ -307,15 +309,12 @@ static int meta_newindex(lua_State *L) {
     const char *key = luaL_checkstring(L, 2);
     if (strcmp(key, "name") != 0)
         return luaL_error(L, "a task has no field \"%s\" to set (only: name)", key);
-    const char *name = luaL_tolstring(L, 3, NULL);
-    char *copy = strndup(name, 255);
-    if (!copy)
-        return luaL_error(L, "not enough memory");
+    const char *text = luaL_tolstring(L, 3, NULL);
+    const char *name = lua_pushlstring(L, text, strnlen(text, NAME_MAX_BYTES));
     lock_tasks(strand_of(L));
-    char *old = self->name;
-    self->name = copy;
+    self->name = name;
     unlock_tasks(strand_of(L));
-    free(old);
+    lua_setiuservalue(L, 1, 3); /* no sooner: the one before is shown until then */
     return 0;
 }
 
@@ -342,17 +341,19 @@ static int meta_gc(lua_State *L) {
     if (self->finding)
         finding_drop(self->finding);
     free(self->traceback);
-    free(self->name);
     return 0;
 }
 
 void task_open(lua_State *L) {
-    static const luaL_Reg methods[] = {{"cancel", method_cancel}, {"done", method_done},
-                                       {"cancelled", method_cancelled}, {"result", method_result},
-                                       {"error", method_error}, {"await", script_await},
+    static const luaL_Reg methods[] = {{"cancel", method_cancel},
+                                       {"done", method_done},
+                                       {"cancelled", method_cancelled},
+                                       {"result", method_result},
+                                       {"error", method_error},
+                                       {"await", script_await},
                                        {NULL, NULL}};
-    static const luaL_Reg meta[] = {{"__newindex", meta_newindex}, {"__tostring", meta_tostring},
-                                    {"__gc", meta_gc}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {
+        {"__newindex", meta_newindex}, {"__tostring", meta_tostring}, {"__gc", meta_gc}, {NULL, NULL}};
     luaL_newmetatable(L, TASK);
     luaL_setfuncs(L, meta, 0);
     lua_pushliteral(L, "task");

@@ -1,5 +1,5 @@
 /* A script's task: a coroutine, and asyncio's Task around it. The struct is a Lua userdata; its first user value is the
- * coroutine, the second the error it ended with. A task that has not ended is held by the strand.
+ * coroutine, the second the error it ended with, the third the name that it was given. A task that has not ended is held by the strand.
  *
  *   pending ── the function returns ──▶ done       (the results stay on the coroutine's stack)
  *      │  └──── it raises `cancelled` ─▶ cancelled  (or: it was cancelled before it began, or just before it returned)
@@ -18,7 +18,7 @@ struct task {
     bool must_cancel;  /* the next step raises `cancelled` */
     bool interrupted;  /* this one is to */
     bool started;
-    bool raised; /* it ended by an error */
+    bool raised;      /* it ended by an error */
     bool retrieved;   /* somebody asked for the result */
     uint32_t cancels; /* times it was cancelled, less those that a scope took back */
     int anchor;
@@ -37,8 +37,8 @@ struct task {
 
     /* for who looks in */
     uint64_t id;
-    char *name; /* NULL: "task-ID" */
-    chain link; /* in strand->tasks */
+    const char *name; /* the third user value; NULL: "task-ID" */
+    chain link;       /* in strand->tasks */
     uint64_t born_ns;
     _Atomic(const char *) waits_name; /* what for, constant; NULL: for nothing */
 };
