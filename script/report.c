@@ -26,7 +26,7 @@ static size_t printable(const char *text, size_t length) {
     return 1 + more;
 }
 
-static char *clean_copy(const char *text, size_t length, size_t most) {
+char *text_printable(const char *text, size_t length, size_t most) {
     char *copy = malloc(most + 5);
     size_t used = 0;
     for (size_t i = 0; copy && i < length;) {
@@ -77,7 +77,7 @@ char *error_text(lua_State *L, int index) {
     size_t length;
     push_text(L, lua_absindex(L, index));
     const char *text = lua_tolstring(L, -1, &length);
-    char *copy = clean_copy(text, length, TEXT_BYTES);
+    char *copy = text_printable(text, length, TEXT_BYTES);
     lua_pop(L, 1);
     return copy;
 }
@@ -98,7 +98,7 @@ char *error_traceback(lua_State *L, int index) {
         lua_replace(L, -2);
     }
     const char *text = lua_tolstring(L, -1, &length);
-    char *copy = clean_copy(text, length, TRACEBACK_BYTES);
+    char *copy = text_printable(text, length, TRACEBACK_BYTES);
     lua_pop(L, 2);
     return copy;
 }

@@ -94,7 +94,11 @@ static int prepare(lua_State *L) {
     luaL_checkstack(L, (int)options->arg_count + 8, "too many arguments");
     for (size_t i = 0; i < options->arg_count; i++)
         lua_pushstring(L, options->args[i]);
-    self->main = task_spawn(L, (int)options->arg_count);
+    if (options->lines) {
+        lua_pushcfunction(L, lines_main);
+        lua_insert(L, -(int)options->arg_count - 2);
+    }
+    self->main = task_spawn(L, (int)options->arg_count + (options->lines != NULL));
     return 1;
 }
 
@@ -297,6 +301,7 @@ static int run(strand *self, script_report *report) {
         end_tasks(self);
     for (chain *link = self->tasks.next; self->kill_reason && link != &self->tasks; link = link->next)
         tell_of(self, chain_entry(link, task, link));
+    lines_detach(self);
     close_state(self);
     slice_leave(self);
     await_operations(self);

@@ -23,8 +23,11 @@ typedef struct script_file {
     size_t bytes;
 } script_file;
 
+typedef struct script_lines script_lines;
+
 typedef struct script_options {
     script_file program;
+    script_lines *lines; /* what comes after it, see below; NULL: nothing, the script ends with its program */
     const script_file *files; /* for require */
     size_t file_count;
     const char *const *args;
@@ -80,6 +83,53 @@ enum { SCRIPT_FINDINGS_KEPT = 64 };
 HD_CHECKED int script_run(const script_options *options, script_report *report);
 
 void script_report_free(script_report *report);
+
+/* ---- lines: a script that goes on with what it is given, as a shell does ------------------------------------------- */
+
+/* Where a script's lines come from. Once the program has ended the lines run, one after the other, each as a task of its own with
+ * the globals as its environment, until there are to be no more of them; then the script ends.
+ *
+ * This is there before its script (there is one at most) begins, and after it has ended. All its functions but destroy
+ * may be called at any time, by any thread unless they say otherwise. */
+script_lines *script_lines_create(void); /* NULL: no memory */
+
+/* No script runs that has it, and nobody is in one of the following. NULL is fine. */
+void script_lines_destroy(script_lines *lines);
+
+/* Of what a person types. */
+typedef struct script_line {
+    const char *name; /* of a file, as messages show it; NULL: it is a line, which may also be an expression */
+    const char *code;
+    size_t bytes;
+} script_line;
+
+typedef enum script_line_end {
+    SCRIPT_LINE_DONE,
+    SCRIPT_LINE_FAILED,
+    SCRIPT_LINE_CANCELLED,
+    SCRIPT_LINE_INCOMPLETE, /* it breaks off: nothing was run */
+} script_line_end;
+
+typedef struct script_line_result {
+    script_line_end end;
+    char *text;      /* its values, or what is wrong, for people; NULL: nothing */
+    char *traceback; /* where it failed; NULL: nowhere but in the line itself */
+} script_line_result;
+
+/* Runs a line when it is its turn, and waits for its end: 0 with a result; HD_ESHUTDOWN if there are to be no more; HD_ENOMEM;
+ * HD_ECANCELED if the calling task was cancelled: then the line is, too, and nobody hears of it. What it printed was handed on
+ * before. Task. */
+HD_CHECKED int script_lines_run(script_lines *lines, const script_line *line, script_line_result *result);
+
+void script_line_result_free(script_line_result *result);
+
+/* Cancels the task of the line that runs; where a task computes without end, it meets `cancelled` there. False: no line runs. */
+bool script_lines_interrupt(script_lines *lines);
+
+/* There are to be no more: those that have not begun do not run. */
+void script_lines_close(script_lines *lines);
+
+/* ------------------------------------------------------------------------------------------------------------------------ */
 
 /* Stops the thread that the first script started (the watch over scripts that overstay). Call it after the last script has ended; a later
  * one starts it again. Not inside a task. */

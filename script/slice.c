@@ -1,7 +1,7 @@
 #include "slice.h"
 
 #include "pace.h"
-#include "task.h"
+#include "vocabulary.h"
 #include "watch.h"
 
 #include <lauxlib.h>
@@ -115,6 +115,8 @@ void pace_check(lua_State *L) {
         give_way(self, L);
     if (self && self->kill_reason)
         slice_die(L);
+    if (self && lines_interrupt_now(self))
+        raise_cancelled(L);
 }
 
 /* ---- the hook -------------------------------------------------------------------------------------------------------- */
@@ -134,6 +136,8 @@ void slice_hook(lua_State *L, lua_Debug *info) {
             here->wanted = 0;
         give_way(self, L);
     }
+    if (!self->kill_reason && lines_interrupt_now(self))
+        raise_cancelled(L);
     if (!self->kill_reason)
         return;
     if (lua_isyieldable(L) && !self->unwaitable)

@@ -34,10 +34,33 @@ uint64_t duration_check(lua_State *L, int index);
 /* Sets task->own when the time has come; the task's wait removes it. False: no memory. */
 bool task_start_timer(strand *self, task *task, uint64_t ns);
 
+/* lines.c: the main function of a script that gets lines; its arguments are the program and that one's. */
+int lines_main(lua_State *L);
+
+/* No more lines: the state is about to be closed. */
+void lines_detach(strand *self);
+
+/* Is the task that runs to meet `cancelled`, although it does not wait? Then it has been counted as cancelled. */
+bool lines_interrupt_now(strand *self);
+
+/* What a person is shown of values (show.c): malloc'ed, printable, cut; NULL: there are none, or no memory. */
+typedef struct shown {
+    char *bytes;
+    size_t used, room;
+    bool full;
+} shown;
+
+/* The values from `first` on, tables to a small depth. May raise errors, of the values' own metamethods; *to is the caller's
+ * to free in any case. */
+void show_values(lua_State *L, int first, int count, shown *to);
+
 /* The metatable of the type `name`, with these methods and metamethods (either may be NULL). */
 void type_open(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *meta);
 
 /* report.c: malloc'ed texts of the error at `index`, printable; NULL: no memory. May raise a memory error. */
+
+/* Of any text, at most so many bytes and "...". */
+char *text_printable(const char *text, size_t length, size_t most);
 
 /* What it says. */
 char *error_text(lua_State *L, int index);
