@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-enum { BACKLOG = 1024, MEMORY_OF_A_CONNECTION = 32 << 10 };
+enum { BACKLOG = 1024, MEMORY_OF_A_CONNECTION = 16 << 10 };
 
 web *web_get(web *self) {
     self->references++;
