@@ -17,6 +17,10 @@ typedef struct budget {
     size_t most;
 } budget;
 
+/* Any thread. False: there is no room for so much. */
+HD_CHECKED bool budget_take(budget *self, size_t amount);
+void budget_give(budget *self, size_t amount);
+
 /* A block of bytes that grows, within a budget. Zeroed but for `budget`, it is empty. Its owner's thread. */
 typedef struct bytes {
     char *data;

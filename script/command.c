@@ -71,7 +71,7 @@ void command_release(command *self) {
         return;
     if (!self->process || self->ended)
         destroy(self);
-    else if (!errand_leave(self->strand, end, self))
+    else if (!errand_leave(self->strand, end, NULL, self))
         hd_process_signal(self->process, SIGKILL,
                           true); /* and is left unreaped: awaiting its end cannot be done here */
 }

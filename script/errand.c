@@ -150,7 +150,7 @@ typedef struct leaving {
     post post;
     struct strand *strand;
     hd_task *task;
-    void (*fn)(void *arg);
+    void (*fn)(void *arg), (*after)(void *arg);
     void *arg;
 } leaving;
 
@@ -158,6 +158,8 @@ static void left(struct strand *strand, post *arrived) {
     leaving *self = (leaving *)arrived;
     strand_unhold(strand);
     hd_release(self->task);
+    if (self->after)
+        self->after(self->arg);
     free(self);
 }
 
@@ -170,11 +172,11 @@ static int64_t leave(void *arg) {
     return 0;
 }
 
-bool errand_leave(struct strand *strand, void (*fn)(void *arg), void *arg) {
+bool errand_leave(struct strand *strand, void (*fn)(void *arg), void (*after)(void *arg), void *arg) {
     leaving *self = malloc(sizeof *self);
     if (!self)
         return false;
-    *self = (leaving){.post.run = left, .strand = strand, .fn = fn, .arg = arg};
+    *self = (leaving){.post.run = left, .strand = strand, .fn = fn, .after = after, .arg = arg};
     self->task = hd_spawn_with(&(hd_spawn_options){.name = "script's remains"}, leave, self);
     if (!self->task) {
         free(self);

@@ -38,8 +38,9 @@ int errand_fail(lua_State *L, const char *function, const char *what, int64_t co
 HD_CHECKED int64_t errand_block(hd_pool_class pool_class, int64_t (*fn)(void *arg), void *arg,
                                 void (*interrupt)(void *arg));
 
-/* Runs fn(arg), which may await, on a task of its own, after which nobody waits but the script's end: for what finalizers
- * leave to do. False: there is no memory for it. On the strand. */
-HD_CHECKED bool errand_leave(struct strand *strand, void (*fn)(void *arg), void *arg);
+/* Runs fn(arg), which may await, on a task of its own, and then after(arg) on the strand, unless that is NULL. Nobody waits for
+ * it but the script's end: for what finalizers leave to do. False: there is no memory for it. On the strand. */
+HD_CHECKED bool errand_leave(struct strand *strand, void (*fn)(void *arg), void (*after)(void *arg),
+                             void *arg);
 
 #endif

@@ -4,10 +4,15 @@
 #include "locked_files.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A piece at a time, so that it can be stopped in between. */
 enum { PIECE_BYTES = 1 << 20 };
+
+static const char THE_LOCKS[] =
+    "is a database that is open in this process (closing the file would drop its locks)";
 
 static int check_kind(const struct stat *about, const char **why) {
     switch (about->st_mode & S_IFMT) {
@@ -21,8 +26,20 @@ static int check_kind(const struct stat *about, const char **why) {
     }
     if (!locked_files_has(about->st_dev, about->st_ino))
         return 0;
-    *why = "is a database that is open in this process (closing the file would drop its locks)";
+    *why = THE_LOCKS;
     return -EBUSY;
+}
+
+/* The file by which processes share a database in WAL mode: locked as the database is. */
+static bool is_index_of_database(const char *path) {
+    size_t length = strlen(path);
+    struct stat about;
+    char base[PATH_MAX];
+    if (length < 5 || length >= sizeof base || strcmp(path + length - 4, "-shm") != 0)
+        return false;
+    memcpy(base, path, length - 4);
+    base[length - 4] = '\0';
+    return stat(base, &about) == 0 && locked_files_has(about.st_dev, about.st_ino);
 }
 
 int fs_open_file(const char *path, int flags, const char **why) {
@@ -32,6 +49,10 @@ int fs_open_file(const char *path, int flags, const char **why) {
         code = check_kind(&about, why);
     else if (errno != ENOENT || !(flags & O_CREAT))
         code = -errno;
+    if (!code && is_index_of_database(path)) {
+        *why = THE_LOCKS;
+        code = -EBUSY;
+    }
     if (code)
         return code;
     /* it may have become another since: so opening does not block, and it is looked at once more */

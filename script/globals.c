@@ -78,6 +78,7 @@ static const struct {
     {"semaphore", locks_open},
     {"serve", serve_open},
     {"shield", timeout_open},
+    {"sql", sql_open},
     {"string", open_string},
     {"table", open_table},
     {"tcp", tcp_open},

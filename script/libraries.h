@@ -24,6 +24,7 @@ void fs_open(lua_State *L);
 void exec_open(lua_State *L);
 void io_open(lua_State *L);
 void time_open(lua_State *L);
+void sql_open(lua_State *L);
 void http_open(lua_State *L);
 void serve_open(lua_State *L);
 void tcp_open(lua_State *L);

@@ -1,0 +1,167 @@
+/* A connection: opened, guarded, shut.
+ *
+ * What would reach beyond the script is refused: settings that hold for the whole process, memory without bounds, paths that
+ * are relative to the process's directory, not the script's. */
+#include "sql.h"
+#include "locked_files.h"
+#include "strand.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- what is refused ---- */
+
+static const struct {
+    const char *name, *why;
+} refused_pragmas[] = {
+    {"hard_heap_limit", "holds for the whole process"},
+    {"soft_heap_limit", "holds for the whole process"},
+    {"temp_store_directory", "holds for the whole process"},
+    {"data_store_directory", "holds for the whole process"},
+    {"mmap_size", "a file that shrinks would end the process"},
+    {"cache_size", "follows from the script's memory limit"},
+    {"cache_spill", "follows from the script's memory limit"},
+    {"max_page_count", "follows from the script's memory limit"},
+    {"temp_store", "temporary tables are in files, for the script's memory limit"},
+    {"threads", "there is one thread for a statement"},
+    {"writable_schema", "would allow to break the database"},
+};
+
+static const char *why_refused(const database *self, int action, const char *first, const char *second) {
+    switch (action) {
+    case SQLITE_ATTACH: /* VACUUM attaches "" */
+        return first && (*first == '/' || *first == '\0')
+                   ? NULL
+                   : "ATTACH takes a whole path, from / on, as a literal";
+    case SQLITE_PRAGMA:
+        for (size_t i = 0; second && i < sizeof refused_pragmas / sizeof *refused_pragmas; i++)
+            if (sqlite3_stricmp(first, refused_pragmas[i].name) == 0)
+                return refused_pragmas[i].why;
+        if (second && self->in_memory && sqlite3_stricmp(first, "page_size") == 0)
+            return "is fixed for a database in memory";
+        return NULL;
+    default: return NULL;
+    }
+}
+
+static int authorize(void *arg, int action, const char *first, const char *second, const char *schema,
+                     const char *trigger) {
+    database *self = arg;
+    (void)schema, (void)trigger;
+    if (action == SQLITE_ATTACH)
+        self->attached = true;
+    const char *why = why_refused(self, action, first, second);
+    if (!why)
+        return SQLITE_OK;
+    self->refused = why;
+    return SQLITE_DENY;
+}
+
+static int is_to_stop(void *arg) {
+    return atomic_load_explicit(&((database *)arg)->stop, memory_order_relaxed);
+}
+
+static void set_limits(database *self) {
+    size_t most = self->budget->most;
+    char text[80];
+    sqlite3_limit(self->handle, SQLITE_LIMIT_LENGTH, most < INT_MAX ? (int)most : INT_MAX);
+    sqlite3_limit(self->handle, SQLITE_LIMIT_WORKER_THREADS, 0);
+    sqlite3_db_config(self->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(self->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_extended_result_codes(self->handle, 1);
+    if (self->in_memory)
+        snprintf(text, sizeof text, "PRAGMA max_page_count = %zu", self->reserved / 4096);
+    else
+        snprintf(text, sizeof text, "PRAGMA cache_size = -%zu", self->reserved >> 10);
+    sqlite3_exec(self->handle, text, NULL, NULL, NULL);
+    sqlite3_set_authorizer(self->handle, authorize, self);
+    sqlite3_progress_handler(self->handle, 1000, is_to_stop, self);
+}
+
+/* ---- its files ---- */
+
+static bool is_known(const database *self, const struct stat *about) {
+    for (int i = 0; i < self->file_count; i++)
+        if (self->files[i].device == about->st_dev && self->files[i].inode == about->st_ino)
+            return true;
+    return false;
+}
+
+void database_note_files(database *self) {
+    const char *schema;
+    struct stat about;
+    self->attached = false;
+    for (int i = 0; (schema = sqlite3_db_name(self->handle, i)); i++) {
+        const char *path = sqlite3_db_filename(self->handle, schema);
+        if (!path || !*path || stat(path, &about) < 0 || is_known(self, &about) ||
+            self->file_count == SQL_FILES)
+            continue;
+        if (locked_files_add(about.st_dev, about.st_ino))
+            self->files[self->file_count++] = (sql_file){.device = about.st_dev, .inode = about.st_ino};
+    }
+}
+
+/* ---- opening and shutting ---- */
+
+static char *text_of(const char *text) {
+    return strdup(text);
+}
+
+int64_t database_open(database *self, const char *path, bool read_only, char **error) {
+    struct stat about;
+    if (!self->in_memory && stat(path, &about) == 0 && !S_ISREG(about.st_mode)) {
+        *error = text_of("is not a file");
+        return HD_EINVAL;
+    }
+    int flags =
+        SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    int result = sqlite3_open_v2(self->in_memory ? ":memory:" : path, &self->handle, flags, NULL);
+    if (result != SQLITE_OK) {
+        int cause = self->handle ? sqlite3_system_errno(self->handle) : 0;
+        *error = text_of(cause ? strerrordesc_np(cause) : sqlite3_errstr(result));
+        sqlite3_close(self->handle);
+        self->handle = NULL;
+        return result == SQLITE_NOMEM ? HD_ENOMEM : -EIO;
+    }
+    set_limits(self);
+    database_note_files(self);
+    return 0;
+}
+
+void database_shut(database *self) {
+    sqlite3_close_v2(self->handle);
+    self->handle = NULL;
+    for (int i = 0; i < self->file_count; i++)
+        locked_files_remove(self->files[i].device, self->files[i].inode);
+    self->file_count = 0;
+}
+
+static int64_t shut(void *arg) {
+    database_shut(arg);
+    return 0;
+}
+
+static void shut_aside(void *arg) {
+    if (hd_blocking(HD_POOL_USER, shut, arg))
+        database_shut(arg);
+}
+
+static void destroy(void *arg) {
+    database *self = arg;
+    turns_fini(&self->turns);
+    budget_give(self->budget, self->reserved);
+    free(self->name);
+    free(self);
+}
+
+void database_release(database *self) {
+    if (--self->holders > 0)
+        return;
+    if (self->handle && errand_leave(self->strand, shut_aside, destroy, self))
+        return;
+    database_shut(self);
+    destroy(self);
+}
