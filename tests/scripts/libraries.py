@@ -3,10 +3,10 @@
 
 usage: tests/scripts/libraries.py [PRESET] [NAME...]      (default: release, all of libraries/*.lua)
 
-A program has passed if it ends without an error, and leaves no process behind. It runs in an empty directory; its first line
-may name options of script_run: `-- options: --memory 8388608`.
+A program has passed if it ends as it is to, and leaves no process behind. It runs in an empty directory. Its first lines may
+name options of script_run, and the exit status that is expected: `-- options: --memory 8388608`, `-- status: 1`.
 """
-import os, pathlib, subprocess, sys, tempfile, time, uuid
+import os, pathlib, re, subprocess, sys, tempfile, time, uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -14,10 +14,14 @@ LOOPS = (['--single'], ['--loops', '2'])
 SECONDS = 120
 
 
-def options_of(program):
-    first = program.read_text().split('\n', 1)[0]
-    mark = '-- options:'
-    return first[len(mark):].split() if first.startswith(mark) else []
+def heading_of(program):
+    """The words of the lines at its beginning that are `-- NAME: WORDS`."""
+    heading = {}
+    for line in program.read_text().splitlines():
+        match = re.fullmatch(r'-- (options|status): (.*)', line)
+        if not match:
+            return heading
+        heading[match[1]] = match[2].split()
 
 
 def left_behind(mark):
@@ -37,14 +41,15 @@ def run(runner, program, loops):
     mark = f'HEDDLE_TEST_MARK={uuid.uuid4()}'
     modules = [f'--module={path.name}={path}' for path in sorted((HERE / 'libraries/modules').glob('*.lua'))]
     name, value = mark.split('=')
+    heading = heading_of(program)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            result = subprocess.run([runner, *loops, *options_of(program), *modules, program], cwd=folder, text=True,
+            result = subprocess.run([runner, *loops, *heading.get("options", []), *modules, program], cwd=folder, text=True,
                                     errors='replace', capture_output=True, timeout=SECONDS,
                                     env={**os.environ, name: value})
         except subprocess.TimeoutExpired as error:
             return f'did not end within {SECONDS} s\n{error.stderr or ""}'
-    if result.returncode:
+    if result.returncode != int(heading.get('status', ['0'])[0]):
         return f'exit status {result.returncode}\n{result.stdout[-2000:]}{result.stderr[-4000:]}'
     if left := left_behind(mark):
         return f'left processes behind: {"; ".join(left)}'
