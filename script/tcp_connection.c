@@ -121,8 +121,10 @@ static int read_some(lua_State *L) {
         fail(L, self, "read", 0);
     if (available(self) == 0 && !self->at_end && !receive(L, self, "read", 1))
         return socket_wait(L, self->socket, SOCKET_READ, read_some);
-    if (available(self) == 0)
-        return 0;
+    if (available(self) == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
     return take(L, self, most < available(self) ? most : available(self), 0);
 }
 
