@@ -157,8 +157,12 @@ static int read_line(lua_State *L) {
         if (found)
             return take(L, self, length, 1);
         self->seen = length;
-        if (self->at_end)
-            return length ? take(L, self, length, 0) : 0;
+        if (self->at_end && length > 0)
+            return take(L, self, length, 0);
+        if (self->at_end) {
+            lua_pushnil(L);
+            return 1;
+        }
         if (!receive(L, self, "read_line", length + length / 2 + 1))
             return socket_wait(L, self->socket, SOCKET_READ, read_line);
     }
