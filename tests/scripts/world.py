@@ -325,6 +325,7 @@ def run(source):
     except RecursionError:
         departure = "circle"
     world.muted = True
+    names.clear()
     for task in loop.tasks:
         end(task.get_coro())
     for error in filter(None, map(error_of, loop.tasks)):
@@ -341,11 +342,12 @@ def run(source):
 
 
 def end(coroutine):
-    """Ends what a program left suspended, here and now, so that no garbage collection does it within the next program."""
+    """Ends what a program left suspended. It may take GeneratorExit for an error like others, and go on; but without its global
+    names it does not come far: neither here nor where garbage collection ends the rest, in the middle of another program."""
     for _ in range(200):
         try:
             return coroutine.close()
-        except BaseException:  # it waits again, as it takes GeneratorExit for an error like others
+        except BaseException:
             continue
 
 
