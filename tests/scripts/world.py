@@ -69,12 +69,9 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
         self.tasks = []  # all that there ever were: asyncio itself holds them by weak references only
         self.numbers = {}  # of tasks
         self.left = []  # names of those that still ran at the end of main
-        self.set_exception_handler(lambda loop, context: self.on_exception(context))
-        self.failed_at_the_end = []
-
-    def on_exception(self, context):
-        if context["message"].startswith("unhandled exception during asyncio.run()"):
-            self.failed_at_the_end.append(context["task"])
+        self.set_exception_handler(lambda loop, context: None)
+        self.done_before_the_end = None  # tasks that had ended when main had
+        self.asked_in_passing = set()
 
     def time(self):
         return self.now
@@ -121,9 +118,20 @@ def all_tasks(loop=None):
     loop = loop or asyncio.get_running_loop()
     left = [task for task in loop.tasks if not task.done()]
     loop.left = sorted(map(loop.world.name, left))
+    loop.done_before_the_end = set(loop.tasks) - set(left)
     return left
 
 
+async def wait(tasks, **options):
+    try:
+        return await wait_of_asyncio(tasks, **options)
+    except asyncio.CancelledError:
+        asyncio.get_running_loop().asked_in_passing.update(filter(error_of, tasks))
+        raise
+
+
+wait_of_asyncio = asyncio.wait
+asyncio.wait = wait
 asyncio.tasks.all_tasks = all_tasks
 asyncio.tasks.set = OrderedSet
 asyncio.taskgroups.set = OrderedSet
@@ -280,7 +288,7 @@ class Outcome:
     """What a program did.
 
     lines: what it said; `whole` says whether these are all, or only those until a departure began;
-    status: "ok", "failed TEXT" or "deadlock"; still_ran, not_awaited, failed_at_the_end: names of tasks;
+    status: "ok", "failed TEXT" or "deadlock"; still_ran, not_awaited: names of tasks; not_compared: those of which the latter says nothing;
     departure: the name in departures.py of what makes it impossible to compare, or None."""
 
     def __init__(self, world, loop, status, departure):
@@ -290,8 +298,9 @@ class Outcome:
         self.whole = not departure
         self.lines = world.lines
         self.still_ran = loop.left
-        self.not_awaited = sorted(world.name(task) for task in loop.tasks if task.done() and task._log_traceback)
-        self.failed_at_the_end = {world.name(task) for task in loop.failed_at_the_end}
+        compared = (loop.done_before_the_end or set()) - loop.asked_in_passing
+        self.not_awaited = sorted(world.name(task) for task in compared if task.done() and task._log_traceback)
+        self.not_compared = {world.name(task) for task in loop.tasks if task not in compared}
 
 
 def run(source):
