@@ -10,10 +10,15 @@
 
 /* ---- before it starts ---- */
 
+static void drop(kept *kept) {
+    errand *self = chain_entry(kept, errand, kept);
+    self->operation.class->destroy(&self->operation);
+}
+
 static int guard_gc(lua_State *L) {
     errand **guard = lua_touserdata(L, 1);
-    if (*guard)
-        (*guard)->operation.class->destroy(&(*guard)->operation);
+    if (*guard && kept_remove(&(*guard)->kept))
+        drop(&(*guard)->kept);
     *guard = NULL;
     return 0;
 }
@@ -39,11 +44,13 @@ void *errand_create(lua_State *L, size_t bytes, const operation_class *class) {
     self->operation.class = class;
     self->guard = guard;
     *guard = self;
+    kept_add(strand_of(L), &self->kept, drop);
     return self;
 }
 
 int errand_await(lua_State *L, errand *self) {
     *self->guard = NULL;
+    kept_remove(&self->kept);
     return operation_await(L, &self->operation);
 }
 

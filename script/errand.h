@@ -4,12 +4,14 @@
 #define ERRAND_H
 
 #include "budget.h"
+#include "kept.h"
 #include "operation.h"
 
 /* The first member of each. Zeroed memory, save for this. */
 typedef struct errand {
     operation operation;
-    struct errand **guard; /* in a userdata that destroys it if it never starts */
+    struct errand **guard; /* in a userdata that destroys it if it never starts; */
+    kept kept;             /* and so does this */
 } errand;
 
 /* A new one, of `bytes` bytes; its guard is pushed, and stays on the stack until errand_await. */

@@ -119,22 +119,22 @@ int file_lines(lua_State *L) {
     opening *self = errand_create(L, sizeof *self, &opening_class);
     self->path = errand_path(L, path);
     char *what = errand_copy(L, path);
-    self->lines = calloc(1, sizeof *self->lines);
-    if (!self->lines) {
+    *box = calloc(1, sizeof **box);
+    if (!*box) {
         free(what);
         return errand_raise(L, "not enough memory");
     }
-    reader_init(&self->lines->reader, &source, errand_budget(L), what, lines_destroy);
-    self->lines->fd = -1;
-    reader_hold(&self->lines->reader);
-    *box = self->lines;
+    reader_init(&(*box)->reader, &source, strand_of(L), what, lines_destroy);
+    (*box)->fd = -1;
+    reader_hold(&(*box)->reader);
+    self->lines = *box;
     return errand_await(L, &self->errand);
 }
 
 static int lines_gc(lua_State *L) {
     lines **box = lua_touserdata(L, 1);
     if (*box)
-        reader_let_go(&(*box)->reader);
+        reader_drop(&(*box)->reader);
     *box = NULL;
     return 0;
 }

@@ -33,9 +33,9 @@ static void handle_drop(sql_handle *self) {
     database *database = self->database;
     transaction *within = self->within;
     *self = (sql_handle){.database = NULL};
-    if (within)
+    if (within && kept_remove(&within->kept))
         transaction_release(within);
-    if (database)
+    if (database && !within && kept_remove(&database->kept))
         database_release(database);
 }
 
@@ -233,6 +233,7 @@ static int open_script(lua_State *L) {
     self->read_only = read_only;
     self->database->holders++;
     handle->database = self->database;
+    kept_add(self->database->strand, &self->database->kept, database_drop);
     return errand_await(L, &self->errand);
 }
 

@@ -116,7 +116,7 @@ int popen_script(lua_State *L) {
         free(self);
         return errand_raise(L, "not enough memory");
     }
-    reader_init(&self->reader, &source, errand_budget(L), what, popened_destroy);
+    reader_init(&self->reader, &source, strand_of(L), what, popened_destroy);
     *box = self;
     command_check_shell(L, self->command);
     return errand_await(L, &popening_create(L, self, &class)->errand);
@@ -182,7 +182,7 @@ static int popened_end(lua_State *L) {
 static int popened_gc(lua_State *L) {
     popened **box = lua_touserdata(L, 1);
     if (*box)
-        reader_let_go(&(*box)->reader);
+        reader_drop(&(*box)->reader);
     *box = NULL;
     return 0;
 }

@@ -1,4 +1,5 @@
 #include "reader.h"
+#include "strand.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -184,16 +185,26 @@ reader_want reader_check_want(lua_State *L, int argument) {
 
 /* ---- its life ---- */
 
-void reader_init(reader *self, const reader_source *source, budget *budget, char *what,
+static void drop(kept *kept) {
+    reader_let_go(chain_entry(kept, reader, kept));
+}
+
+void reader_init(reader *self, const reader_source *source, struct strand *strand, char *what,
                  void (*destroy)(reader *self)) {
     self->source = source;
     self->class = (operation_class){
         .name = source->name, .run = reading_run, .finish = reading_finish, .destroy = reading_destroy};
     turns_init(&self->turns);
-    self->data.budget = budget;
+    self->data.budget = &strand->beside;
     self->holders = 1;
     self->what = what;
     self->destroy = destroy;
+    kept_add(strand, &self->kept, drop);
+}
+
+void reader_drop(reader *self) {
+    if (kept_remove(&self->kept))
+        reader_let_go(self);
 }
 
 void reader_hold(reader *self) {

@@ -30,6 +30,7 @@ struct reader {
     size_t looked_at; /* from `at` on: there is no end of a line in it */
     bool ended, closed;
     int holders; /* the userdata, and errands */
+    kept kept;   /* by the userdata */
     char *what;  /* for messages: a path, a command */
     void (*destroy)(reader *self);
 };
@@ -39,9 +40,11 @@ typedef struct reader_want {
     size_t count;
 } reader_want;
 
-/* Zeroed memory is made one. `what` is the reader's from now on. With the last holder goes `destroy(self)`. */
-void reader_init(reader *self, const reader_source *source, budget *budget, char *what,
+/* Zeroed memory is made one. `what` is the reader's from now on. Its first holder is a userdata, whose finalizer calls
+ * reader_drop. With the last one goes `destroy(self)`. */
+void reader_init(reader *self, const reader_source *source, struct strand *strand, char *what,
                  void (*destroy)(reader *self));
+void reader_drop(reader *self);
 void reader_hold(reader *self);
 void reader_let_go(reader *self);
 

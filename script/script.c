@@ -6,6 +6,7 @@
  * 4. The state is closed: what is still open in it is closed by that.
  * 5. Operations that are still under way are awaited; they were cancelled when their tasks were, or by 4.
  * Where the script is killed, 2 or 3 end at once. */
+#include "kept.h"
 #include "slice.h"
 #include "source.h"
 #include "vocabulary.h"
@@ -228,6 +229,7 @@ static void close_state(strand *self) {
     self->memory_limit = SIZE_MAX; /* else finalizers might not be called */
     if (L)
         lua_close(L);
+    kept_drop_all(self);
     self->memory_peak_bytes = peak_bytes;
 }
 
@@ -261,6 +263,7 @@ static bool strand_init(strand *self, const script_options *options) {
     chain_init(&self->ready);
     chain_init(&self->turn);
     chain_init(&self->tasks);
+    chain_init(&self->kept);
     findings_init(&self->findings);
     return inbox_init(self);
 }

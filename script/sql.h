@@ -21,6 +21,7 @@ typedef struct database {
     /* the strand's */
     struct strand *strand;
     int holders;
+    kept kept;                   /* by its handle */
     char *name;                  /* the path, as the script gave it */
     struct transaction *current; /* NULL: none */
     bool in_memory;
@@ -42,6 +43,7 @@ typedef struct database {
 /* A transaction holds the database's turn, and has a line of its own for what is done within it. */
 typedef struct transaction {
     int holders;
+    kept kept;          /* by its handle */
     database *database; /* held */
     struct task *owner; /* to be compared only */
     turn turn; /* at the database; whose handle is used from then on by who has the turn in this line: */
@@ -95,6 +97,9 @@ void database_shut(database *self);
 /* On the strand. The last one shuts it, aside, and frees it. */
 void database_release(database *self);
 
+/* For its handle. */
+void database_drop(kept *kept);
+
 /* After statements: files that were attached meanwhile. On a pool thread. */
 void database_note_files(database *self);
 
@@ -123,6 +128,9 @@ void sql_values_open(lua_State *L);
 /* With the last one it is rolled back, if nobody has ended it. On the strand. */
 void transaction_release(transaction *self);
 
+/* For its handle. */
+void transaction_drop(kept *kept);
+
 /* db:transaction(f, ...) */
 int sql_transaction(lua_State *L);
 
@@ -130,7 +138,7 @@ int sql_transaction(lua_State *L);
 
 /* What scripts have: a database, or a transaction's. */
 typedef struct sql_handle {
-    database *database;  /* held; NULL: it is closed */
+    database *database;  /* held, if there is no transaction. NULL: it is closed */
     transaction *within; /* held */
 } sql_handle;
 

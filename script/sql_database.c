@@ -165,3 +165,7 @@ void database_release(database *self) {
     database_shut(self);
     destroy(self);
 }
+
+void database_drop(kept *kept) {
+    database_release(chain_entry(kept, database, kept));
+}

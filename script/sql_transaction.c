@@ -78,6 +78,10 @@ void transaction_release(transaction *self) {
     free(self);
 }
 
+void transaction_drop(kept *kept) {
+    transaction_release(chain_entry(kept, transaction, kept));
+}
+
 /* ---- commit, rollback ---- */
 
 static void ending_run(operation *op) {
@@ -170,9 +174,10 @@ static transaction *transaction_create(lua_State *L, database *database) {
         errand_raise(L, "not enough memory");
     *self = (transaction){.holders = 1, .database = database, .owner = task_current(L)};
     turns_init(&self->turns);
-    database->holders += 2;
+    database->holders++;
     handle->database = database;
     handle->within = self;
+    kept_add(database->strand, &self->kept, transaction_drop);
     return self;
 }
 

@@ -201,11 +201,11 @@ static void push_names(lua_State *L, const sql_call *call) {
 int sql_push_rows(lua_State *L, const sql_call *call) {
     uint32_t steps = 0;
     lua_Integer count = 0;
-    const char *at = call->rows.data, *end = at + call->rows.length;
     lua_newtable(L);
     int rows = lua_gettop(L);
     push_names(L, call);
-    while (at < end) {
+    const char *at = call->rows.data; /* NULL: none */
+    while (call->rows.length && at < call->rows.data + call->rows.length) {
         lua_createtable(L, 0, call->columns);
         for (int i = 1; i <= call->columns; i++) {
             lua_pushvalue(L, rows + 1 + i);

@@ -61,6 +61,7 @@ struct strand {
     /* what goes on outside */
     operation *ended_operations; /* to be freed */
     uint64_t held;
+    chain kept; /* what is held through userdata (kept.h) */
     hd_event *arrived;
     pthread_mutex_t inbox_lock; /* of the inbox */
     post *inbox, **inbox_end;

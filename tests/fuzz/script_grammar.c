@@ -66,7 +66,12 @@ static const char *const statements[] = {
     "print(pcall(fs.list, $a), pcall(fs.stat, $a))", "for line in fs.lines($a) do $s end",
     "print(pcall(fs.mkdir, $a), pcall(fs.remove, $a), pcall(fs.rename, $a, $a))",
     "print(pcall(exec, {$k, $k, stdin = $e}))", "print(pcall(io.popen, $k), pcall(os.execute, $k))",
-    "io.write($e)", "log($e)", "print(os.time(), os.clock(), os.date($k), os.getenv($k))",
+    "H = io.popen($k)", "print(pcall(H.read, H, $e))", "for w in H:lines($n) do $s end", "print(H:close())",
+    "D = sql.open($b)", "print(pcall(D.run, D, $q, $e))", "print(pcall(D.query, D, $q, $e))",
+    "print(pcall(D.transaction, D, $f, $e))", "print(D:transaction(function(t) $v $s end))",
+    "do local D <close> = sql.open($b) $s end", "print(D:close())",
+    "keep(spawn(function() D:run($q, $e) $s end))", "io.write($e)", "log($e)",
+    "print(os.time(), os.clock(), os.date($k), os.getenv($k))",
     /* what is rude */
     "setmetatable(_G, {__index = $f})", "setmetatable(_G, nil)", "$G = $e", "getmetatable('').__index = $e",
     "x = function() return x() + 1 end x()", "x = string.rep($k, $N)", "A = {A, A, $e}",
@@ -169,6 +174,29 @@ static const char *const documents[] = {
     "'{}'", "'[1,2,{\"a\":null}]'", "'[[[[[['", "'\"\\\\u00e9\\\\ud800\"'", "'1e999'", "string.rep('[', 500)",
     "$k",   "json.encode($e)",      NULL};
 static const char *const paths[] = {"'a'", "'b'", "'d'", "'d/a'", "'.'", "'/'", "''", "$e", NULL};
+static const char *const databases[] = {"':memory:'", "'q'", "'q'", "'/tmp/q', {timeout = 0.01}", "$e", NULL};
+static const char *const queries[] = {
+    "'SELECT 1 AS a'",
+    "'SELECT ? AS a'",
+    "'SELECT :x AS a, :x AS b'",
+    "'CREATE TABLE IF NOT EXISTS t (v)'",
+    "'INSERT INTO t VALUES (?)'",
+    "'SELECT * FROM t'",
+    "'BEGIN IMMEDIATE'",
+    "'COMMIT'",
+    "'ROLLBACK'",
+    "'DELETE FROM t; SELECT 1; -- '",
+    "'PRAGMA journal_mode = WAL'",
+    "'VACUUM'",
+    "'WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c'",
+    "'WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c'",
+    "'SELECT zeroblob(10000000) AS a'",
+    "$k",
+    NULL};
+static const char *const within[] = {
+    "t:run($q)", "print(pcall(t.query, t, $q, $e))", "D = t",   "D:query($q)",
+    "$v $v",     "keep(spawn(t.run, t, $q, $e))",    "yield()", "error($e)",
+    NULL};
 static const char *const commands[] = {
     "'echo a; echo b >&2'", "'cat'", "'sleep 10'", "'yes'", "{'cat'}", "{'true'}", "$k", NULL};
 static const char *const talk[] = {"c:write($k)",
@@ -189,7 +217,7 @@ static const rule rules[] = {
     {'n', numbers},     {'N', counts},     {'d', durations},   {'i', indices},   {'j', places},
     {'o', modes},       {'k', strings},    {'p', patterns},    {'M', metas},     {'u', uses},
     {'g', collections}, {'J', documents},  {'a', paths},       {'c', commands},  {'w', talk},
-    {'G', globals},
+    {'G', globals},     {'b', databases},  {'q', queries},     {'v', within},
 };
 
 static const char prelude[] =
