@@ -19,7 +19,9 @@ typedef struct source {
 /* A lua_Reader for a text that is there. */
 static const char *next_piece(lua_State *L, void *arg, size_t *bytes) {
     source *s = arg;
-    const char *piece = s->rest;
+    const char *piece = s->rest; /* NULL: a function has no more */
+    if (!piece)
+        return NULL;
     *bytes = s->left < PIECE_BYTES ? s->left : PIECE_BYTES;
     s->rest += *bytes;
     s->left -= *bytes;
