@@ -101,13 +101,8 @@ static int script_timeout(lua_State *L) {
     }
     uint64_t limit_ns = duration_check(L, 1);
     task *waiter = strand->current;
-    /* asyncio starts the clock first, and the task then */
-    if (limit_ns && !task_start_timer(strand, waiter, limit_ns))
-        return luaL_error(L, "not enough memory");
-    if (!task_at(L, 2) && lua_type(L, 2) != LUA_TFUNCTION) {
-        timers_remove(&strand->timers, &waiter->timer);
+    if (!task_at(L, 2) && lua_type(L, 2) != LUA_TFUNCTION)
         return luaL_typeerror(L, 2, "task or function");
-    }
     ensure_alone(L, 2);
     watched *self = make(L, release_waiter);
     if (limit_ns == 0) {
@@ -115,6 +110,8 @@ static int script_timeout(lua_State *L) {
             return task_push_results(L, 1);
         return cancel_and_wait(L, self, WHEN_OUT_OF_TIME);
     }
+    if (!task_start_timer(strand, waiter, limit_ns)) /* the last thing that can fail: else it would go on */
+        return luaL_error(L, "not enough memory");
     future_then(strand, &self->task->future, &self->ended);
     return task_suspend(L, &waiter->own, "task, or its time", (lua_KContext)self, timeout_goes_on);
 }

@@ -1,5 +1,6 @@
 #include "timers.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static bool is_before(const timer *a, const timer *b) {
@@ -39,6 +40,7 @@ static bool grow(timers *self) {
 }
 
 bool timers_add(timers *self, timer *entry, uint64_t deadline_ns) {
+    assert(entry->place == 0);
     if (self->count + 1 >= self->room && !grow(self))
         return false;
     entry->deadline_ns = deadline_ns;
