@@ -3,7 +3,7 @@
 #ifndef BUDGET_H
 #define BUDGET_H
 
-#include "heddle.h"
+#include <heddle.h>
 
 #include <stdatomic.h>
 #include <stdbool.h>

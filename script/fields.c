@@ -1,7 +1,6 @@
 #include "fields.h"
 
 #include <lauxlib.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -15,7 +15,6 @@ typedef struct member {
 /* Lies on the stack of who gathers; its user value is the list of the tasks, as they were given. */
 typedef struct gather {
     group group;
-    strand *strand;
     bool collects; /* errors are results */
     bool is_cancelled;
     task *failed;

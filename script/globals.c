@@ -2,7 +2,6 @@
  * library each. The globals have a metatable whose __index opens the library that a missing name stands for, once; a
  * script that gives them a metatable of its own, or goes through them, finds all there. */
 #include "libraries.h"
-#include "slice.h"
 #include "vocabulary.h"
 
 #include <lualib.h>

@@ -8,7 +8,6 @@
 #include "operation.h"
 #include "script.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { REDIRECTS = 10, REDIRECTS_MAX = 50, WHAT_URL_BYTES = 300, TIMEOUT_SECONDS = 300 };

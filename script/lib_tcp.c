@@ -3,7 +3,6 @@
 #include "libraries.h"
 #include "tcp.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -18,7 +18,7 @@ void garbage_open(lua_State *L);
 /* Of one library: string.char, format, pack; math.max, min; utf8.char */
 void arguments_open(lua_State *L, const char *library);
 
-/* Libraries that wait. Each sets the global of its name; fs and exec also give io and os functions that wait. */
+/* heddle's. Each sets the global of its name; fs and exec also give io and os functions that wait. */
 void json_open(lua_State *L);
 void fs_open(lua_State *L);
 void exec_open(lua_State *L);

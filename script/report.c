@@ -50,8 +50,8 @@ char *text_printable(const char *text, size_t length, size_t most) {
     return shrunk ? shrunk : copy;
 }
 
-/* Pushes what the error says. A value that has no text of its own says what it is; an "error" or "message" field counts as
- * one. Nothing of the script is called. */
+/* Pushes what the error says. A value that has no text of its own says what it is; a table's "message" counts as one. Nothing
+ * of the script is called. */
 static void push_text(lua_State *L, int index) {
     switch (lua_type(L, index)) {
     case LUA_TSTRING:

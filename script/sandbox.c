@@ -1,12 +1,12 @@
 /* What of Lua's own a script has: everything, save for what would block the thread, reach beyond the script, or escape its
  * limits.
  *
- * - no debug, io, package, dofile, loadfile, string.dump; no bytecode.
+ * - no debug, package, dofile, loadfile; no bytecode, as load takes text only (source.c).
+ * - of io and os only what does not block, or waits (lib_io.c, lib_exec.c, lib_fs.c).
  * - setmetatable takes no __gc: hooks do not run in finalizers, so that one could not be stopped.
  * - what could keep the thread in a C function for long counts its steps (libraries.h).
  * - xpcall's handler is passed over once the script is to end: it would run without hooks, too. */
 #include "libraries.h"
-#include "slice.h"
 #include "vocabulary.h"
 
 #include <lauxlib.h>

@@ -1,7 +1,7 @@
 /* The strand: the heddle task on which a script's tasks take turns, and all that a script is while it runs.
  *
  * Only the strand touches this, and the Lua state, save for what is marked: the inbox, where other threads leave what
- * they have for it (inbox.c), and the list of tasks, which people may look at (tasks.c). */
+ * they have for it (inbox.c), and the list of tasks, which people may look at (script.c). */
 #ifndef STRAND_H
 #define STRAND_H
 
@@ -34,7 +34,7 @@ struct strand {
     bool passing; /* there is such a yield: one that is not coroutine.yield's */
     unsigned unwaitable; /* functions are running within which nothing can wait */
     uint64_t task_count, live_tasks;
-    uint64_t walks; /* of cancel.c */
+    uint64_t walks; /* each marks the tasks that it reaches with its number: task->walk */
     int anchors;             /* in the registry: holds the tasks that have not ended */
     const void *cancelled;   /* the values of these names, */
     const void *timed_out;   /* as lua_topointer has them */

@@ -22,7 +22,7 @@ struct task {
     bool retrieved;   /* somebody asked for the result */
     uint32_t cancels; /* times it was cancelled, less those that a scope took back */
     int anchor;
-    uint64_t walk; /* the last walk of cancel.c that reached it */
+    uint64_t walk; /* the last one that reached it: of cancel.c, or through a list of tasks */
     task *next_to_cancel;
     int results; /* on its coroutine's stack, from 1 */
     lua_State *thread;
@@ -78,7 +78,7 @@ void task_mark_retrieved(task *task);
 /* Its error was raised again: remembers where it came from. */
 void task_note_rethrow(strand *strand, task *task, const void *value);
 
-/* ---- wait.h's heart: await.c ---- */
+/* ---- await.c ---- */
 
 /* The end of a C function that waits: suspends the calling task until `future` has ended (NULL: for one turn), then goes on with
  * `k`, which gets the stack as it is now. `name` is for people, and constant. Raises an error where Lua cannot suspend. */

@@ -3,8 +3,7 @@
 #ifndef TURNS_H
 #define TURNS_H
 
-#include "heddle.h"
-
+#include <heddle.h>
 #include <pthread.h>
 
 typedef struct turn {

@@ -2,7 +2,6 @@
 #include "vocabulary.h"
 
 #include <lauxlib.h>
-#include <string.h>
 
 #define WAIT "heddle.wait"
 
