@@ -260,8 +260,10 @@ static int read_piece(lua_State *L) {
     http_result result;
     if (self->is_closed)
         fail(L, self, "the response is closed");
-    if (!self->transfer)
-        return 0;
+    if (!self->transfer) {
+        lua_pushnil(L);
+        return 1;
+    }
     int taken = http_transfer_take(self->transfer, &piece, &result);
     if (taken == HD_EAGAIN)
         return wait_for(L, self, HTTP_PIECE, read_piece);
@@ -273,7 +275,8 @@ static int read_piece(lua_State *L) {
     }
     check_result(L, self, &result);
     drop_transfer(self);
-    return 0;
+    lua_pushnil(L);
+    return 1;
 }
 
 /* read() -> the next piece; nil: that was all */

@@ -114,6 +114,11 @@ static int take(lua_State *L, connection *self, size_t bytes, size_t line_break)
     return 1;
 }
 
+static int give_end(lua_State *L) {
+    lua_pushnil(L);
+    return 1;
+}
+
 static int read_some(lua_State *L) {
     connection *self = check(L);
     size_t most = (size_t)lua_tointeger(L, 2);
@@ -121,10 +126,8 @@ static int read_some(lua_State *L) {
         fail(L, self, "read", 0);
     if (available(self) == 0 && !self->at_end && !receive(L, self, "read", 1))
         return socket_wait(L, self->socket, SOCKET_READ, read_some);
-    if (available(self) == 0) {
-        lua_pushnil(L);
-        return 1;
-    }
+    if (available(self) == 0)
+        return give_end(L);
     return take(L, self, most < available(self) ? most : available(self), 0);
 }
 
@@ -157,12 +160,8 @@ static int read_line(lua_State *L) {
         if (found)
             return take(L, self, length, 1);
         self->seen = length;
-        if (self->at_end && length > 0)
-            return take(L, self, length, 0);
-        if (self->at_end) {
-            lua_pushnil(L);
-            return 1;
-        }
+        if (self->at_end)
+            return length ? take(L, self, length, 0) : give_end(L);
         if (!receive(L, self, "read_line", length + length / 2 + 1))
             return socket_wait(L, self->socket, SOCKET_READ, read_line);
     }

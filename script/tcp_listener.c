@@ -39,7 +39,8 @@ static int accept_one(lua_State *L) {
             return luaL_error(L, "tcp.accept: port %d: %s", self->port, strerrordesc_np(errno));
         /* else it was the connection's error, which has gone with it */
     }
-    return 0;
+    lua_pushnil(L);
+    return 1;
 }
 
 static int accept_begins(lua_State *L, bool is_patient) {
