@@ -67,19 +67,28 @@ static int tcp_connect(lua_State *L) {
 
 /* ---- listen ----------------------------------------------------------------------------------------------------------- */
 
-static int listen_at(lua_State *L, const char *address, int port, int backlog) {
+/* Pushes it, as the third. */
+static void listen_at(lua_State *L, const char *address, int port, int backlog) {
     lua_settop(L, 2);
     tcp_listener_push(L);
     int fd = hd_tcp_listen(address, (uint16_t)port, backlog);
     if (fd == HD_EINVAL)
-        return luaL_error(L, "tcp.listen: \"%s\" is not an address in numbers", address);
+        luaL_error(L, "tcp.listen: \"%s\" is not an address in numbers", address);
     if (fd < 0)
-        return luaL_error(L, "tcp.listen: %s:%d: %s", address, port, hd_strerror(fd));
+        luaL_error(L, "tcp.listen: %s:%d: %s", address, port, hd_strerror(fd));
     tcp_listener_set(L, 3, fd);
-    return 1;
 }
 
-/* tcp.listen{port =, address =, backlog =} or tcp.listen(port) -> listener */
+/* The listener lies on top of the stack. */
+static void serve_with(lua_State *L, int function) {
+    lua_getfield(L, -1, "serve");
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, function);
+    strand_spawn(L, 2);
+    lua_pop(L, 1);
+}
+
+/* tcp.listen({port =, address =, backlog =} or port [, f]) -> listener; with `f`, a task of its own serves it */
 static int tcp_listen(lua_State *L) {
     static const char *const known[] = {"port", "address", "backlog", NULL};
     lua_Integer port = 0, backlog = BACKLOG;
@@ -93,7 +102,12 @@ static int tcp_listen(lua_State *L) {
         fields_integer(&options, "backlog", 1, 65535, &backlog);
         address = fields_string(&options, "address", NULL);
     }
-    return listen_at(L, address ? address : "127.0.0.1", (int)port, (int)backlog);
+    if (!lua_isnoneornil(L, 2))
+        luaL_checktype(L, 2, LUA_TFUNCTION);
+    listen_at(L, address ? address : "127.0.0.1", (int)port, (int)backlog);
+    if (!lua_isnil(L, 2))
+        serve_with(L, 2);
+    return 1;
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------------------------- */
@@ -121,24 +135,10 @@ void tcp_type_open(lua_State *L, const char *name, const luaL_Reg *meta, const l
     lua_pop(L, 1);
 }
 
-/* tcp.listen(..., f): and serves with `f`, in a task of its own. */
-static const char listen_and_serve[] = "local listen, spawn = ...\n"
-                                       "return function(options, f)\n"
-                                       "  local listener = listen(options)\n"
-                                       "  if f then spawn(listener.serve, listener, f) end\n"
-                                       "  return listener\n"
-                                       "end\n";
-
 void tcp_open(lua_State *L) {
-    static const luaL_Reg functions[] = {{"connect", tcp_connect}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"connect", tcp_connect}, {"listen", tcp_listen}, {NULL, NULL}};
     tcp_connection_open(L);
     tcp_listener_open(L);
     luaL_newlib(L, functions);
-    if (luaL_loadbufferx(L, listen_and_serve, sizeof listen_and_serve - 1, "=tcp.listen", "t") != LUA_OK)
-        lua_error(L);
-    lua_pushcfunction(L, tcp_listen);
-    lua_getglobal(L, "spawn");
-    lua_call(L, 2, 1);
-    lua_setfield(L, -2, "listen");
     lua_setglobal(L, "tcp");
 }
