@@ -89,12 +89,24 @@ static const struct {
 
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
+/* Lua's messages and tracebacks find the names of functions in the tables that it holds to be loaded. */
+static void make_known(lua_State *L, const char *name) {
+    int top = lua_gettop(L);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_pushglobaltable(L);
+    lua_pushstring(L, name);
+    if (lua_rawget(L, -2) == LUA_TTABLE)
+        lua_setfield(L, -3, name);
+    lua_settop(L, top);
+}
+
 static void open_library(lua_State *L, size_t which) {
     strand *self = strand_of(L);
     if (self->opened & (uint64_t)1 << which)
         return;
     self->opened |= (uint64_t)1 << which;
     libraries[which].open(L);
+    make_known(L, libraries[which].name);
 }
 
 static void open_by_name(lua_State *L, const char *name) {
