@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum { BLOCK_BYTES = 64 << 10 };
-#define TYPE "heddle.lines"
+#define TYPE "fs.lines"
 
 typedef struct lines {
     reader reader;

@@ -98,7 +98,7 @@ static size_t check_entries(lua_State *L) {
     luaL_argcheck(L, count < 1 << 24, 1, "too many tasks");
     for (lua_Integer i = 1; i <= count; i++) {
         lua_geti(L, 1, i);
-        if (!task_at(L, -1) && lua_type(L, -1) != LUA_TFUNCTION)
+        if (!task_at(L, -1) && !task_can_spawn(L, -1))
             luaL_error(L, "gather: entry %I is a %s (a task or a function is expected)", i, luaL_typename(L, -1));
         lua_pop(L, 1);
     }

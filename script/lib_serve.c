@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define SERVER "heddle.server"
+#define SERVER "server"
 
 enum { BODY_BYTES = 1 << 20, TIMEOUT_SECONDS = 30, CONNECTIONS = 1000, CONNECTIONS_MAX = 100000 };
 

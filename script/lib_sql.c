@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TYPE "heddle.database"
+#define TYPE "database"
 
 /* ---- handles ---- */
 

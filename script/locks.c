@@ -6,9 +6,9 @@
 
 #include <lauxlib.h>
 
-#define MUTEX     "heddle.mutex"
-#define SEMAPHORE "heddle.semaphore"
-#define EVENT     "heddle.event"
+#define MUTEX     "mutex"
+#define SEMAPHORE "semaphore"
+#define EVENT     "event"
 
 typedef enum kind { IS_MUTEX, IS_SEMAPHORE, IS_EVENT } kind;
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TYPE "heddle.popen"
+#define TYPE "io.popen"
 
 typedef struct popened {
     reader reader;

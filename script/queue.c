@@ -3,7 +3,7 @@
 
 #include <lauxlib.h>
 
-#define QUEUE "heddle.queue"
+#define QUEUE "queue"
 
 typedef struct queue {
     lua_Integer first, size, most; /* most 0: as many as there is memory for */

@@ -8,7 +8,7 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
-#define SCOPE "heddle.scope"
+#define SCOPE "scope"
 
 typedef struct member {
     callback ended;

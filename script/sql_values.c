@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOB "heddle.blob"
+#define BLOB "blob"
 
 enum { MOST_VALUES = 32766 };
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TASK "heddle.task"
+#define TASK "task"
 
 enum { NAME_MAX_BYTES = 255 };
 
@@ -65,15 +65,22 @@ static void enroll(strand *self, task *task) {
     strand_soon(self, &task->step);
 }
 
+bool task_can_spawn(lua_State *L, int index) {
+    if (lua_type(L, index) == LUA_TFUNCTION)
+        return true;
+    if (luaL_getmetafield(L, index, "__call") == LUA_TNIL)
+        return false;
+    lua_pop(L, 1);
+    return true;
+}
+
 task *task_spawn(lua_State *L, int arguments) {
     strand *self = strand_of(L);
     uint64_t most = self->options->tasks;
     if (most && self->live_tasks >= most)
         luaL_error(L, "too many tasks: the limit is %I at once", (lua_Integer)most);
-    if (lua_type(L, -arguments - 1) != LUA_TFUNCTION && !luaL_getmetafield(L, -arguments - 1, "__call"))
-        luaL_error(L, "a function or task is expected, not a %s", luaL_typename(L, -arguments - 1));
-    else if (lua_type(L, -arguments - 1) != LUA_TFUNCTION)
-        lua_pop(L, 1);
+    if (!task_can_spawn(L, -arguments - 1))
+        luaL_typeerror(L, lua_absindex(L, -arguments - 1), "function");
     task *made = lua_newuserdatauv(L, sizeof *made, 3);
     memset(made, 0, sizeof *made);
     chain_init(&made->link);

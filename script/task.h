@@ -52,6 +52,9 @@ void task_open(lua_State *L);
  * an error if there are too many. */
 task *task_spawn(lua_State *L, int arguments);
 
+/* Can what stands at `index` be called? */
+bool task_can_spawn(lua_State *L, int index);
+
 /* The task at `index`, or NULL. */
 task *task_at(lua_State *L, int index);
 

@@ -101,7 +101,7 @@ static int script_timeout(lua_State *L) {
     }
     uint64_t limit_ns = duration_check(L, 1);
     task *waiter = strand->current;
-    if (!task_at(L, 2) && lua_type(L, 2) != LUA_TFUNCTION)
+    if (!task_at(L, 2) && !task_can_spawn(L, 2))
         return luaL_typeerror(L, 2, "task or function");
     ensure_alone(L, 2);
     watched *self = make(L, release_waiter);
@@ -142,7 +142,7 @@ static int shield_goes_on(lua_State *L, int status, lua_KContext context) {
 
 static int script_shield(lua_State *L) {
     strand *strand = strand_of(L);
-    luaL_checkany(L, 1);
+    luaL_argexpected(L, task_at(L, 1) || task_can_spawn(L, 1), 1, "task or function");
     task_check_may_wait(L);
     ensure_alone(L, 1);
     if (task_at(L, 1)->future.state != FUTURE_PENDING)
