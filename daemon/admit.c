@@ -1,6 +1,7 @@
 /* Admission: what a user may have, and how a specification becomes a job. */
 #include "jobs.h"
 
+#include "shell.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -86,6 +87,11 @@ struct job *jobs_prepare(struct jobs *jobs, const wire_job *spec, uint32_t uid) 
     struct job *job = job_create(spec, uid);
     if (!job)
         return NULL;
+    bool is_shell = spec->kind == WIRE_LUA && spec->u.lua.interactive;
+    if (is_shell && !(job->shell = shell_create(job))) {
+        job_destroy(job);
+        return NULL;
+    }
     job->lane = (uint8_t)lane_of(spec);
     job->group = groups_join(&jobs->groups, uid, spec->group, job->lane);
     if (!job->group) {

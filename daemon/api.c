@@ -2,6 +2,7 @@
 #include "handlers.h"
 
 #include "drain.h"
+#include "shell.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@ static handler *const handlers[WIRE_VERBS] = {
     [WIRE_EVENTS] = handle_events, [WIRE_LIST] = handle_list,     [WIRE_SHOW] = handle_show,
     [WIRE_LOGS] = handle_logs,     [WIRE_CANCEL] = handle_cancel, [WIRE_TASKS] = handle_tasks,
     [WIRE_STATS] = handle_stats,   [WIRE_DRAIN] = handle_drain,
+    [WIRE_INPUT] = handle_input,
 };
 
 bool api_init(struct api *api, struct jobs *jobs) {
@@ -37,6 +39,7 @@ void api_answer(struct api *api, const struct caller *caller, const wire_request
 
 void api_client_gone(struct api *api, uint64_t client) {
     jobs_unfollow_all(api->jobs, client);
+    shells_leave(api->jobs, client);
 }
 
 /* ---- what handlers share ----------------------------------------------------------------------------------------- */

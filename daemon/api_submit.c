@@ -2,6 +2,8 @@
  * limits, memory, ids. Then the jobs are added, and nothing can go wrong any more. */
 #include "handlers.h"
 
+#include "shell.h"
+
 #include <stdio.h>
 
 /* ---- checks ------------------------------------------------------------------------------------------------------ */
@@ -41,6 +43,10 @@ static bool check_job(struct call *call, const wire_job *spec, char *error, wire
     }
     if (what->check && !what->check(spec, error, ERROR_MAX))
         return false;
+    if (spec->kind == WIRE_LUA && spec->u.lua.interactive && !call->request->u.submit.follow) {
+        snprintf(error, ERROR_MAX, "interactive: a shell ends with its client, which therefore has to follow it");
+        return false;
+    }
     return check_dependencies(call, spec, error, code);
 }
 
@@ -115,6 +121,8 @@ static void add_all(struct call *call, struct job **made, size_t count, uint64_t
     struct pace slice = {0};
     for (size_t i = 0; i < count; i++) {
         jobs_add(call->jobs, made[i], first + i);
+        if (made[i]->shell)
+            shell_begin(call->jobs, made[i]->shell, call->caller.client);
         if (call->request->u.submit.follow && !jobs_follow(call->jobs, made[i], call->caller.client, 0))
             call_no_memory(call);
         if (call->jobs->cancelling)

@@ -19,7 +19,7 @@ struct call {
 typedef void handler(struct call *call);
 
 handler handle_ping, handle_submit, handle_wait, handle_events, handle_list, handle_show, handle_logs,
-    handle_cancel, handle_tasks, handle_stats, handle_drain;
+    handle_cancel, handle_tasks, handle_stats, handle_drain, handle_input;
 
 enum { ERROR_MAX = 512, TASK_ROWS_MOST = 4096 };
 

@@ -1,6 +1,7 @@
 /* Packing a job into one block of memory (and a second one for what is heavy and not needed after its end), and the
  * table of moves. */
 #include "job.h"
+#include "shell.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +207,7 @@ void job_destroy(struct job *job) {
         return;
     free(job->error);
     free(job->report);
+    shell_destroy(job->shell);
     free(job->heavy);
     free(job);
 }

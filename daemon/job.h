@@ -35,6 +35,7 @@ struct run;
 struct output;
 struct group;
 struct report;
+struct shell;
 
 /* What a queued job queues for: a place on its loop, or none (kinds that only wait take no place). Scripts have places of their
  * own, and many more of them: they take some memory, and neither processes nor threads. */
@@ -68,6 +69,7 @@ struct job {
     _Atomic(struct output *) output; /* NULL: none yet; see output_at */
     char *error;                     /* NULL: none */
     struct report *report;           /* of its last attempt; NULL: none */
+    struct shell *shell;             /* NULL: it gets no lines */
     struct links dependents;         /* edges of others */
     struct links watches;            /* of requests that wait for its end */
     struct edge *edges;              /* spec.after_count of its own */

@@ -1,6 +1,7 @@
 /* The set of jobs: moves, ends, forgetting. Admission is in admit.c, dependencies in depend.c. */
 #include "jobs.h"
 
+#include "shell.h"
 #include "text.h"
 
 #include <assert.h>
@@ -25,6 +26,7 @@ struct jobs *jobs_create(const struct config *config, struct ids *ids, const cha
     links_init(&jobs->ended);
     links_init(&jobs->released);
     links_init(&jobs->readers);
+    links_init(&jobs->shells);
     links_init(&jobs->outputs.ended);
     jobs->timers.before = timer_before;
     jobs->work = hd_event_create();
@@ -141,6 +143,8 @@ static void enter_end(struct jobs *jobs, struct job *job) {
         links_remove(&watch->link);
         watch->ended(watch, job);
     }
+    if (job->shell)
+        shell_end(job->shell);
     struct output *output = job_output(job);
     if (output) {
         output_end(output);

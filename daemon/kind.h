@@ -69,6 +69,9 @@ const char *const *run_env(const run *run);
 /* Appends to the job's output. Awaits while a client that follows it lags too far behind. 0 or HD_ECANCELED. Task. */
 HD_CHECKED int run_write(run *run, bool is_stderr, const void *bytes, size_t length);
 
+/* Where the lines come from of a script that is a shell; NULL: it is none. Valid as long as `run`. */
+struct script_lines *run_lines(const run *run);
+
 /* The child process, while there is one (0: gone). Any thread. */
 void run_set_pid(run *run, pid_t pid);
 

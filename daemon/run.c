@@ -3,6 +3,7 @@
 
 #include "output.h"
 #include "pace.h"
+#include "shell.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,10 @@ const char *run_cwd(const run *attempt) {
 
 const char *const *run_env(const run *attempt) {
     return attempt->env ? (const char *const *)attempt->env : attempt->list->environment;
+}
+
+struct script_lines *run_lines(const run *attempt) {
+    return attempt->lines;
 }
 
 int run_write(run *attempt, bool is_stderr, const void *bytes, size_t length) {
@@ -128,6 +133,7 @@ struct run *run_start(struct job *job, const kind *what, hd_runtime *runtime, st
     attempt->kind = what;
     attempt->cwd = cwd;
     attempt->output = &job->output;
+    attempt->lines = job->shell ? job->shell->lines : NULL;
     attempt->list = list;
     atomic_init(&attempt->grace_ns, grace_ns);
     uint64_t delay = what->start_delay_ns ? what->start_delay_ns(&job->spec) : 0;

@@ -18,6 +18,7 @@ struct run {
     const char *cwd;                  /* NULL: the service's own */
     const char **env;                 /* NULL: the service's own */
     _Atomic(struct output *) *output; /* the job's place for it */
+    struct script_lines *lines;       /* NULL: it is no shell */
     struct run_list *list;
 
     /* both */

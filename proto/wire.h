@@ -77,6 +77,23 @@ typedef enum wire_finding {
     WIRE_FINDINGS
 } wire_finding;
 
+/* What is asked of a shell. */
+typedef enum wire_act {
+    WIRE_ACT_LINE = 1,
+    WIRE_ACT_NAMES,     /* that begin like this one */
+    WIRE_ACT_INTERRUPT, /* of the line that runs */
+    WIRE_ACT_END,       /* no more lines: the job is to end */
+    WIRE_ACTS
+} wire_act;
+
+typedef enum wire_line_end {
+    WIRE_LINE_DONE = 1,
+    WIRE_LINE_FAILED,
+    WIRE_LINE_CANCELLED,
+    WIRE_LINE_INCOMPLETE, /* it breaks off, and nothing was run: again with what follows */
+    WIRE_LINE_ENDS
+} wire_line_end;
+
 typedef enum wire_code {
     WIRE_OK = 0,
     WIRE_INVALID,     /* the request's content is wrong: the message names the value and the way out */
@@ -99,6 +116,8 @@ const char *wire_state_name(wire_state state);
 const char *wire_condition_name(wire_condition condition);
 const char *wire_finding_name(wire_finding finding);
 const char *wire_code_name(wire_code code);
+const char *wire_act_name(wire_act act);
+const char *wire_line_end_name(wire_line_end end);
 wire_kind wire_kind_of(const char *name);
 wire_loop wire_loop_of(const char *name);
 wire_state wire_state_of(const char *name);
@@ -187,7 +206,8 @@ typedef struct wire_job {
             uint64_t memory_bytes;
             uint64_t cpu_ns; /* of running on a loop */
             uint64_t output_bytes;
-            uint64_t tasks; /* at once */
+            uint64_t tasks;   /* at once */
+            bool interactive; /* a shell: it goes on with lines (WIRE_INPUT), and ends with its client */
         } lua;
     } u;
 } wire_job;
@@ -222,6 +242,7 @@ typedef enum wire_verb {
     WIRE_TASKS,
     WIRE_STATS,
     WIRE_DRAIN,
+    WIRE_INPUT,
     WIRE_VERBS
 } wire_verb;
 
@@ -278,6 +299,12 @@ typedef struct wire_request {
         struct {
             uint64_t timeout_ns; /* then the rest is cancelled; 0: the service's default */
         } drain;
+        struct { /* to a shell of one's own; answered when the line has ended */
+            uint64_t id;
+            wire_act act;     /* 0 in an encoding: a line */
+            wire_bytes code;  /* of a line; what names begin with: "string.fo" */
+            const char *name; /* "": a line, which may be an expression; else it is the file of that name */
+        } input;
     } u;
 } wire_request;
 
@@ -483,6 +510,12 @@ typedef struct wire_reply {
         struct {
             uint64_t cancelled; /* jobs that did not end in time */
         } drain;
+        struct {
+            wire_line_end end;     /* 0: no line was asked for */
+            const char *text;      /* its values, or what is wrong; names, one a line */
+            const char *traceback; /* "": it failed in the line itself */
+            uint64_t offset;       /* in the job's output, behind what the line printed */
+        } input;
     } u;
 } wire_reply;
 

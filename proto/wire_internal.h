@@ -66,7 +66,7 @@ typedef struct wire_words {
 } wire_words;
 
 extern const wire_words wire_kind_words, wire_loop_words, wire_state_words, wire_condition_words,
-    wire_finding_words, wire_code_words, wire_verb_words;
+    wire_finding_words, wire_code_words, wire_act_words, wire_line_end_words, wire_verb_words;
 
 /* "exec, http, hash": as many as `room` holds. */
 void wire_words_list(const wire_words *words, char *out, size_t room);

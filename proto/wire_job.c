@@ -109,6 +109,7 @@ static const wire_field lua_fields[] = {
     {"cpu", FIELD_DURATION, WIRE_AT(wire_job, u.lua.cpu_ns, Lua, cpu_ns), .max = WIRE_DURATION_MAX_NS},
     {"output_bytes", FIELD_U64, WIRE_AT(wire_job, u.lua.output_bytes, Lua, output_bytes)},
     {"tasks", FIELD_U64, WIRE_AT(wire_job, u.lua.tasks, Lua, tasks)},
+    {"interactive", FIELD_FLAG, WIRE_AT(wire_job, u.lua.interactive, Lua, interactive)},
 };
 
 /* One limit for all of the code, so that a script fits a message however it is divided. */

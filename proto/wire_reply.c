@@ -81,6 +81,15 @@ static const wire_field drain_fields[] = {
 
 static const wire_shape drain_shape = {.pb = &heddle__v1__drain_reply__descriptor, WIRE_FIELDS(drain_fields)};
 
+static const wire_field input_fields[] = {
+    {"end", FIELD_WORD, REPLY_AT(input, end, InputReply), .words = &wire_line_end_words},
+    {"text", FIELD_TEXT, REPLY_AT(input, text, InputReply), .max = WIRE_STRING_MAX},
+    {"traceback", FIELD_TEXT, REPLY_AT(input, traceback, InputReply), .max = WIRE_STRING_MAX},
+    {"offset", FIELD_U64, REPLY_AT(input, offset, InputReply)},
+};
+
+static const wire_shape input_shape = {.pb = &heddle__v1__input_reply__descriptor, WIRE_FIELDS(input_fields)};
+
 /* ---- the reply ------------------------------------------------------------------------------------------------- */
 
 static const struct wire_option verbs[WIRE_VERBS] = {
@@ -89,11 +98,12 @@ static const struct wire_option verbs[WIRE_VERBS] = {
     [WIRE_LIST] = {&list_shape, 0},   [WIRE_SHOW] = {&wire_info_shape, offsetof(wire_reply, u.show)},
     [WIRE_LOGS] = {&logs_shape, 0},   [WIRE_CANCEL] = {&cancel_shape, 0},
     [WIRE_TASKS] = {&tasks_shape, 0}, [WIRE_STATS] = {&wire_stats_shape, 0},
-    [WIRE_DRAIN] = {&drain_shape, 0},
+    [WIRE_DRAIN] = {&drain_shape, 0}, [WIRE_INPUT] = {&input_shape, 0},
 };
 
 _Static_assert(HEDDLE__V1__REPLY__BODY_PING == WIRE_VERB_BASE + (int)WIRE_PING, "");
-_Static_assert(HEDDLE__V1__REPLY__BODY_DRAIN == WIRE_VERB_BASE + (int)WIRE_DRAIN, "");
+_Static_assert(HEDDLE__V1__REPLY__BODY_INPUT == WIRE_VERB_BASE + (int)WIRE_INPUT, "");
+_Static_assert(HEDDLE__V1__LINE__LINE_INCOMPLETE == (int)WIRE_LINE_INCOMPLETE, "");
 _Static_assert(HEDDLE__V1__STATE__STATE_LOST == (int)WIRE_LOST, "");
 _Static_assert(HEDDLE__V1__CODE__CODE_INTERNAL == (int)WIRE_INTERNAL, "");
 

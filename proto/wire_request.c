@@ -152,17 +152,37 @@ static const wire_field drain_fields[] = {
 static const wire_shape drain_shape = {.pb = &heddle__v1__drain_request__descriptor,
                                        WIRE_FIELDS(drain_fields)};
 
+static const wire_field input_fields[] = {
+    {"id", FIELD_U64, REQUEST_AT(u.input.id, InputRequest, id), .min = 1},
+    {"act", FIELD_WORD, REQUEST_AT(u.input.act, InputRequest, act), .min = 1, .zero = WIRE_ACT_LINE,
+     .words = &wire_act_words},
+    {"code", FIELD_DATA, REQUEST_AT(u.input.code, InputRequest, code)},
+    {"name", FIELD_RAW, REQUEST_AT(u.input.name, InputRequest, name), .max = WIRE_STRING_MAX},
+};
+
+static bool check_input(wire_decoding *d, const wire_path *path, const void *plain) {
+    size_t length = ((const wire_request *)plain)->u.input.code.length;
+    if (length > WIRE_SCRIPT_MAX)
+        return wire_refuse(d, WIRE_INVALID, &(wire_path){path, "code", 0}, "has %zu bytes (at most %d)",
+                           length, WIRE_SCRIPT_MAX);
+    return true;
+}
+
+static const wire_shape input_shape = {
+    .pb = &heddle__v1__input_request__descriptor, WIRE_FIELDS(input_fields), .check = check_input};
+
 /* ---- the request ----------------------------------------------------------------------------------------------- */
 
 static const struct wire_option verbs[WIRE_VERBS] = {
     [WIRE_PING] = {&ping_shape, 0},     [WIRE_SUBMIT] = {&submit_shape, 0}, [WIRE_WAIT] = {&wait_shape, 0},
     [WIRE_EVENTS] = {&events_shape, 0}, [WIRE_LIST] = {&list_shape, 0},     [WIRE_SHOW] = {&show_shape, 0},
     [WIRE_LOGS] = {&logs_shape, 0},     [WIRE_CANCEL] = {&cancel_shape, 0}, [WIRE_TASKS] = {&tasks_shape, 0},
-    [WIRE_STATS] = {&stats_shape, 0},   [WIRE_DRAIN] = {&drain_shape, 0},
+    [WIRE_STATS] = {&stats_shape, 0},   [WIRE_DRAIN] = {&drain_shape, 0},   [WIRE_INPUT] = {&input_shape, 0},
 };
 
 _Static_assert(HEDDLE__V1__REQUEST__BODY_PING == WIRE_VERB_BASE + (int)WIRE_PING, "");
-_Static_assert(HEDDLE__V1__REQUEST__BODY_DRAIN == WIRE_VERB_BASE + (int)WIRE_DRAIN, "");
+_Static_assert(HEDDLE__V1__REQUEST__BODY_INPUT == WIRE_VERB_BASE + (int)WIRE_INPUT, "");
+_Static_assert(HEDDLE__V1__ACT__ACT_END == (int)WIRE_ACT_END, "");
 
 static const wire_oneof request_body = {
     .name = "verb",

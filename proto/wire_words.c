@@ -27,6 +27,20 @@ static const char *const finding_names[WIRE_FINDINGS] = {
     [WIRE_STILL_RAN] = "still-ran",
 };
 
+static const char *const act_names[WIRE_ACTS] = {
+    [WIRE_ACT_LINE] = "line",
+    [WIRE_ACT_NAMES] = "names",
+    [WIRE_ACT_INTERRUPT] = "interrupt",
+    [WIRE_ACT_END] = "end",
+};
+
+static const char *const line_end_names[WIRE_LINE_ENDS] = {
+    [WIRE_LINE_DONE] = "done",
+    [WIRE_LINE_FAILED] = "failed",
+    [WIRE_LINE_CANCELLED] = "cancelled",
+    [WIRE_LINE_INCOMPLETE] = "incomplete",
+};
+
 static const char *const code_names[WIRE_CODES] = {
     [WIRE_OK] = "ok",
     [WIRE_INVALID] = "invalid",
@@ -43,7 +57,7 @@ static const char *const code_names[WIRE_CODES] = {
 static const char *const verb_names[WIRE_VERBS] = {
     [WIRE_PING] = "ping",   [WIRE_SUBMIT] = "submit", [WIRE_WAIT] = "wait",   [WIRE_EVENTS] = "events",
     [WIRE_LIST] = "list",   [WIRE_SHOW] = "show",     [WIRE_LOGS] = "logs",   [WIRE_CANCEL] = "cancel",
-    [WIRE_TASKS] = "tasks", [WIRE_STATS] = "stats",   [WIRE_DRAIN] = "drain",
+    [WIRE_TASKS] = "tasks", [WIRE_STATS] = "stats",   [WIRE_DRAIN] = "drain", [WIRE_INPUT] = "input",
 };
 
 static const char *const phase_names[WIRE_PHASES] = {
@@ -58,6 +72,8 @@ const wire_words wire_state_words = {state_names, 1, WIRE_STATES};
 const wire_words wire_condition_words = {condition_names, 1, WIRE_CONDITIONS};
 const wire_words wire_finding_words = {finding_names, 1, WIRE_FINDINGS};
 const wire_words wire_code_words = {code_names, 0, WIRE_CODES};
+const wire_words wire_act_words = {act_names, 1, WIRE_ACTS};
+const wire_words wire_line_end_words = {line_end_names, 1, WIRE_LINE_ENDS};
 const wire_words wire_verb_words = {verb_names, 1, WIRE_VERBS};
 
 static const char *name_of(const wire_words *words, unsigned value) {
@@ -100,6 +116,14 @@ const char *wire_finding_name(wire_finding finding) {
 
 const char *wire_code_name(wire_code code) {
     return name_of(&wire_code_words, code);
+}
+
+const char *wire_act_name(wire_act act) {
+    return name_of(&wire_act_words, act);
+}
+
+const char *wire_line_end_name(wire_line_end end) {
+    return name_of(&wire_line_end_words, end);
 }
 
 const char *wire_verb_name(wire_verb verb) {

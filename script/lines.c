@@ -44,7 +44,7 @@ typedef struct line {
     shown shown;
 
     /* constant */
-    uint64_t number;
+    uint64_t number; /* 0: it wants names */
     const char *name;
     size_t bytes;
     char text[]; /* the code, then the name */
@@ -167,7 +167,7 @@ int script_lines_run(script_lines *self, const script_line *given, script_line_r
     pthread_mutex_lock(&self->lock);
     bool closed = self->closed;
     if (!closed) {
-        mine->number = ++self->count;
+        mine->number = given->names ? 0 : ++self->count;
         chain_append(&self->waiting, &mine->link);
         rouse(self);
     }
@@ -277,6 +277,10 @@ static int line_returns(lua_State *L, int status, lua_KContext context) {
 
 static int line_body(lua_State *L) {
     line *self = lua_touserdata(L, 1);
+    if (self->number == 0) {
+        show_names(L, self->text, &self->shown);
+        return 0;
+    }
     if (compile(L, self) == LUA_OK) {
         lua_insert(L, 2);
         lua_settop(L, 2);
@@ -295,7 +299,7 @@ static void name_task(strand *self, task *task, uint64_t number) {
     char *name = malloc(NAME_BYTES);
     if (!name)
         return;
-    snprintf(name, NAME_BYTES, "line-%llu", (unsigned long long)number);
+    snprintf(name, NAME_BYTES, number ? "line-%llu" : "names", (unsigned long long)number);
     pthread_mutex_lock(&self->tasks_lock);
     task->name = name;
     pthread_mutex_unlock(&self->tasks_lock);

@@ -98,6 +98,7 @@ void script_lines_destroy(script_lines *lines);
 
 /* Of what a person types. */
 typedef struct script_line {
+    bool names; /* nothing is to run: which names begin with the code? They are the text, one a line */
     const char *name; /* of a file, as messages show it; NULL: it is a line, which may also be an expression */
     const char *code;
     size_t bytes;

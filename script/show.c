@@ -18,8 +18,7 @@ enum {
 
 /* ---- text -------------------------------------------------------------------------------------------------------------- */
 
-/* What is too much is left out, and marked once. */
-static void add(shown *self, const char *text, size_t length) {
+void shown_add(shown *self, const char *text, size_t length) {
     if (self->full)
         return;
     if (self->used + length > TEXT_BYTES) {
@@ -41,7 +40,7 @@ static void add(shown *self, const char *text, size_t length) {
 }
 
 static void add_text(shown *self, const char *text) {
-    add(self, text, strlen(text));
+    shown_add(self, text, strlen(text));
 }
 
 static void add_quoted(shown *self, const char *text, size_t length) {
@@ -57,7 +56,7 @@ static void add_quoted(shown *self, const char *text, size_t length) {
         case '\t': add_text(self, "\\t"); break;
         case '\r': add_text(self, "\\r"); break;
         case '\0': add_text(self, "\\0"); break;
-        default: add(self, text + i, 1);
+        default: shown_add(self, text + i, 1);
         }
     }
     add_text(self, most < length ? "\"..." : "\"");
@@ -138,7 +137,7 @@ static void show(lua_State *L, int index, int depth, shown *to);
 static void show_tostring(lua_State *L, int index, shown *to) {
     size_t length;
     const char *text = luaL_tolstring(L, index, &length);
-    add(to, text, length);
+    shown_add(to, text, length);
     lua_pop(L, 1);
 }
 
@@ -173,7 +172,7 @@ static void break_line(shown *to, size_t begin) {
 
 static void show_key(lua_State *L, const entry *key, int list, shown *to) {
     if (is_name(key)) {
-        add(to, key->text, key->length);
+        shown_add(to, key->text, key->length);
     } else {
         add_text(to, "[");
         lua_rawgeti(L, list, key->place);

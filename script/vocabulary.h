@@ -50,9 +50,15 @@ typedef struct shown {
     bool full;
 } shown;
 
+/* What there is no more room for is left out. */
+void shown_add(shown *to, const char *text, size_t length);
+
 /* The values from `first` on, tables to a small depth. May raise errors, of the values' own metamethods; *to is the caller's
  * to free in any case. */
 void show_values(lua_State *L, int first, int count, shown *to);
+
+/* The names that begin with `prefix`, with all that is before their last dot, one a line (names.c). */
+void show_names(lua_State *L, const char *prefix, shown *to);
 
 /* The metatable of the type `name`, with these methods and metamethods (either may be NULL). */
 void type_open(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *meta);

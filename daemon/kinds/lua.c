@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What people see of one, and the program's name if there is none before the lines. */
+#define SHELL "shell"
+
 /* ---- limits ------------------------------------------------------------------------------------------------------ */
 
 static const struct {
@@ -113,12 +116,18 @@ static bool lua_check(const wire_job *job, char *error, size_t error_bytes) {
         if (!check_file("file", file->name, &file->code, error, error_bytes))
             return false;
     }
+    if (job->u.lua.interactive && job->retries)
+        return kinds_refuse(error, error_bytes, "retries", NULL,
+                            "a shell cannot be tried again: its lines are gone");
     return check_limits(job, error, error_bytes) && kinds_no_output_file(job, error, error_bytes);
 }
 
 static void lua_summary(const wire_job *job, char *text, size_t bytes) {
     kinds_line line = kinds_line_in(text, bytes);
-    kinds_line_word(&line, job->u.lua.program);
+    if (job->u.lua.interactive)
+        kinds_line_word(&line, SHELL);
+    if (!job->u.lua.interactive || strcmp(job->u.lua.program, SHELL) != 0)
+        kinds_line_word(&line, job->u.lua.program);
     for (size_t i = 0; i < job->u.lua.args.count && !line.cut; i++)
         kinds_line_word(&line, job->u.lua.args.items[i]);
 }
@@ -156,6 +165,7 @@ static void tell(run *attempt, const script_report *report) {
 static int64_t run_script(run *attempt, const script_file *files) {
     const wire_job *job = run_job(attempt);
     script_options options = {.program = file_of(job->u.lua.program, &job->u.lua.code),
+                              .lines = run_lines(attempt),
                               .files = files,
                               .file_count = job->u.lua.file_count,
                               .args = job->u.lua.args.items,

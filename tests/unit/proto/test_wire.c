@@ -59,7 +59,7 @@ static void each_reply_with_all_its_fields_survives_a_round_trip(void **state) {
 static void messages_of_nothing_but_defaults_survive_a_round_trip(void **state) {
     (void)state;
     for (wire_verb verb = WIRE_PING; verb < WIRE_VERBS; verb++) {
-        if (verb != WIRE_SUBMIT && verb != WIRE_SHOW && verb != WIRE_LOGS)
+        if (verb != WIRE_SUBMIT && verb != WIRE_SHOW && verb != WIRE_LOGS && verb != WIRE_INPUT)
             round_trip_request(&(wire_request){.version = 1, .verb = verb});
         if (verb != WIRE_SHOW)
             round_trip_reply(&(wire_reply){.version = 1, .verb = verb});
@@ -351,6 +351,10 @@ static void each_word_has_a_name_and_each_name_its_word(void **state) {
         assert_int_equal(wire_condition_of(wire_condition_name(i)), i);
     for (unsigned i = 1; i < WIRE_FINDINGS; i++)
         assert_non_null(wire_finding_name(i));
+    for (unsigned i = 1; i < WIRE_ACTS; i++)
+        assert_non_null(wire_act_name(i));
+    for (unsigned i = 1; i < WIRE_LINE_ENDS; i++)
+        assert_non_null(wire_line_end_name(i));
     for (unsigned i = 0; i < WIRE_CODES; i++)
         assert_non_null(wire_code_name(i));
     for (unsigned i = 1; i < WIRE_VERBS; i++)
@@ -369,6 +373,8 @@ static void what_is_no_word_has_no_name(void **state) {
     assert_null(wire_finding_name(0));
     assert_null(wire_finding_name(WIRE_FINDINGS));
     assert_null(wire_code_name(WIRE_CODES));
+    assert_null(wire_act_name(0));
+    assert_null(wire_line_end_name(WIRE_LINE_ENDS));
     assert_null(wire_verb_name(0));
     assert_null(wire_phase_name(WIRE_PHASES));
     assert_int_equal(wire_kind_of("exe"), 0);

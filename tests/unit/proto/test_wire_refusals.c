@@ -285,6 +285,19 @@ static void a_script_has_a_name_and_code_that_fits_a_message(void **state) {
     job_is_refused("job: cpu: 3155760000 seconds is too long (at most 3155760000, which is 100 years)");
 }
 
+static void a_line_for_a_shell_is_no_longer_than_a_script(void **state) {
+    (void)state;
+    static uint8_t code[WIRE_SCRIPT_MAX + 1];
+    wire_request request = {.verb = WIRE_INPUT, .u.input = {.code = {code, 1}}};
+    test_refused(&request, WIRE_INVALID, "id: 0 is too small (at least 1)");
+    request.u.input.id = 1;
+    request.u.input.act = WIRE_ACTS;
+    test_refused(&request, WIRE_INVALID, "act: 5 is not known (line, names, interrupt, end)");
+    request.u.input.act = 0;
+    request.u.input.code.length = sizeof code;
+    test_refused(&request, WIRE_INVALID, "code: has 1048577 bytes (at most 1048576)");
+}
+
 static void a_submission_has_jobs_but_not_too_many_and_follows_only_one(void **state) {
     (void)state;
     test_refused(&(wire_request){.verb = WIRE_SUBMIT}, WIRE_INVALID, "job: is missing (at least 1)");
@@ -315,7 +328,7 @@ static void bytes_are_refused(const void *bytes, size_t length, wire_code code, 
 }
 
 #define BYTES(bytes, code, message) bytes_are_refused(bytes, sizeof(bytes) - 1, code, message)
-#define SPOKEN                      "ping, submit, wait, events, list, show, logs, cancel, tasks, stats, drain"
+#define SPOKEN                      "ping, submit, wait, events, list, show, logs, cancel, tasks, stats, drain, input"
 
 static void a_key_has_exactly_sixteen_bytes(void **state) {
     (void)state;
@@ -338,8 +351,8 @@ static void an_unknown_request_is_refused_by_name(void **state) {
     (void)state;
     BYTES("\x08\x01", WIRE_UNSUPPORTED,
           "a request for nothing is not known here (this service speaks version 1: " SPOKEN ")");
-    BYTES("\x08\x01\xB2\x01\x00", WIRE_UNSUPPORTED,
-          "a request in field 22 is not known here (this service speaks version 1: " SPOKEN ")");
+    BYTES("\x08\x01\xBA\x01\x00", WIRE_UNSUPPORTED,
+          "a request in field 23 is not known here (this service speaks version 1: " SPOKEN ")");
 }
 
 static void a_field_that_the_service_does_not_know_is_refused_not_left_out(void **state) {
@@ -468,6 +481,7 @@ int main(void) {
         TEST(labels_variables_headers_and_methods_have_their_form),
         TEST(a_kind_has_what_it_needs),
         TEST(a_script_has_a_name_and_code_that_fits_a_message),
+        TEST(a_line_for_a_shell_is_no_longer_than_a_script),
         TEST(a_submission_has_jobs_but_not_too_many_and_follows_only_one),
         TEST(a_key_has_exactly_sixteen_bytes),
         TEST(another_version_is_refused_by_name),

@@ -64,6 +64,15 @@ static void say(const char *code) {
     say_as(NULL, code);
 }
 
+static void ask_names(const char *prefix) {
+    script_line line = {.names = true, .code = prefix, .bytes = strlen(prefix)};
+    script_line_result result;
+    if (script_lines_run(now.lines, &line, &result) || result.end != SCRIPT_LINE_DONE)
+        abort();
+    note("%s: %s\n", prefix, result.text ? result.text : "none");
+    script_line_result_free(&result);
+}
+
 static int64_t say_beside(void *code) {
     say(code);
     return 0;
@@ -394,6 +403,31 @@ static void a_program_that_fails_gets_no_lines(void **state) {
 
 /* ---- values ------------------------------------------------------------------------------------------------------------ */
 
+static void ask_for_names(void) {
+    say("my = {name = {first = 1, [1] = 2, ['not one'] = 3}} yours = setmetatable({own = 1}, {__index = {inherited = 1}}) text = ''");
+    ask_names("my");
+    ask_names("my.");
+    ask_names("my.name.f");
+    ask_names("my.other.");
+    ask_names("my.name.first.");
+    ask_names("semaph");
+    ask_names("string.gs");
+    ask_names("text:gs");
+    ask_names("yours:");
+    ask_names("nobody");
+    ask_names("..");
+    say("current().name");
+}
+
+static void names_are_completed(void **state) {
+    (void)state;
+    conversation_is(
+        "", ask_for_names, 1,
+        "-> \nmy: my\n\nmy.: my.name\n\nmy.name.f: my.name.first\n\nmy.other.: none\n"
+        "my.name.first.: none\nsemaph: semaphore\n\nstring.gs: string.gsub\n\ntext:gs: text:gsub\n\n"
+        "yours:: yours:own\nyours:inherited\n\nnobody: none\n..: none\n-> line-2\n" NO_MORE);
+}
+
 #define TEN(text)   text text text text text text text text text text
 #define FIFTY(text) TEN(text) TEN(text) TEN(text) TEN(text) TEN(text)
 
@@ -474,6 +508,7 @@ int main(void) {
         cmocka_unit_test(a_program_that_fails_gets_no_lines),
         cmocka_unit_test(values_are_shown_to_a_small_depth),
         cmocka_unit_test(what_is_long_is_cut),
+        cmocka_unit_test(names_are_completed),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     script_fini();
