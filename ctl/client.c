@@ -271,9 +271,15 @@ static bool is_done(struct client_call *call) {
     return atomic_load_explicit(&call->done, memory_order_acquire); /* pairs with the release in call_end */
 }
 
-/* One wait in poll. False when the time is over. `signalled` when a signal is there. */
-static bool wait_once(struct client *client, uint64_t deadline_ns, bool *signalled) {
-    struct pollfd fds[] = {{.fd = client->wake_fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
+struct seen {
+    bool signal, input;
+};
+
+/* One wait in poll. False when the time is over. */
+static bool wait_once(struct client *client, int fd, uint64_t deadline_ns, struct seen *seen) {
+    struct pollfd fds[] = {{.fd = client->wake_fd, .events = POLLIN},
+                           {.fd = signal_fd, .events = POLLIN},
+                           {.fd = fd, .events = POLLIN}};
     struct timespec left, *timeout = NULL;
     if (deadline_ns != UINT64_MAX) {
         uint64_t now = now_ns();
@@ -283,22 +289,24 @@ static bool wait_once(struct client *client, uint64_t deadline_ns, bool *signall
                                  (long)((deadline_ns - now) % UINT64_C(1000000000))};
         timeout = &left;
     }
-    int ready = ppoll(fds, 2, timeout, NULL);
+    int ready = ppoll(fds, 3, timeout, NULL);
     if (ready > 0 && fds[0].revents != 0) {
         uint64_t count;
         ssize_t ignored = read(client->wake_fd, &count, sizeof count);
         (void)ignored;
     }
-    *signalled = ready > 0 && fds[1].revents != 0;
+    seen->signal = ready > 0 && fds[1].revents != 0;
+    seen->input = ready > 0 && fds[2].revents != 0;
     return true;
 }
 
-client_result client_wait_any(struct client_call *const *calls, size_t count, uint64_t patience_ns,
-                              size_t *which) {
+client_result client_wait_or_read(struct client_call *const *calls, size_t count, int fd,
+                                  uint64_t patience_ns, size_t *which) {
     struct client *client = calls[0]->client;
     uint64_t now = now_ns();
     uint64_t deadline_ns = patience_ns > UINT64_MAX - now ? UINT64_MAX : now + patience_ns;
-    bool signalled = false, leaving = false;
+    struct seen seen = {false, false};
+    bool leaving = false;
     for (;;) {
         for (*which = 0; *which < count; ++*which) {
             if (is_done(calls[*which]))
@@ -308,11 +316,18 @@ client_result client_wait_any(struct client_call *const *calls, size_t count, ui
             leaving = true;
             deadline_ns = now_ns() + LAST_WORDS_MS * UINT64_C(1000000);
         }
-        if (signalled)
+        if (seen.signal)
             return CLIENT_SIGNAL;
-        if (!wait_once(client, deadline_ns, &signalled))
+        if (seen.input)
+            return CLIENT_READABLE;
+        if (!wait_once(client, fd, deadline_ns, &seen))
             return leaving ? CLIENT_GONE : CLIENT_SILENT;
     }
+}
+
+client_result client_wait_any(struct client_call *const *calls, size_t count, uint64_t patience_ns,
+                              size_t *which) {
+    return client_wait_or_read(calls, count, -1, patience_ns, which);
 }
 
 static client_result read_answer(struct client_call *call, wire_reply **reply) {

@@ -20,6 +20,7 @@ typedef enum client_result {
     CLIENT_GONE,        /* the connection broke while we waited */
     CLIENT_SILENT,      /* the time limit is over */
     CLIENT_SIGNAL,      /* a signal came (client_catch_signals); the call is still under way */
+    CLIENT_READABLE,    /* there is something to read (client_wait_or_read) */
     CLIENT_GARBLED,     /* the answer cannot be read */
     CLIENT_TOO_LARGE,   /* the request would be */
     CLIENT_BAD_URL,
@@ -56,6 +57,10 @@ void client_abandon(struct client_call *call); /* NULL is fine */
  * or CLIENT_GONE, CLIENT_SILENT, CLIENT_SIGNAL. Frees nothing. */
 client_result client_wait_any(struct client_call *const *calls, size_t count, uint64_t patience_ns,
                               size_t *which);
+
+/* The same; also CLIENT_READABLE when `fd` has something to read, or has ended. */
+client_result client_wait_or_read(struct client_call *const *calls, size_t count, int fd,
+                                  uint64_t patience_ns, size_t *which);
 
 /* From now on SIGINT, SIGTERM and SIGHUP do not end the program, but the wait for an answer. Call before client_open, so that
  * nng's threads have them blocked, too. */

@@ -14,6 +14,7 @@ static const struct {
     [CLIENT_GONE] = {EXIT_UNREACHABLE, "the service went away (systemctl status heddled)"},
     [CLIENT_SILENT] = {EXIT_UNREACHABLE, "the service does not answer in time"},
     [CLIENT_SIGNAL] = {EXIT_FAILED, "interrupted"},
+    [CLIENT_READABLE] = {EXIT_FAILED, "there is something to read"},
     [CLIENT_GARBLED] = {EXIT_FAILED,
                         "the service's answer cannot be read: is it of another version? (heddlectl ping)"},
     [CLIENT_TOO_LARGE] = {EXIT_FAILED, "the request is larger than 4 MiB"},

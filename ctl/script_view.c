@@ -109,3 +109,14 @@ void script_view_say(const wire_script_report *report) {
                 finding->text);
     }
 }
+
+void script_view_say_running(const wire_script_report *report) {
+    for (size_t i = 0; i < report->finding_count; i++) {
+        const wire_script_finding *finding = &report->findings[i];
+        if (finding->kind == WIRE_STILL_RAN)
+            say("%s still ran, and was cancelled", finding->task);
+    }
+    human count;
+    if (report->more_findings > 0)
+        say("and %s more tasks", human_count(count, report->more_findings));
+}

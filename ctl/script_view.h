@@ -16,4 +16,7 @@ void script_view_print(const wire_script_report *report, const char *told);
 /* For run, on stderr: where it failed, and which tasks failed without anybody hearing of it. */
 void script_view_say(const wire_script_report *report);
 
+/* For shell, on stderr: which tasks were cancelled by its end. */
+void script_view_say_running(const wire_script_report *report);
+
 #endif

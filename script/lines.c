@@ -16,14 +16,11 @@
 #include "vocabulary.h"
 
 #include <lauxlib.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* An interrupt finds another task computing: it gets so long to end its step before it is interrupted as well. */
 #define BUSY_NS HD_MS(40)
-
-enum { NAME_BYTES = 24 };
 
 typedef struct line {
     script_lines *lines;
@@ -107,6 +104,7 @@ static line *line_create(script_lines *lines, const script_line *given) {
     }
     self->lines = lines;
     chain_init(&self->link);
+    self->reference = LUA_NOREF;
     self->bytes = given->bytes;
     memcpy(self->text, given->code, given->bytes);
     if (given->name)
@@ -295,25 +293,23 @@ static int line_body(lua_State *L) {
 
 /* ---- on the strand ----------------------------------------------------------------------------------------------------- */
 
-static void name_task(strand *self, task *task, uint64_t number) {
-    char *name = malloc(NAME_BYTES);
-    if (!name)
-        return;
-    snprintf(name, NAME_BYTES, number ? "line-%llu" : "names", (unsigned long long)number);
-    pthread_mutex_lock(&self->tasks_lock);
-    task->name = name;
-    pthread_mutex_unlock(&self->tasks_lock);
-}
-
-/* In protected mode. */
+/* In protected mode. Nothing fails once the task is there, for it has the line. */
 static int spawn_line(lua_State *L) {
     line *self = lua_touserdata(L, 1);
+    strand *strand = strand_of(L);
+    const char *name =
+        self->number ? lua_pushfstring(L, "line-%I", (lua_Integer)self->number) : lua_pushliteral(L, "names");
+    lua_pushboolean(L, 1);
+    self->reference = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushcfunction(L, line_body);
     lua_pushlightuserdata(L, self);
-    task *task = task_spawn(L, 1);
-    self->reference = luaL_ref(L, LUA_REGISTRYINDEX);
-    self->task = task;
-    name_task(strand_of(L), task, self->number);
+    self->task = task_spawn(L, 1);
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, -2, 3);
+    pthread_mutex_lock(&strand->tasks_lock);
+    self->task->name = name;
+    pthread_mutex_unlock(&strand->tasks_lock);
+    lua_rawseti(L, LUA_REGISTRYINDEX, self->reference);
     return 0;
 }
 
@@ -423,6 +419,7 @@ static void begin_next(strand *self, script_lines *lines) {
             future_then(self, &next->task->future, &next->ended);
             return;
         }
+        luaL_unref(self->state, LUA_REGISTRYINDEX, next->reference);
         finish(lines, next, SCRIPT_LINE_FAILED);
     }
 }

@@ -5,10 +5,11 @@
 
 extern const struct command command_submit, command_run, command_batch, command_wait, command_cancel,
     command_logs, command_ls, command_show, command_ps, command_stats, command_events, command_compare,
-    command_ping, command_drain, command_completion, command_help;
+    command_ping, command_drain, command_shell, command_completion, command_help;
 
 const struct command *const commands[] = {&command_submit,
                                           &command_run,
+                                          &command_shell,
                                           &command_batch,
                                           &command_wait,
                                           &command_cancel,

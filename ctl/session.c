@@ -1,0 +1,249 @@
+/* Two requests are under way at most: the next output, asked for at all times, and a line. A line's answer says how far its output
+ * goes, and counts once that was written.
+ *
+ * A client that leaves ends its shell: so whatever goes wrong here, nothing is left behind in the service. */
+#include "session.h"
+#include "outcome.h"
+#include "script_view.h"
+#include "streams.h"
+#include "submission.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static void before(const struct session *self) {
+    if (self->before)
+        self->before(self->arg);
+}
+
+static void after(const struct session *self) {
+    if (self->after)
+        self->after(self->arg);
+}
+
+static void finish(struct session *self, int status) {
+    if (self->over)
+        return;
+    self->over = true;
+    self->status = status;
+}
+
+static void fail(struct session *self, client_result result, const wire_reply *reply) {
+    before(self);
+    finish(self, cli_failed(self->cli, result, reply));
+}
+
+/* ---- signals ----------------------------------------------------------------------------------------------------- */
+
+/* True: Ctrl-C. Any other signal leaves. */
+static bool take_signal(struct session *self) {
+    int number = client_signal();
+    if (number != 0 && number != SIGINT)
+        finish(self, EXIT_SIGNAL + number);
+    return number == SIGINT;
+}
+
+/* While a stream takes nothing. */
+static bool give_up(void *arg) {
+    struct session *self = arg;
+    if (take_signal(self))
+        finish(self, EXIT_SIGNAL + SIGINT);
+    return self->over;
+}
+
+/* ---- output ------------------------------------------------------------------------------------------------------ */
+
+static void note_last(struct session *self, const wire_reply *reply) {
+    for (size_t i = 0; i < reply->u.logs.count; i++) {
+        const wire_bytes *bytes = &reply->u.logs.chunks[i].bytes;
+        if (bytes->length > 0)
+            self->in_line = bytes->data[bytes->length - 1] != '\n';
+    }
+}
+
+static void write_output(struct session *self, const wire_reply *reply) {
+    int fd, code;
+    if (reply->u.logs.count == 0)
+        return;
+    before(self);
+    fflush(stdout);
+    code = streams_write(reply->u.logs.chunks, reply->u.logs.count, &fd, give_up, self);
+    note_last(self, reply);
+    if (code == EPIPE) {
+        finish(self, EXIT_SIGNAL + SIGPIPE);
+    } else if (code != 0 && code != EINTR) {
+        say("cannot write to %s: %s", fd == STDOUT_FILENO ? "stdout" : "stderr", strerror(code));
+        finish(self, EXIT_FAILED);
+    } else {
+        after(self);
+    }
+}
+
+static void take_output(struct session *self) {
+    wire_reply *reply = NULL;
+    client_result result = client_finish(self->output, CLIENT_FOREVER_NS, &reply);
+    self->output = NULL;
+    if (result == CLIENT_OK) {
+        write_output(self, reply);
+        self->offset = reply->u.logs.next;
+    } else {
+        fail(self, result, reply);
+    }
+    if (result == CLIENT_OK && reply->u.logs.end) {
+        const char *error = reply->u.logs.outcome.error;
+        self->outcome = reply->u.logs.outcome;
+        self->outcome.error = scratch_copy(&self->cli->memory, error, strlen(error));
+        self->ended = true;
+        finish(self, outcome_exit_code(&self->outcome));
+    }
+    wire_reply_free(reply);
+}
+
+static bool ask_output(struct session *self) {
+    wire_request request = {.verb = WIRE_LOGS,
+                            .u.logs = {.id = self->id, .offset = self->offset, .follow = true}};
+    if (self->output)
+        return true;
+    client_result result = client_begin(self->cli->client, &request, &self->output);
+    if (result != CLIENT_OK)
+        fail(self, result, NULL);
+    return result == CLIENT_OK;
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------------------------- */
+
+session_event session_wait(struct session *self, int fd) {
+    while (!self->over) {
+        size_t which = 0;
+        if (take_signal(self))
+            return SESSION_SIGNAL;
+        if (self->over || !ask_output(self))
+            break;
+        struct client_call *calls[] = {self->output, self->line};
+        client_result result = client_wait_or_read(calls, self->line ? 2 : 1, fd, CLIENT_FOREVER_NS, &which);
+        if (result == CLIENT_READABLE)
+            return SESSION_INPUT;
+        if (result == CLIENT_OK && which == 1)
+            return SESSION_ANSWER;
+        if (result == CLIENT_OK)
+            take_output(self);
+        else if (result != CLIENT_SIGNAL)
+            fail(self, result, NULL);
+    }
+    return SESSION_OVER;
+}
+
+/* ---- the beginning ----------------------------------------------------------------------------------------------- */
+
+int session_begin(struct session *self, wire_job *job) {
+    wire_request request = {.verb = WIRE_SUBMIT, .u.submit = {.jobs = job, .count = 1, .follow = true}};
+    client_catch_signals();
+    signal(SIGPIPE, SIG_IGN);
+    submission_key(request.u.submit.key);
+    wire_reply *reply;
+    int status = cli_ask(self->cli, &request, CLIENT_PATIENCE_NS, &reply);
+    if (status != EXIT_OK)
+        return status;
+    self->id = reply->u.submit.first_id;
+    wire_reply_free(reply);
+    return EXIT_OK;
+}
+
+/* ---- lines ------------------------------------------------------------------------------------------------------- */
+
+/* What comes of it shows in what is waited for. */
+static void tell(struct session *self, const wire_request *request) {
+    wire_reply *reply;
+    (void)client_ask(self->cli->client, request, CLIENT_PATIENCE_NS, &reply);
+    wire_reply_free(reply);
+}
+
+static void act(struct session *self, wire_act act) {
+    tell(self, &(wire_request){.verb = WIRE_INPUT, .u.input = {.id = self->id, .act = act}});
+}
+
+static wire_reply *take_answer(struct session *self) {
+    wire_reply *reply = NULL;
+    client_result result = client_finish(self->line, CLIENT_FOREVER_NS, &reply);
+    self->line = NULL;
+    if (result == CLIENT_OK) {
+        while (self->offset < reply->u.input.offset && session_wait(self, -1) != SESSION_OVER) {}
+        return reply;
+    }
+    if (result == CLIENT_REFUSED && reply->code == WIRE_WRONG_STATE) {
+        while (session_wait(self, -1) != SESSION_OVER) {} /* the job has ended, or is about to */
+    } else {
+        fail(self, result, reply);
+    }
+    wire_reply_free(reply);
+    return NULL;
+}
+
+wire_reply *session_run(struct session *self, wire_act what, const char *name, const char *code,
+                        size_t length) {
+    wire_request request = {
+        .verb = WIRE_INPUT,
+        .u.input = {.id = self->id, .act = what, .code = {(const uint8_t *)code, length}, .name = name}};
+    if (self->over)
+        return NULL;
+    client_result result = client_begin(self->cli->client, &request, &self->line);
+    if (result != CLIENT_OK) {
+        fail(self, result, NULL);
+        return NULL;
+    }
+    session_event event;
+    while ((event = session_wait(self, -1)) == SESSION_SIGNAL)
+        act(self, WIRE_ACT_INTERRUPT);
+    if (event == SESSION_ANSWER)
+        return take_answer(self);
+    client_abandon(self->line);
+    self->line = NULL;
+    return NULL;
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
+
+static void cancel_job(struct session *self) {
+    wire_range range = {self->id, self->id};
+    tell(self, &(wire_request){.verb = WIRE_CANCEL, .u.cancel.select = {.ranges = &range, .range_count = 1}});
+}
+
+static void say_report(const struct session *self) {
+    wire_request request = {.verb = WIRE_SHOW, .u.show.id = self->id};
+    wire_reply *reply;
+    if (client_ask(self->cli->client, &request, CLIENT_PATIENCE_NS, &reply) == CLIENT_OK) {
+        script_view_say(&reply->u.show.script);
+        script_view_say_running(&reply->u.show.script);
+    }
+    wire_reply_free(reply);
+}
+
+/* The first Ctrl-C cancels what is slow to end, the second one leaves it. */
+static void await_end(struct session *self) {
+    int signals = 0;
+    act(self, WIRE_ACT_END);
+    while (session_wait(self, -1) == SESSION_SIGNAL) {
+        if (++signals > 1)
+            finish(self, EXIT_SIGNAL + SIGINT);
+        else
+            cancel_job(self);
+    }
+}
+
+int session_end(struct session *self) {
+    char text[OUTCOME_BYTES];
+    if (!self->over)
+        await_end(self);
+    client_abandon(self->output);
+    self->output = NULL;
+    if (!self->ended)
+        return self->status;
+    if (!outcome_is_plain(&self->outcome))
+        say("job %" PRIu64 " %s", self->id, outcome_text(text, &self->outcome));
+    if (!self->cli->quiet)
+        say_report(self);
+    return self->status;
+}
