@@ -195,8 +195,10 @@ wire_reply *session_run(struct session *self, wire_act what, const char *name, c
         return NULL;
     }
     session_event event;
-    while ((event = session_wait(self, -1)) == SESSION_SIGNAL)
+    while ((event = session_wait(self, -1)) == SESSION_SIGNAL) {
+        self->in_line = true; /* behind the terminal's ^C */
         act(self, WIRE_ACT_INTERRUPT);
+    }
     if (event == SESSION_ANSWER)
         return take_answer(self);
     client_abandon(self->line);

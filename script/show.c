@@ -8,13 +8,15 @@
 #include <string.h>
 
 enum {
-    DEPTH = 3,          /* of tables within tables */
+    DEPTH = 2,          /* of tables within tables */
     ENTRIES = 50,       /* of one table */
     KEYS = 1000,        /* that are looked at for the first of them */
     STRING_BYTES = 200, /* of one within a table */
     TEXT_BYTES = 16 << 10,
     WIDTH = 78,
 };
+
+#define INDENT "  "
 
 /* ---- text -------------------------------------------------------------------------------------------------------------- */
 
@@ -132,7 +134,15 @@ static bool is_name(const entry *key) {
 
 /* ---- values ------------------------------------------------------------------------------------------------------------ */
 
-static void show(lua_State *L, int index, int depth, shown *to);
+/* One that is being shown, and those it lies in. */
+typedef struct level {
+    const struct level *up;
+    const void *table;
+    int depth;
+    bool broken; /* into several lines */
+} level;
+
+static void show(lua_State *L, int index, const level *up, shown *to);
 
 static void show_tostring(lua_State *L, int index, shown *to) {
     size_t length;
@@ -149,109 +159,143 @@ static bool has_text_of_its_own(lua_State *L, int index) {
     return has;
 }
 
-/* Between two entries; `broken`: each has a line of its own, unless `flows`. */
-static void separate(shown *to, bool first, bool broken, bool flows) {
-    if (broken && (first || !flows))
-        add_text(to, first ? "\n  " : ",\n  ");
-    else if (!first)
-        add_text(to, ", ");
+static size_t column_of(const shown *to, size_t at) {
+    const char *line = to->bytes ? memrchr(to->bytes, '\n', at) : NULL;
+    return line ? at - (size_t)(line + 1 - to->bytes) : at;
 }
 
-/* What was added from `begin` on, behind ", ", goes to the next line if this one has become too long. */
-static void break_line(shown *to, size_t begin) {
-    const char *line = to->bytes ? memrchr(to->bytes, '\n', begin) : NULL;
-    if (!line || to->used - (size_t)(line + 1 - to->bytes) <= WIDTH)
+static void new_line(shown *to, int depth) {
+    add_text(to, "\n");
+    for (int i = 0; i < depth; i++)
+        add_text(to, INDENT);
+}
+
+/* Before an entry; `flows`: it may follow on the same line. */
+static void separate(const level *self, bool first, bool flows, shown *to) {
+    if (!first)
+        add_text(to, self->broken && !flows ? "," : ", ");
+    if (self->broken && (first || !flows))
+        new_line(to, self->depth + 1);
+}
+
+static bool has_lines(const shown *to, size_t begin) {
+    return to->used > begin && memchr(to->bytes + begin, '\n', to->used - begin);
+}
+
+/* The entry from `begin` on, behind ", ", goes to the next line if it has several itself, or has made this one too long. */
+static void wrap(const level *self, size_t begin, shown *to) {
+    size_t length = to->used - begin, indent = (size_t)(self->depth + 1) * (sizeof INDENT - 1);
+    if (to->full || (column_of(to, to->used) <= WIDTH && !has_lines(to, begin)))
         return;
-    size_t length = to->used - begin;
-    add_text(to, "  ");
+    for (int i = 0; i <= self->depth; i++)
+        add_text(to, INDENT);
     if (to->full)
         return;
-    memmove(to->bytes + begin + 2, to->bytes + begin, length);
-    memcpy(to->bytes + begin - 1, "\n  ", 3);
+    memmove(to->bytes + begin + indent, to->bytes + begin, length);
+    memset(to->bytes + begin, ' ', indent);
+    to->bytes[begin - 1] = '\n';
+}
+
+static int show_sequence(lua_State *L, int table, const level *self, lua_Unsigned length, shown *to) {
+    int count = length > ENTRIES ? ENTRIES : (int)length;
+    bool flows = true;
+    for (int i = 0; i < count && !to->full; i++) {
+        separate(self, i == 0, flows, to);
+        size_t begin = to->used;
+        lua_rawgeti(L, table, i + 1);
+        show(L, lua_gettop(L), self, to);
+        lua_pop(L, 1);
+        if (self->broken && i > 0 && flows)
+            wrap(self, begin, to);
+        flows = !has_lines(to, begin);
+    }
+    return count;
 }
 
 static void show_key(lua_State *L, const entry *key, int list, shown *to) {
+    const level deepest = {.depth = DEPTH};
     if (is_name(key)) {
         shown_add(to, key->text, key->length);
     } else {
         add_text(to, "[");
         lua_rawgeti(L, list, key->place);
-        show(L, lua_gettop(L), DEPTH, to);
+        show(L, lua_gettop(L), &deepest, to);
         lua_pop(L, 1);
         add_text(to, "]");
     }
     add_text(to, " = ");
 }
 
-static void show_entries(lua_State *L, int table, int depth, bool broken, shown *to) {
-    lua_Unsigned length = lua_rawlen(L, table);
-    int shown_now = 0, count;
+/* Those that are not in the sequence, of which `before` were shown. True: not all of them. */
+static bool show_keys(lua_State *L, int table, const level *self, lua_Unsigned length, int before,
+                      shown *to) {
+    int count;
     bool more;
-    for (; (lua_Unsigned)shown_now < length && shown_now < ENTRIES && !to->full; shown_now++) {
-        separate(to, shown_now == 0, broken, true);
-        size_t begin = to->used;
-        lua_rawgeti(L, table, shown_now + 1);
-        show(L, lua_gettop(L), depth + 1, to);
+    entry *keys = push_keys(L, table, length, &count, &more);
+    int list = lua_gettop(L) - 1, room = ENTRIES - before;
+    more = more || count > room;
+    for (int i = 0; i < count && i < room && !to->full; i++) {
+        separate(self, before + i == 0, false, to);
+        show_key(L, &keys[i], list, to);
+        lua_rawgeti(L, list, keys[i].place);
+        lua_rawget(L, table);
+        show(L, lua_gettop(L), self, to);
         lua_pop(L, 1);
-        if (broken && shown_now > 0)
-            break_line(to, begin);
     }
-    more = (lua_Unsigned)shown_now < length;
-    if (!more) {
-        entry *keys = push_keys(L, table, length, &count, &more);
-        int list = lua_gettop(L) - 1;
-        for (int i = 0; i < count && !to->full; i++, shown_now++) {
-            if (shown_now == ENTRIES) {
-                more = true;
-                break;
-            }
-            separate(to, shown_now == 0, broken, false);
-            show_key(L, &keys[i], list, to);
-            lua_rawgeti(L, list, keys[i].place);
-            lua_rawget(L, table);
-            show(L, lua_gettop(L), depth + 1, to);
-            lua_pop(L, 1);
-        }
-        lua_pop(L, 2);
-    }
-    if (more) {
-        separate(to, false, broken, false);
-        add_text(to, "...");
-    }
+    lua_pop(L, 2);
+    return more;
 }
 
-static void show_table(lua_State *L, int table, int depth, shown *to) {
+static void show_entries(lua_State *L, int table, const level *self, shown *to) {
+    lua_Unsigned length = lua_rawlen(L, table);
+    add_text(to, "{");
+    int before = show_sequence(L, table, self, length, to);
+    if (length > ENTRIES || show_keys(L, table, self, length, before, to)) {
+        separate(self, false, false, to);
+        add_text(to, "...");
+    }
+    if (self->broken)
+        new_line(to, self->depth);
+    add_text(to, "}");
+}
+
+static bool is_open(const level *up, const void *table) {
+    for (; up; up = up->up)
+        if (up->table == table)
+            return true;
+    return false;
+}
+
+static void show_table(lua_State *L, int table, const level *up, shown *to) {
+    level self = {.up = up, .table = lua_topointer(L, table), .depth = up ? up->depth + 1 : 0};
     lua_pushnil(L);
     if (!lua_next(L, table)) {
         add_text(to, "{}");
         return;
     }
     lua_pop(L, 2);
-    if (depth == DEPTH) {
+    if (self.depth > DEPTH || is_open(up, self.table)) {
         add_text(to, "{...}");
         return;
     }
     size_t begin = to->used;
-    add_text(to, "{");
-    show_entries(L, table, depth, false, to);
-    add_text(to, "}");
-    if (depth > 0 || to->used - begin <= WIDTH)
+    show_entries(L, table, &self, to);
+    if (!to->full && column_of(to, to->used) <= WIDTH && !has_lines(to, begin))
         return;
     to->used = begin;
     to->full = false;
-    add_text(to, "{");
-    show_entries(L, table, depth, true, to);
-    add_text(to, "\n}");
+    self.broken = true;
+    show_entries(L, table, &self, to);
 }
 
-static void show(lua_State *L, int index, int depth, shown *to) {
+static void show(lua_State *L, int index, const level *up, shown *to) {
     size_t length;
     luaL_checkstack(L, 20, "too many values");
-    if (lua_type(L, index) == LUA_TSTRING && depth > 0) {
+    if (lua_type(L, index) == LUA_TSTRING && up) {
         const char *text = lua_tolstring(L, index, &length);
         add_quoted(to, text, length);
     } else if (lua_type(L, index) == LUA_TTABLE && !has_text_of_its_own(L, index)) {
-        show_table(L, index, depth, to);
+        show_table(L, index, up, to);
     } else {
         show_tostring(L, index, to);
     }
@@ -261,7 +305,7 @@ void show_values(lua_State *L, int first, int count, shown *to) {
     for (int i = 0; i < count; i++) {
         if (i > 0)
             add_text(to, "\t");
-        show(L, first + i, 0, to);
+        show(L, first + i, NULL, to);
     }
     char *text = to->bytes ? text_printable(to->bytes, to->used, TEXT_BYTES) : NULL;
     if (text && to->full)

@@ -31,17 +31,18 @@ struct shell {
 
 /* Text of several lines, each behind `indent`. */
 static void put_text(FILE *stream, const char *indent, const char *text) {
-    while (*text != '\0') {
+    fputs(indent, stream);
+    for (;;) {
         size_t length = strcspn(text, "\n\t");
         char *escaped = must(text_escape(text, length));
-        fprintf(stream, "%s%s", indent, escaped);
+        fputs(escaped, stream);
         free(escaped);
         text += length;
-        indent = "";
-        if (*text == '\n')
-            indent = "    ";
-        if (*text != '\0')
-            putc(*text++, stream);
+        if (*text == '\0')
+            break;
+        putc(*text, stream);
+        if (*text++ == '\n')
+            fputs(indent, stream);
     }
     putc('\n', stream);
 }

@@ -125,7 +125,7 @@ static void conversation_is(const char *program, void (*body)(void), unsigned lo
         note("%s\n", now.result == HD_ECANCELED ? "cancelled" : now.report.error);
     script_report_free(&now.report);
     if (strcmp(now.text, expected) != 0)
-        print_error("--- got:\n%s", now.text);
+        fprintf(stderr, "--- got:\n%s", now.text);
     assert_string_equal(now.text, expected);
 }
 
@@ -432,7 +432,8 @@ static void names_are_completed(void **state) {
 #define FIFTY(text) TEN(text) TEN(text) TEN(text) TEN(text) TEN(text)
 
 static void show_all(void) {
-    say("{}, {1, 2, 3}, {x = 1, y = 'text', [10] = true, [2.5] = false, ['a b'] = 1, ['end1'] = 1}");
+    say("{}, {1, 2, 3}");
+    say("{x = 1, y = 'text', [10] = true, [2.5] = false, ['a b'] = 1, ['end1'] = 1}");
     say("{{{{1}}}}, {{{{}}}}, {[{}] = {}, [true] = 0}");
     say("{'a\"b\\\\\\n\\0\\xff'}, #tostring({})> 0");
     say("(function() local t = {} for i = 1, 60 do t[i] = i end return t end)()");
@@ -440,13 +441,14 @@ static void show_all(void) {
     say("{first = ('x'):rep(50), second = ('y'):rep(50), third = {1, 2, {3}}}");
     say("setmetatable({}, {__tostring = function() return 'its own' end}), {cancelled}");
     say("(function() local t = {} t.t = t return t end)()");
+    say("{{('x'):rep(60), {('y'):rep(30), ('z'):rep(30)}, 1, 2, {a = 1}, 3}, 4, 5}");
 }
 
 static void values_are_shown_to_a_small_depth(void **state) {
     (void)state;
     conversation_is(
         "", show_all, 1,
-        "-> {}\t{1, 2, 3}\t{[2.5] = false, [10] = true, [\"a b\"] = 1, end1 = 1, x = 1, y = \"text\"}\n"
+        "-> {}\t{1, 2, 3}\n-> {[2.5] = false, [10] = true, [\"a b\"] = 1, end1 = 1, x = 1, y = \"text\"}\n"
         "-> {{{{...}}}}\t{{{{}}}}\t{[true] = 0, [{}] = {}}\n"
         "-> {\"a\\\"b\\\\\\n\\0?\"}\ttrue\n"
         "-> {\n  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,\n"
@@ -466,7 +468,11 @@ static void values_are_shown_to_a_small_depth(void **state) {
         "  ...\n}\n"
         "-> {\n  first = \"" FIFTY("x") "\",\n  second = \"" FIFTY(
             "y") "\",\n  third = {1, 2, {3}}\n}\n"
-                 "-> its own\t{cancelled}\n-> {t = {t = {t = {...}}}}\n" NO_MORE);
+                 "-> its own\t{cancelled}\n-> {t = {...}}\n"
+                 "-> {\n  {\n    \"" FIFTY("x") TEN("x") "\",\n    {\n      \"" TEN("y") TEN("y")
+                     TEN("y") "\", \"" TEN("z") TEN("z")
+                         TEN("z") "\"\n"
+                                  "    },\n    1, 2, {a = 1}, 3\n  },\n  4, 5\n}\n" NO_MORE);
 }
 
 static void note_end(const char *code) {
@@ -488,7 +494,7 @@ static void much(void) {
 
 static void what_is_long_is_cut(void **state) {
     (void)state;
-    conversation_is("", much, 1, "211: xxxx\"...\n}\n16384:  long l...\n16384: aaaaaaa...\n" NO_MORE);
+    conversation_is("", much, 1, "211: xxxx\"...\n}\n16384:  long l...\n16384: bbbbbbb...\n" NO_MORE);
 }
 
 int main(void) {
