@@ -6,8 +6,8 @@
     generate.py --shrink SEED     the smallest program that differs like that
     generate.py --self-check      Python alone: does each program do the same twice?
 
-Program K of seed N is the same on every machine. CPython 3.11 is what heddle's scripts are modelled on; others order some
-things differently. Standard library only."""
+Program K of seed N is the same on every machine. CPython 3.11 is what heddle's scripts are modelled on (others order some things
+differently, and are warned of). Standard library only."""
 
 import argparse
 import collections
@@ -117,6 +117,8 @@ def main():
     parser.add_argument("--shrink", type=int, metavar="SEED")
     parser.add_argument("--self-check", action="store_true")
     arguments = parser.parse_args()
+    if sys.version_info[:2] != (3, 11):
+        print(f"generate.py: CPython 3.11 is what scripts are compared with; this is {sys.version.split()[0]}")
     binary = os.path.join(os.path.abspath(arguments.bin), "script_run")
     with tempfile.TemporaryDirectory(prefix="heddle-random-") as folder:
         if arguments.show is not None:
