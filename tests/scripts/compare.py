@@ -60,7 +60,7 @@ def differences(expected, got):
     if expected.whole and not got.more_findings:  # (a report has its limit)
         if expected.still_ran != got.still_ran:
             found.append(f"still_ran: asyncio: {expected.still_ran}; heddle: {got.still_ran}")
-        if expected.not_awaited != sorted(set(got.not_awaited) - expected.not_compared):
+        if (set(expected.not_awaited) ^ set(got.not_awaited)) - expected.not_compared:
             found.append(f"not_awaited: asyncio: {expected.not_awaited}; heddle: {got.not_awaited}")
     return found
 
