@@ -168,10 +168,17 @@ static int settle_main(strand *self, script_report *report) {
 
 /* ---- 3 ----------------------------------------------------------------------------------------------------------------- */
 
-static void tell_of(strand *self, const task *left) {
-    char name[256];
-    task_name(left, name, sizeof name);
-    findings_tell(&self->findings, SCRIPT_STILL_RAN, name, NULL);
+/* Tells of the tasks that run, save for the first ones, up to `told`. Returns up to which it has. */
+static uint64_t tell_of_tasks(strand *self, uint64_t told) {
+    for (const chain *link = self->tasks.next; link != &self->tasks; link = link->next) {
+        const task *left = chain_entry(link, task, link);
+        char name[256];
+        if (left->id <= told)
+            continue;
+        task_name(left, name, sizeof name);
+        findings_tell(&self->findings, SCRIPT_STILL_RAN, name, NULL);
+    }
+    return self->task_count;
 }
 
 /* Cancels those that are there, and waits for their end; those that they spawn meanwhile are let alone, as by asyncio.run. */
@@ -200,13 +207,10 @@ static void end_tasks(strand *self) {
     future_init(&all.future, FUTURE_PLAIN);
     if (self->kill_at_ns == HD_NEVER)
         self->kill_at_ns = hd_after(self->options->grace_ns);
-    for (chain *link = self->tasks.next; link != &self->tasks; link = link->next, i++) {
-        task *left = chain_entry(link, task, link);
-        tell_of(self, left);
-        callback_init(&each[i].ended, leftover_ended);
-        each[i].all = &all;
+    for (size_t j = 0; j < all.count; j++) {
+        callback_init(&each[j].ended, leftover_ended);
+        each[j].all = &all;
     }
-    i = 0;
     for (chain *link = self->tasks.next; link != &self->tasks; link = link->next)
         task_cancel(self, chain_entry(link, task, link));
     for (chain *link = self->tasks.next; link != &self->tasks; link = link->next)
@@ -292,6 +296,7 @@ static int settle_killed(strand *self, script_report *report) {
 
 static int run(strand *self, script_report *report) {
     int result = SCRIPT_FAILED;
+    uint64_t told = 0;
     slice_enter(self);
     bool started = start(self, report);
     if (started)
@@ -300,10 +305,12 @@ static int run(strand *self, script_report *report) {
         result = settle_killed(self, report);
     else if (started)
         result = settle_main(self, report);
-    if (started && !self->kill_reason && self->live_tasks)
+    if (started && !self->kill_reason && self->live_tasks) {
+        told = tell_of_tasks(self, told);
         end_tasks(self);
-    for (chain *link = self->tasks.next; self->kill_reason && link != &self->tasks; link = link->next)
-        tell_of(self, chain_entry(link, task, link));
+    }
+    if (self->kill_reason)
+        tell_of_tasks(self, told);
     lines_detach(self);
     close_state(self);
     slice_leave(self);
