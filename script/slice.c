@@ -33,9 +33,19 @@ void slice_enter(strand *self) {
         watch_rouse();
 }
 
+/* Also scripts that never overstay reach their limit. */
+static void count_time(strand *self) {
+    uint64_t most_ns = self->options->cpu_ns;
+    self->ran_ns += hd_now() - self->since_ns;
+    if (!most_ns || self->ran_ns < most_ns || self->kill_reason)
+        return;
+    snprintf(self->kill_text, sizeof self->kill_text, "cpu time: more than the limit of %g s", (double)most_ns / 1e9);
+    strand_kill(self, self->kill_text);
+}
+
 void slice_leave(strand *self) {
     slot *here = watch_slot();
-    self->ran_ns += hd_now() - self->since_ns;
+    count_time(self);
     if (!here)
         return;
     here->running = NULL;
@@ -72,21 +82,14 @@ int slice_reset(lua_State *thread, lua_State *from) {
 
 /* ---- giving way ------------------------------------------------------------------------------------------------------ */
 
-static void look_at_limits(strand *self) {
-    uint64_t cpu_ns = self->options->cpu_ns;
+static void look_for_cancel(strand *self) {
     strand_notice_cancel(self);
-    if (self->kill_reason)
+    if (self->kill_reason || !self->cancelled_at_ns)
         return;
-    if (cpu_ns && self->ran_ns >= cpu_ns) {
-        snprintf(self->kill_text, sizeof self->kill_text, "cpu time: more than the limit of %g s",
-                 (double)cpu_ns / 1e9);
-        strand_kill(self, self->kill_text);
-    } else if (self->cancelled_at_ns) {
-        uint64_t now_ns = hd_now();
-        if (now_ns >= self->kill_at_ns || (!self->turned && now_ns >= self->cancelled_at_ns + DEAF_NS)) {
-            self->killed_by_cancel = true;
-            strand_kill(self, "cancelled, and did not end");
-        }
+    uint64_t now_ns = hd_now();
+    if (now_ns >= self->kill_at_ns || (!self->turned && now_ns >= self->cancelled_at_ns + DEAF_NS)) {
+        self->killed_by_cancel = true;
+        strand_kill(self, "cancelled, and did not end");
     }
 }
 
@@ -96,7 +99,7 @@ static void give_way(strand *self, lua_State *L) {
     output_flush(self);
     (void)!hd_yield();
     slice_enter(self);
-    look_at_limits(self);
+    look_for_cancel(self);
     set_running(L);
 }
 

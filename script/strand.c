@@ -102,7 +102,7 @@ static void pause_until(strand *self, uint64_t deadline_ns) {
         deadline_ns = self->kill_at_ns;
     slice_leave(self);
     output_flush(self);
-    int code = inbox_wait(self, deadline_ns);
+    int code = self->kill_reason ? 0 : inbox_wait(self, deadline_ns);
     slice_enter(self);
     if (code == HD_ECANCELED)
         strand_notice_cancel(self);

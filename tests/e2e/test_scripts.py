@@ -232,7 +232,8 @@ def limits_of_a_job_hold(t):
                                 (("--max-memory", "1MiB"), "string.rep('x', 1 << 30)", "memory"),
                                 (("--max-output", "1000"), "while true do print('0123456789') end", "output"),
                                 (("--max-tasks", "10"), "while true do spawn(sleep, 3600) end", "task"),
-                                (("--max-cpu", "100ms"), "while true do end", "cpu|core")):
+                                (("--max-cpu", "100ms"), "while true do end", "cpu|core"),
+                                (("--max-cpu", "100ms"), "while true do for i = 1, 1e4 do end sleep(0.0001) end", "cpu|core")):
         for loop in LOOPS:
             job = submit_code(s, code, options=("--loop", loop, "--timeout", "30s", *options))
             told = s.outcome(job)
