@@ -1,5 +1,6 @@
 #include "headers.h"
 
+#include "errand.h"
 #include "http_url.h"
 
 #include <ctype.h>
@@ -82,10 +83,10 @@ void headers_add(lua_State *L, const char *name, size_t name_length, const char 
 static const char *check_value(lua_State *L, const char *what, const char *name) {
     size_t length;
     if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
-        luaL_error(L, "%s: headers: %s: a string was expected, and not a %s", what, name, luaL_typename(L, -1));
+        errand_raise(L, "%s: headers: %s: a string was expected, and not a %s", what, name, luaL_typename(L, -1));
     const char *value = lua_tolstring(L, -1, &length);
     if (strlen(value) != length || strpbrk(value, "\r\n"))
-        luaL_error(L, "%s: headers: %s: its value has a line break or a zero byte in it", what, name);
+        errand_raise(L, "%s: headers: %s: its value has a line break or a zero byte in it", what, name);
     return value;
 }
 
@@ -94,14 +95,14 @@ void headers_each(lua_State *L, int index, const char *what,
     luaL_checkstack(L, 8, what);
     index = lua_absindex(L, index);
     if (!lua_istable(L, index))
-        luaL_error(L, "%s: headers: a table was expected, and not a %s", what, luaL_typename(L, index));
+        errand_raise(L, "%s: headers: a table was expected, and not a %s", what, luaL_typename(L, index));
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         size_t length = 0;
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
         if (!name)
-            luaL_error(L, "%s: headers: a name is a string, and not a %s", what, luaL_typename(L, -2));
+            errand_raise(L, "%s: headers: a name is a string, and not a %s", what, luaL_typename(L, -2));
         if (strlen(name) != length || !http_is_token(name, length))
-            luaL_error(L, "%s: headers: \"%s\" is not the name of a header", what, name);
+            errand_raise(L, "%s: headers: \"%s\" is not the name of a header", what, name);
         if (!lua_istable(L, -1)) {
             visit(L, name, check_value(L, what, name), arg);
             continue;

@@ -1,6 +1,7 @@
 /* http: requests. Their options are the same for all three functions; request takes the method, the URL and the body among
  * them. */
 #include "answer.h"
+#include "errand.h"
 #include "fields.h"
 #include "headers.h"
 #include "http_url.h"
@@ -89,11 +90,11 @@ static void check(lua_State *L, const http_request *request, const char *what) {
     char fault[HTTP_FAULT_BYTES];
     const char *method = request->method;
     if (!http_url_is_good(request->url, fault))
-        luaL_error(L, "%s: it %s", what, fault);
+        errand_raise(L, "%s: it %s", what, fault);
     if (!http_is_token(method, strlen(method)) || strcmp(method, "CONNECT") == 0)
-        luaL_error(L, "%s: \"%s\" is not a method (such as GET, PUT, DELETE)", what, method);
+        errand_raise(L, "%s: \"%s\" is not a method (such as GET, PUT, DELETE)", what, method);
     if (request->body_bytes > 0 && strcmp(method, "HEAD") == 0)
-        luaL_error(L, "%s: HEAD takes no body", what);
+        errand_raise(L, "%s: HEAD takes no body", what);
 }
 
 /* Stack: as far as BODY. */

@@ -1,4 +1,5 @@
 /* serve: an HTTP server inside of a script, one task for each request. */
+#include "errand.h"
 #include "fields.h"
 #include "headers.h"
 #include "libraries.h"
@@ -53,7 +54,7 @@ static int server_wait_method(lua_State *L) {
         return 0;
     waiting *made = calloc(1, sizeof *made);
     if (!made)
-        return luaL_error(L, "serve: not enough memory");
+        return errand_raise(L, "serve: not enough memory");
     *made = (waiting){.op.class = &class, .server = web_get(self)};
     return operation_await(L, &made->op);
 }
@@ -107,7 +108,7 @@ static int serve(lua_State *L) {
     lua_settop(L, 1);
     read_options(L, &options);
     if (lua_rawgeti(L, 1, 1) != LUA_TFUNCTION)
-        return luaL_error(L, "serve: a function that answers requests was expected, and not a %s", luaL_typename(L, -1));
+        return errand_raise(L, "serve: a function that answers requests was expected, and not a %s", luaL_typename(L, -1));
     box *self = lua_newuserdatauv(L, sizeof *self, 0);
     self->server = NULL;
     luaL_setmetatable(L, SERVER);
@@ -122,7 +123,7 @@ static int serve(lua_State *L) {
     }
     luaL_unref(L, LUA_REGISTRYINDEX, handler);
     luaL_unref(L, LUA_REGISTRYINDEX, anchor);
-    return luaL_error(L, "serve: %s:%d: %s", options.address, options.port, error);
+    return errand_raise(L, "serve: %s:%d: %s", options.address, options.port, error);
 }
 
 void serve_open(lua_State *L) {

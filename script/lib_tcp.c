@@ -1,4 +1,5 @@
 /* tcp: connections, and listeners for them. */
+#include "errand.h"
 #include "fields.h"
 #include "libraries.h"
 #include "tcp.h"
@@ -27,10 +28,10 @@ static void connect_run(operation *op) {
 static int connect_finish(lua_State *L, operation *op) {
     connecting *self = (connecting *)op;
     if (self->result == HD_ETIMEDOUT && self->timeout_ns != HD_NEVER)
-        return luaL_error(L, "tcp.connect: %s:%d: no answer within %f seconds", self->host, (int)self->port,
+        return errand_raise(L, "tcp.connect: %s:%d: no answer within %f seconds", self->host, (int)self->port,
                           (lua_Number)self->timeout_ns / 1e9);
     if (self->result < 0)
-        return luaL_error(L, "tcp.connect: %s:%d: %s", self->host, (int)self->port, hd_strerror(self->result));
+        return errand_raise(L, "tcp.connect: %s:%d: %s", self->host, (int)self->port, hd_strerror(self->result));
     int fd = self->result;
     self->result = -1;
     tcp_connection_set(L, 4, fd);
@@ -58,7 +59,7 @@ static int tcp_connect(lua_State *L) {
     tcp_connection_push(L);
     connecting *self = calloc(1, sizeof *self + strlen(host) + 1);
     if (!self)
-        return luaL_error(L, "tcp.connect: not enough memory");
+        return errand_raise(L, "tcp.connect: not enough memory");
     *self = (connecting){.op.class = &class, .port = (uint16_t)port, .result = -1};
     self->timeout_ns = limited ? (uint64_t)(timeout * 1e9) : HD_NEVER;
     strcpy(self->host, host);
@@ -73,9 +74,9 @@ static void listen_at(lua_State *L, const char *address, int port, int backlog) 
     tcp_listener_push(L);
     int fd = hd_tcp_listen(address, (uint16_t)port, backlog);
     if (fd == HD_EINVAL)
-        luaL_error(L, "tcp.listen: \"%s\" is not an address in numbers", address);
+        errand_raise(L, "tcp.listen: \"%s\" is not an address in numbers", address);
     if (fd < 0)
-        luaL_error(L, "tcp.listen: %s:%d: %s", address, port, hd_strerror(fd));
+        errand_raise(L, "tcp.listen: %s:%d: %s", address, port, hd_strerror(fd));
     tcp_listener_set(L, 3, fd);
 }
 

@@ -64,8 +64,9 @@ int operation_await(lua_State *L, operation *op) {
     op->task = hd_spawn_with(&(hd_spawn_options){.name = op->class->name}, body, op);
     if (!op->task) {
         int error = errno;
+        const char *name = op->class->name;
         op->class->destroy(op);
-        return luaL_error(L, "could not be started: %s", hd_strerror(-error));
+        return luaL_error(L, "%s: could not be started: %s", name, hd_strerror(-error));
     }
     strand_hold(self);
     op->waiter = waiter;

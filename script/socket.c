@@ -1,4 +1,5 @@
 #include "socket.h"
+#include "errand.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -62,7 +63,7 @@ static void run(operation *op) {
 static int finish(lua_State *L, operation *op) {
     const waiting *self = (waiting *)op;
     if (self->code)
-        return luaL_error(L, "%s: %s", op->class->name, hd_strerror(self->code));
+        return errand_raise(L, "%s: %s", op->class->name, hd_strerror(self->code));
     return self->go_on(L);
 }
 
@@ -84,7 +85,7 @@ static int wait_for(lua_State *L, socket_ref *self, socket_wait_kind kind, lua_C
     };
     waiting *made = calloc(1, sizeof *made);
     if (!made)
-        return luaL_error(L, "%s: not enough memory", classes[kind].name);
+        return errand_raise(L, "%s: not enough memory", classes[kind].name);
     *made = (waiting){.op.class = &classes[kind],
                       .socket = self,
                       .kind = kind,

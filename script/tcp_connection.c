@@ -2,6 +2,7 @@
  *
  * What was received and not yet read lies in a buffer, a userdata of Lua's, so that it counts for the script's memory. A
  * function that reads looks there first, then asks the system, and waits only if that has nothing. */
+#include "errand.h"
 #include "tcp.h"
 
 #include <netdb.h>
@@ -33,7 +34,7 @@ static connection *check(lua_State *L) {
 }
 
 static _Noreturn void fail(lua_State *L, const connection *self, const char *function, int error) {
-    luaL_error(L, "tcp.%s: %s: %s", function, self->peer, error ? strerrordesc_np(error) : "it is closed");
+    errand_raise(L, "tcp.%s: %s: %s", function, self->peer, error ? strerrordesc_np(error) : "it is closed");
     __builtin_unreachable();
 }
 
@@ -43,7 +44,7 @@ static connection *check_free(lua_State *L, const char *function, socket_wait_ki
     if (!self->socket)
         fail(L, self, function, 0);
     if (socket_is_waited_for(self->socket, kind))
-        luaL_error(L, "tcp.%s: %s: another task is at it already", function, self->peer);
+        errand_raise(L, "tcp.%s: %s: another task is at it already", function, self->peer);
     return self;
 }
 
@@ -155,7 +156,7 @@ static int read_line(lua_State *L) {
         if (found && length > 0 && from[length - 1] == '\r' && length - 1 <= most)
             return take(L, self, length - 1, 2);
         if (length > most + !found)
-            return luaL_error(L, "tcp.read_line: %s: the line is longer than %I bytes", self->peer,
+            return errand_raise(L, "tcp.read_line: %s: the line is longer than %I bytes", self->peer,
                               (lua_Integer)most);
         if (found)
             return take(L, self, length, 1);
@@ -184,7 +185,7 @@ static int read_exactly(lua_State *L) {
         if (!self->socket)
             fail(L, self, "read_exactly", 0);
         if (self->at_end)
-            return luaL_error(L, "tcp.read_exactly: %s: it ended after %I of %I bytes", self->peer,
+            return errand_raise(L, "tcp.read_exactly: %s: it ended after %I of %I bytes", self->peer,
                               (lua_Integer)available(self), (lua_Integer)bytes);
         if (!receive(L, self, "read_exactly", bytes))
             return socket_wait(L, self->socket, SOCKET_READ, read_exactly);
@@ -287,7 +288,7 @@ void tcp_connection_set(lua_State *L, int index, int fd) {
     connection *self = luaL_checkudata(L, index, CONNECTION);
     self->socket = socket_create(fd);
     if (!self->socket)
-        luaL_error(L, "not enough memory");
+        errand_raise(L, "not enough memory");
     name_peer(self);
 }
 

@@ -1,4 +1,5 @@
 /* Listeners: accepting connections, and serving them, one task each. */
+#include "errand.h"
 #include "tcp.h"
 
 #include <netinet/in.h>
@@ -36,7 +37,7 @@ static int accept_one(lua_State *L) {
         if (is_shortage(errno) && self->is_patient)
             return socket_wait_for_descriptors(L, self->socket, accept_one);
         if (is_shortage(errno) || errno == EINVAL || errno == EBADF)
-            return luaL_error(L, "tcp.accept: port %d: %s", self->port, strerrordesc_np(errno));
+            return errand_raise(L, "tcp.accept: port %d: %s", self->port, strerrordesc_np(errno));
         /* else it was the connection's error, which has gone with it */
     }
     lua_pushnil(L);
@@ -46,7 +47,7 @@ static int accept_one(lua_State *L) {
 static int accept_begins(lua_State *L, bool is_patient) {
     listener *self = check(L);
     if (self->socket && socket_is_waited_for(self->socket, SOCKET_ACCEPT))
-        return luaL_error(L, "tcp.accept: port %d: another task is at it already", self->port);
+        return errand_raise(L, "tcp.accept: port %d: another task is at it already", self->port);
     self->is_patient = is_patient;
     lua_settop(L, 1);
     tcp_connection_push(L);
@@ -96,7 +97,7 @@ void tcp_listener_set(lua_State *L, int index, int fd) {
     self->port = hd_tcp_port(fd);
     self->socket = socket_create(fd);
     if (!self->socket)
-        luaL_error(L, "not enough memory");
+        errand_raise(L, "not enough memory");
 }
 
 /* serve(f [, most]): f(connection) in a task for each, at most so many at a time, until the listener is closed. A connection
