@@ -13,8 +13,7 @@ static handler *const handlers[WIRE_VERBS] = {
     [WIRE_PING] = handle_ping,     [WIRE_SUBMIT] = handle_submit, [WIRE_WAIT] = handle_wait,
     [WIRE_EVENTS] = handle_events, [WIRE_LIST] = handle_list,     [WIRE_SHOW] = handle_show,
     [WIRE_LOGS] = handle_logs,     [WIRE_CANCEL] = handle_cancel, [WIRE_TASKS] = handle_tasks,
-    [WIRE_STATS] = handle_stats,   [WIRE_DRAIN] = handle_drain,
-    [WIRE_INPUT] = handle_input,
+    [WIRE_STATS] = handle_stats,   [WIRE_DRAIN] = handle_drain,   [WIRE_INPUT] = handle_input,
 };
 
 bool api_init(struct api *api, struct jobs *jobs) {

@@ -44,7 +44,8 @@ static bool check_job(struct call *call, const wire_job *spec, char *error, wire
     if (what->check && !what->check(spec, error, ERROR_MAX))
         return false;
     if (spec->kind == WIRE_LUA && spec->u.lua.interactive && !call->request->u.submit.follow) {
-        snprintf(error, ERROR_MAX, "interactive: a shell ends with its client, which therefore has to follow it");
+        snprintf(error, ERROR_MAX,
+                 "interactive: a shell ends with its client, which therefore has to follow it");
         return false;
     }
     return check_dependencies(call, spec, error, code);

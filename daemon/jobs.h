@@ -60,7 +60,7 @@ struct jobs {
     uint32_t running[LANES];
     struct links released; /* edges whose dependency has ended */
     struct links readers;
-    struct links shells; /* that have not ended */
+    struct links shells;  /* that have not ended */
     struct run *settling; /* ended attempts that were taken from the list */
     uint64_t peak_bytes;  /* the most that was kept since memory was last given back */
     hd_event *work;       /* wakes the scheduler */
