@@ -54,9 +54,13 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
         self.tasks = []  # all that there ever were: asyncio itself holds them by weak references only
         self.numbers = {}  # of tasks
         self.left = []  # names of those that still ran at the end of main
-        self.set_exception_handler(lambda loop, context: None)
+        self.recursion = False  # was too deep in a callback, where nobody else sees it
+        self.set_exception_handler(lambda loop, context: self.on_exception(context))
         self.done_before_the_end = None  # tasks that had ended when main had
         self.asked_in_passing = set()
+
+    def on_exception(self, context):
+        self.recursion = self.recursion or isinstance(context.get("exception"), RecursionError)
 
     def time(self):
         return self.now

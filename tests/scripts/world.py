@@ -222,7 +222,7 @@ def run(source):
         world.show_error(error)
     if world.bug:
         raise world.bug
-    if world.recursion:
+    if world.recursion or loop.recursion:
         departure = "circle"
     elif any(task._asyncio_future_blocking for task in loop.tasks):
         departure = "itself"
