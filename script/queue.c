@@ -115,6 +115,7 @@ static int join_goes_on(lua_State *L, int status, lua_KContext context) {
 
 static int method_put(lua_State *L) {
     queue *self = check(L);
+    luaL_checkany(L, 2);
     lua_settop(L, 2);
     return put_or_wait(L, self);
 }
@@ -127,6 +128,7 @@ static int method_get(lua_State *L) {
 
 static int method_try_put(lua_State *L) {
     queue *self = check(L);
+    luaL_checkany(L, 2);
     bool room = !is_full(self);
     lua_settop(L, 2);
     if (room)

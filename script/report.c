@@ -70,7 +70,10 @@ static void push_text(lua_State *L, int index) {
         break;
     default: break;
     }
-    lua_pushfstring(L, "(an error that is a %s)", luaL_typename(L, index));
+    if (lua_isnil(L, index))
+        lua_pushliteral(L, "(an error that is nil)");
+    else
+        lua_pushfstring(L, "(an error that is a %s)", luaL_typename(L, index));
 }
 
 char *error_text(lua_State *L, int index) {
