@@ -3,7 +3,8 @@
 #include "answer.h"
 
 #include "headers.h"
-#include "operation.h"
+#include "kept.h"
+#include "strand.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -11,27 +12,27 @@
 
 #define RESPONSE "http.response"
 
-/* A userdata. Its user values: 1 `what`; 2 the fields of a response that streams. */
+/* The script has a userdata that points to it. That one's user values: 1 `what`; 2 the fields of a response that streams. */
 typedef struct answer {
+    kept kept;
     http_transfer *transfer; /* NULL: it has ended, or was closed */
     bool is_started, is_closed;
     uint64_t timeout_ns;
     uint64_t deadline_ns; /* of the wait that it is in */
     const char *what;
     uint64_t max_bytes;
-    char *body; /* the whole, as far as it has come: of Lua's memory */
-    size_t length, capacity;
+    bytes body;  /* the whole, as far as it has come */
     char *piece; /* that is being given to the script; malloc'ed */
 } answer;
 
-static void drop_body(lua_State *L, answer *self) {
-    void *arg;
-    lua_Alloc allocate = lua_getallocf(L, &arg);
-    if (self->body)
-        allocate(arg, self->body, self->capacity, 0);
+static answer *check(lua_State *L) {
+    return *(answer **)luaL_checkudata(L, 1, RESPONSE);
+}
+
+static void drop_body(answer *self) {
+    bytes_fini(&self->body);
     free(self->piece);
-    self->body = self->piece = NULL;
-    self->length = self->capacity = 0;
+    self->piece = NULL;
 }
 
 static void drop_transfer(answer *self) {
@@ -41,18 +42,33 @@ static void drop_transfer(answer *self) {
     self->transfer = NULL;
 }
 
+static void destroy(kept *kept) {
+    answer *self = chain_entry(kept, answer, kept);
+    drop_transfer(self);
+    drop_body(self);
+    free(self);
+}
+
+static int answer_gc(lua_State *L) {
+    answer **place = luaL_checkudata(L, 1, RESPONSE);
+    if (*place && kept_remove(&(*place)->kept))
+        destroy(&(*place)->kept);
+    *place = NULL;
+    return 0;
+}
+
 static int answer_close(lua_State *L) {
-    answer *self = luaL_checkudata(L, 1, RESPONSE);
+    answer *self = check(L);
     self->is_closed = true;
     drop_transfer(self);
-    drop_body(L, self);
+    drop_body(self);
     return 0;
 }
 
 static _Noreturn void fail(lua_State *L, answer *self, const char *why) {
     lua_pushfstring(L, "%s: %s", self->what, why);
     drop_transfer(self);
-    drop_body(L, self);
+    drop_body(self);
     lua_error(L);
     abort();
 }
@@ -133,38 +149,14 @@ static int wait_for(lua_State *L, answer *self, http_until until, lua_CFunction 
 
 /* ---- the whole answer ------------------------------------------------------------------------------------------------- */
 
-/* Makes room in Lua's memory, as Lua does: if there is none, it collects its garbage and tries again. */
-static bool make_room(lua_State *L, answer *self, size_t bytes) {
-    void *arg;
-    lua_Alloc allocate = lua_getallocf(L, &arg);
-    size_t capacity = self->capacity ? self->capacity : 1024;
-    while (capacity < self->length + bytes)
-        capacity *= 2;
-    if (capacity == self->capacity)
-        return true;
-    char *larger = allocate(arg, self->body, self->capacity, capacity);
-    if (!larger) {
-        lua_gc(L, LUA_GCCOLLECT);
-        larger = allocate(arg, self->body, self->capacity, capacity);
-    }
-    if (!larger)
-        return false;
-    self->body = larger;
-    self->capacity = capacity;
-    return true;
-}
-
 static _Noreturn void fail_by_memory(lua_State *L, answer *self) {
     fail(L, self, "the answer is larger than the script's memory allows");
 }
 
 static void keep_piece(lua_State *L, answer *self, const http_piece *piece) {
-    bool has_room = make_room(L, self, piece->length);
-    if (has_room)
-        memcpy(self->body + self->length, piece->data, piece->length);
-    self->length += has_room ? piece->length : 0;
+    int code = bytes_add(&self->body, piece->data, piece->length);
     free(piece->data);
-    if (!has_room)
+    if (code)
         fail_by_memory(L, self);
 }
 
@@ -211,13 +203,13 @@ static void push_fields(lua_State *L, answer *self) {
 
 static int push_body(lua_State *L) {
     const answer *self = lua_touserdata(L, 1);
-    lua_pushlstring(L, self->body ? self->body : "", self->length);
+    lua_pushlstring(L, self->body.data ? self->body.data : "", self->body.length);
     return 1;
 }
 
 /* Stack: the answer. */
 static int take_all(lua_State *L) {
-    answer *self = luaL_checkudata(L, 1, RESPONSE);
+    answer *self = check(L);
     http_piece piece;
     http_result result;
     int taken;
@@ -229,10 +221,10 @@ static int take_all(lua_State *L) {
     push_fields(L, self);
     drop_transfer(self);
     lua_pushcfunction(L, push_body);
-    lua_pushvalue(L, 1);
+    lua_pushlightuserdata(L, self);
     if (lua_pcall(L, 1, 1, 0) != LUA_OK)
         fail_by_memory(L, self);
-    drop_body(L, self);
+    drop_body(self);
     lua_setfield(L, -2, "body");
     return 1;
 }
@@ -241,7 +233,7 @@ static int take_all(lua_State *L) {
 
 /* Stack: the answer, which is the response. */
 static int give_head(lua_State *L) {
-    answer *self = luaL_checkudata(L, 1, RESPONSE);
+    answer *self = check(L);
     http_head head = {.status = 0};
     http_piece piece;
     http_result result;
@@ -255,7 +247,7 @@ static int give_head(lua_State *L) {
 }
 
 static int read_piece(lua_State *L) {
-    answer *self = luaL_checkudata(L, 1, RESPONSE);
+    answer *self = check(L);
     http_piece piece;
     http_result result;
     if (self->is_closed)
@@ -270,7 +262,7 @@ static int read_piece(lua_State *L) {
     if (taken == 1) {
         self->piece = piece.data;
         lua_pushlstring(L, piece.data, piece.length);
-        drop_body(L, self);
+        drop_body(self);
         return 1;
     }
     check_result(L, self, &result);
@@ -281,9 +273,9 @@ static int read_piece(lua_State *L) {
 
 /* read() -> the next piece; nil: that was all */
 static int response_read(lua_State *L) {
-    answer *self = luaL_checkudata(L, 1, RESPONSE);
+    answer *self = check(L);
     lua_settop(L, 1);
-    drop_body(L, self); /* what memory did not suffice for */
+    drop_body(self); /* what memory did not suffice for */
     self->deadline_ns = hd_after(self->timeout_ns);
     return read_piece(L);
 }
@@ -308,7 +300,7 @@ static int response_index(lua_State *L) {
 }
 
 void answer_open(lua_State *L) {
-    static const luaL_Reg meta[] = {{"__gc", answer_close}, {"__close", answer_close}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", answer_gc}, {"__close", answer_close}, {NULL, NULL}};
     static const luaL_Reg methods[] = {
         {"read", response_read}, {"chunks", response_chunks}, {"close", answer_close}, {NULL, NULL}};
     luaL_newmetatable(L, RESPONSE);
@@ -323,13 +315,26 @@ void answer_open(lua_State *L) {
 
 /* ---- the request ------------------------------------------------------------------------------------------------------ */
 
-int answer_await(lua_State *L, const http_request *request, const char *what, bool streams, uint64_t timeout_ns) {
-    answer *self = lua_newuserdatauv(L, sizeof *self, 2);
-    *self = (answer){.timeout_ns = timeout_ns, .what = what, .max_bytes = request->max_bytes};
+static answer *answer_new(lua_State *L) {
+    answer **place = lua_newuserdatauv(L, sizeof *place, 2);
+    *place = NULL;
     luaL_setmetatable(L, RESPONSE);
+    *place = calloc(1, sizeof **place);
+    if (!*place)
+        luaL_error(L, "not enough memory");
+    (*place)->body.budget = &strand_of(L)->beside;
+    kept_add(strand_of(L), &(*place)->kept, destroy);
+    return *place;
+}
+
+int answer_await(lua_State *L, const http_request *request, const char *what, bool streams, uint64_t timeout_ns) {
+    answer *self = answer_new(L);
+    self->timeout_ns = timeout_ns;
+    self->deadline_ns = hd_after(timeout_ns);
+    self->what = what;
+    self->max_bytes = request->max_bytes;
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
-    self->deadline_ns = hd_after(timeout_ns);
     self->transfer = http_transfer_create(request);
     if (!self->transfer)
         fail(L, self, "not enough memory");

@@ -64,10 +64,8 @@ static int server_wait_method(lua_State *L) {
 /* At the end: until it has stopped, the registry holds it. */
 static int server_gc(lua_State *L) {
     box *self = luaL_checkudata(L, 1, SERVER);
-    if (self->server) {
-        web_stop(self->server, L);
-        web_put(self->server);
-    }
+    if (self->server)
+        web_release(self->server);
     self->server = NULL;
     return 0;
 }

@@ -21,15 +21,6 @@ typedef struct waiting {
     int code;
 } waiting;
 
-socket_ref *socket_create(int fd) {
-    socket_ref *self = calloc(1, sizeof *self);
-    if (self)
-        *self = (socket_ref){.fd = fd, .references = 1};
-    else
-        hd_close(fd);
-    return self;
-}
-
 static void put(socket_ref *self) {
     if (--self->references > 0)
         return;
@@ -38,9 +29,25 @@ static void put(socket_ref *self) {
 }
 
 void socket_close(socket_ref *self) {
+    kept_remove(&self->kept);
     if (self->references > 1)
         shutdown(self->fd, SHUT_RDWR);
     put(self);
+}
+
+static void drop(kept *kept) {
+    socket_close(chain_entry(kept, socket_ref, kept));
+}
+
+socket_ref *socket_create(struct strand *strand, int fd) {
+    socket_ref *self = calloc(1, sizeof *self);
+    if (!self) {
+        hd_close(fd);
+        return NULL;
+    }
+    *self = (socket_ref){.fd = fd, .references = 1};
+    kept_add(strand, &self->kept, drop);
+    return self;
 }
 
 bool socket_is_waited_for(const socket_ref *self, socket_wait_kind kind) {

@@ -8,18 +8,20 @@
 #ifndef SOCKET_H
 #define SOCKET_H
 
+#include "kept.h"
 #include "operation.h"
 
 typedef enum socket_wait_kind { SOCKET_READ, SOCKET_WRITE, SOCKET_ACCEPT, SOCKET_WAITS } socket_wait_kind;
 
 typedef struct socket_ref {
+    kept kept; /* by the script, until it is closed */
     int fd;
     unsigned references;
     operation *waits[SOCKET_WAITS]; /* the last one of each; NULL: it has ended */
 } socket_ref;
 
-/* Takes the descriptor, also if it fails (NULL: no memory). */
-socket_ref *socket_create(int fd);
+/* Takes the descriptor, also if it fails (NULL: no memory). It is open until socket_close, or the script's end. */
+socket_ref *socket_create(struct strand *strand, int fd);
 
 /* The script has no more use for it, whoever waits for it still. */
 void socket_close(socket_ref *self);

@@ -286,7 +286,7 @@ void tcp_connection_push(lua_State *L) {
 
 void tcp_connection_set(lua_State *L, int index, int fd) {
     connection *self = luaL_checkudata(L, index, CONNECTION);
-    self->socket = socket_create(fd);
+    self->socket = socket_create(strand_of(L), fd);
     if (!self->socket)
         errand_raise(L, "not enough memory");
     name_peer(self);

@@ -95,7 +95,7 @@ void tcp_listener_push(lua_State *L) {
 void tcp_listener_set(lua_State *L, int index, int fd) {
     listener *self = luaL_checkudata(L, index, LISTENER);
     self->port = hd_tcp_port(fd);
-    self->socket = socket_create(fd);
+    self->socket = socket_create(strand_of(L), fd);
     if (!self->socket)
         errand_raise(L, "not enough memory");
 }

@@ -24,18 +24,33 @@ void web_put(web *self) {
 
 /* ---- stopping --------------------------------------------------------------------------------------------------------- */
 
-void web_stop(web *self, lua_State *L) {
+static void stop(web *self) {
     struct MHD_Daemon *daemon = self->daemon;
     if (!daemon)
         return;
     self->daemon = NULL;
     exchanges_resume(self); /* it must not stop otherwise */
     MHD_stop_daemon(daemon);
-    exchanges_drop(self, L);
+    exchanges_drop(self);
     hd_cancel(self->watcher);
     hd_event_set(self->stopped);
-    luaL_unref(L, LUA_REGISTRYINDEX, self->handler);
-    luaL_unref(L, LUA_REGISTRYINDEX, self->self);
+    if (!self->L)
+        return;
+    luaL_unref(self->L, LUA_REGISTRYINDEX, self->handler);
+    luaL_unref(self->L, LUA_REGISTRYINDEX, self->self);
+}
+
+void web_release(web *self) {
+    kept_remove(&self->kept);
+    stop(self);
+    web_put(self);
+}
+
+/* At the script's end. */
+static void drop(kept *kept) {
+    web *self = chain_entry(kept, web, kept);
+    self->L = NULL;
+    web_release(self);
 }
 
 static void quiesce(web *self) {
@@ -83,20 +98,20 @@ static void call_daemon(web *self) {
         quiesce(self);
     MHD_run(self->daemon);
     if (self->closing && self->open == 0)
-        web_stop(self, self->L);
+        stop(self);
     else
         release_watcher(self);
 }
 
 static void on_ready(struct strand *strand, post *posted) {
-    web *self = (web *)((char *)posted - offsetof(web, ready));
+    web *self = chain_entry(posted, web, ready);
     (void)strand;
     self->waits_to_go_on = true;
     call_daemon(self);
 }
 
 static void on_again(struct strand *strand, post *posted) {
-    web *self = (web *)((char *)posted - offsetof(web, again));
+    web *self = chain_entry(posted, web, again);
     (void)strand;
     self->again_posted = false;
     call_daemon(self);
@@ -104,7 +119,7 @@ static void on_again(struct strand *strand, post *posted) {
 }
 
 static void on_ended(struct strand *strand, post *posted) {
-    web *self = (web *)((char *)posted - offsetof(web, ended));
+    web *self = chain_entry(posted, web, ended);
     hd_release(self->watcher);
     hd_close(self->epoll);
     web_put(self);
@@ -194,6 +209,7 @@ web *web_create(lua_State *L, const web_options *options, int handler, const cha
         code = start(self, options);
     }
     if (!code) {
+        kept_add(self->strand, &self->kept, drop);
         strand_hold(self->strand);
         web_get(self); /* the watcher's */
         *error = NULL;

@@ -6,13 +6,13 @@
  * has done it.
  *
  *   open ── web_close ──▶ closing (accepts no more; ends when all exchanges have) ──▶ stopped
- *     └──────────────── web_stop: at the script's end ─────────────────────────────────┘
+ *     └──────────────── web_release: at the script's end ─────────────────────────────────┘
  *
  * Who holds it: the script (its userdata, which is held by the registry until it stops), and the watcher. */
 #ifndef WEB_H
 #define WEB_H
 
-#include "chain.h"
+#include "kept.h"
 #include "operation.h"
 
 #include <microhttpd.h>
@@ -26,8 +26,9 @@ typedef struct web_options {
 } web_options;
 
 typedef struct web {
+    kept kept; /* by the script */
     struct strand *strand;
-    lua_State *L; /* the main thread; only while `daemon` is there */
+    lua_State *L; /* the main thread; NULL: the state was closed */
     unsigned references;
     int port;
     size_t max_body_bytes;
@@ -56,8 +57,8 @@ web *web_create(lua_State *L, const web_options *options, int handler, const cha
 /* It accepts no more connections, and stops when the last request was answered. */
 void web_close(web *self);
 
-/* At once. */
-void web_stop(web *self, lua_State *L);
+/* The script has no more use for it: stops it, at once. It is called by itself at the script's end. */
+void web_release(web *self);
 
 /* The daemon has something to do: it is called in the next turn. */
 void web_call_again(web *self);

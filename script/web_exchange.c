@@ -1,11 +1,11 @@
-/* The way of a request: its head begins an exchange; its body is gathered, in Lua's memory; then a task is spawned, and takes
+/* The way of a request: its head begins an exchange; its body is gathered; then a task is spawned, and takes
  * its first step. If it has an answer by then, that is queued; if not, the connection is suspended until it has. */
 #include "web_exchange.h"
 
+#include "strand.h"
 #include "web_request.h"
 #include "web_response.h"
 
-#include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,19 +14,10 @@ enum { PATIENCE_BYTES = 1 << 20 };
 
 /* ---- its life --------------------------------------------------------------------------------------------------------- */
 
-static void drop_body(exchange *self, lua_State *L) {
-    void *arg;
-    lua_Alloc allocate = lua_getallocf(L, &arg);
-    if (self->body)
-        allocate(arg, self->body, self->capacity, 0);
-    self->body = NULL;
-    self->length = self->capacity = 0;
-}
-
-static void destroy(exchange *self, lua_State *L) {
+static void destroy(exchange *self) {
     chain_remove(&self->link);
-    drop_body(self, L);
-    response_drop(self, L);
+    bytes_fini(&self->body);
+    response_drop(self);
     free(self);
 }
 
@@ -35,6 +26,7 @@ static exchange *begin(web *server, struct MHD_Connection *connection) {
     if (!self)
         return NULL;
     self->server = server;
+    self->body.budget = &server->strand->beside;
     self->connection = connection;
     chain_append(&server->exchanges, &self->link);
     server->open++;
@@ -52,10 +44,10 @@ void exchange_completed(void *arg, struct MHD_Connection *connection, void **req
     self->connection = NULL;
     server->open--;
     if (!self->has_task)
-        destroy(self, server->L);
+        destroy(self);
 }
 
-void exchange_answered(exchange *self, lua_State *L) {
+void exchange_answered(exchange *self) {
     self->has_task = false;
     if (self->is_suspended) {
         self->is_suspended = false;
@@ -63,7 +55,7 @@ void exchange_answered(exchange *self, lua_State *L) {
         web_call_again(self->server);
     }
     if (!self->connection)
-        destroy(self, L);
+        destroy(self);
 }
 
 void exchanges_resume(web *server) {
@@ -75,9 +67,9 @@ void exchanges_resume(web *server) {
     }
 }
 
-void exchanges_drop(web *server, lua_State *L) {
+void exchanges_drop(web *server) {
     while (!chain_is_empty(&server->exchanges))
-        destroy(chain_entry(server->exchanges.next, exchange, link), L);
+        destroy(chain_entry(server->exchanges.next, exchange, link));
 }
 
 /* ---- the request's body ----------------------------------------------------------------------------------------------- */
@@ -87,36 +79,17 @@ static uint64_t announced_length(struct MHD_Connection *connection) {
     return text ? strtoull(text, NULL, 10) : 0;
 }
 
-static bool make_room(exchange *self, size_t bytes) {
-    void *arg;
-    lua_Alloc allocate = lua_getallocf(self->server->L, &arg);
-    size_t capacity = self->capacity ? self->capacity : 4096;
-    while (capacity < self->length + bytes)
-        capacity *= 2;
-    if (capacity == self->capacity)
-        return true;
-    char *larger = allocate(arg, self->body, self->capacity, capacity);
-    if (!larger)
-        return false;
-    self->body = larger;
-    self->capacity = capacity;
-    return true;
-}
-
 /* False: it has been too much for too long. */
-static bool gather(exchange *self, const char *bytes, size_t length) {
-    if (length > self->server->max_body_bytes - self->length)
+static bool gather(exchange *self, const char *data, size_t length) {
+    if (length > self->server->max_body_bytes - self->body.length)
         self->is_too_large = true;
-    else if (!self->has_no_memory && !make_room(self, length))
+    else if (!self->has_no_memory && bytes_add(&self->body, data, length))
         self->has_no_memory = true;
-    if (self->is_too_large || self->has_no_memory) {
-        drop_body(self, self->server->L);
-        self->in_excess += length;
-        return self->in_excess <= PATIENCE_BYTES;
-    }
-    memcpy(self->body + self->length, bytes, length);
-    self->length += length;
-    return true;
+    if (!self->is_too_large && !self->has_no_memory)
+        return true;
+    bytes_fini(&self->body);
+    self->in_excess += length;
+    return self->in_excess <= PATIENCE_BYTES;
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------------------------ */
@@ -128,7 +101,7 @@ static enum MHD_Result answer(exchange *self) {
 }
 
 static enum MHD_Result refuse(exchange *self, unsigned status, const char *text) {
-    response_refuse(self, self->server->L, status, text);
+    response_refuse(self, status, text);
     return answer(self);
 }
 
@@ -143,12 +116,11 @@ static enum MHD_Result look_at_head(exchange *self) {
 }
 
 static void begin_task(exchange *self, const char *method, const char *path) {
-    lua_State *L = self->server->L;
     if (self->is_too_large)
-        response_refuse(self, L, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
+        response_refuse(self, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
     else if (self->has_no_memory || !request_begin(self, method, path))
-        response_refuse(self, L, MHD_HTTP_SERVICE_UNAVAILABLE, "the server has no room for this now\n");
-    drop_body(self, L);
+        response_refuse(self, MHD_HTTP_SERVICE_UNAVAILABLE, "the server has no room for this now\n");
+    bytes_fini(&self->body);
 }
 
 enum MHD_Result exchange_step(void *arg, struct MHD_Connection *connection, const char *path, const char *method,

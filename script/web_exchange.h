@@ -2,6 +2,7 @@
 #ifndef WEB_EXCHANGE_H
 #define WEB_EXCHANGE_H
 
+#include "budget.h"
 #include "web.h"
 
 typedef struct exchange {
@@ -10,9 +11,7 @@ typedef struct exchange {
     struct MHD_Connection *connection; /* NULL: the daemon is done with it */
     bool has_begun, has_task, is_suspended;
 
-    /* the request's body, of Lua's memory */
-    char *body;
-    size_t length, capacity;
+    bytes body;
     size_t in_excess; /* bytes that were read of one that is too large */
     bool is_too_large, has_no_memory;
 
@@ -29,12 +28,12 @@ void exchange_completed(void *arg, struct MHD_Connection *connection, void **req
                         enum MHD_RequestTerminationCode how);
 
 /* Its task ends. It has an answer, or the connection is closed. */
-void exchange_answered(exchange *self, lua_State *L);
+void exchange_answered(exchange *self);
 
 /* Lets the daemon go on with all of them. */
 void exchanges_resume(web *server);
 
 /* Frees what is left, when the daemon has stopped at the script's end: their tasks will not go on. */
-void exchanges_drop(web *server, lua_State *L);
+void exchanges_drop(web *server);
 
 #endif

@@ -69,7 +69,7 @@ static void push_request(lua_State *L, const arrival *arrival) {
     headers_push(L);
     MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, add_header, L);
     lua_setfield(L, -2, "headers");
-    lua_pushlstring(L, exchange->body ? exchange->body : "", exchange->length);
+    lua_pushlstring(L, exchange->body.data ? exchange->body.data : "", exchange->body.length);
     lua_setfield(L, -2, "body");
     push_peer(L, exchange->connection);
     lua_setfield(L, -2, "peer");
@@ -131,8 +131,8 @@ static int ends(lua_State *L, int status, lua_KContext context) {
     bool failed = status != LUA_OK && status != LUA_YIELD;
     (void)context;
     if (failed)
-        response_refuse(exchange, L, lua_islightuserdata(L, -1) ? 500 : 503, "the server failed\n");
-    exchange_answered(exchange, L);
+        response_refuse(exchange, lua_islightuserdata(L, -1) ? 500 : 503, "the server failed\n");
+    exchange_answered(exchange);
     if (failed && !lua_islightuserdata(L, -1))
         return lua_error(L);
     if (failed) {

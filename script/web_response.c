@@ -8,17 +8,18 @@
 
 #define TEXT "text/plain; charset=utf-8"
 
-void response_drop(exchange *self, lua_State *L) {
+void response_drop(exchange *self) {
+    lua_State *L = self->server->L;
     if (self->response)
         MHD_destroy_response(self->response);
-    if (self->anchor > 0)
+    if (self->anchor > 0 && L)
         luaL_unref(L, LUA_REGISTRYINDEX, self->anchor);
     self->response = NULL;
     self->anchor = 0;
 }
 
-void response_refuse(exchange *self, lua_State *L, unsigned status, const char *text) {
-    response_drop(self, L);
+void response_refuse(exchange *self, unsigned status, const char *text) {
+    response_drop(self);
     self->status = status;
     self->response = MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
     if (self->response)

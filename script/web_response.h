@@ -8,8 +8,8 @@
 void response_build(exchange *self, lua_State *L, int index);
 
 /* One of the server's own. Raises no error; without memory there is none. */
-void response_refuse(exchange *self, lua_State *L, unsigned status, const char *text);
+void response_refuse(exchange *self, unsigned status, const char *text);
 
-void response_drop(exchange *self, lua_State *L);
+void response_drop(exchange *self);
 
 #endif

@@ -2,7 +2,12 @@
 -- script's end.
 fs.write("lines", ("line\n"):rep(100000))
 
+local server = serve{function() return ("x"):rep(1000000) end}
+
 local function forget()
+  tcp.listen(0)
+  tcp.connect("127.0.0.1", server.port)
+  http.get("http://127.0.0.1:" .. server.port, {stream = true})
   io.popen("sleep 100.5")
   fs.lines("lines")()
   local db = sql.open("a.db")
