@@ -23,7 +23,7 @@ local function collect_below(depth)
   end
 end
 
-for depth = 180, 200 do
+for depth = 170, 200 do
   await(spawn(forget))
   collect_below(depth)
 end
