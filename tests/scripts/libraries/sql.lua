@@ -80,7 +80,7 @@ fails_with("sql.run: a.db: UNIQUE constraint failed: t.id", db.run, db, "INSERT 
 fails_with("sql.run: a.db: more than one statement, and values (give each its own)", db.run, db,
   "DELETE FROM t WHERE id = ?; DELETE FROM u", 99)
 fails("the string has a zero byte in it", db.query, db, "SELECT 1\0")
-fails("heddle.database expected, got table", db.query, {}, "SELECT 1")
+fails("database expected, got table", db.query, {}, "SELECT 1")
 fails_with("sql.open: no/way.db: No such file or directory", sql.open, "no/way.db")
 fails_with("sql.open: .: is not a file", sql.open, ".")
 fails_with("sql.open: none.db: No such file or directory", sql.open, "none.db", { readonly = true })
