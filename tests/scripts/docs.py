@@ -61,7 +61,7 @@ class Block:
 def blocks_of(path):
     with open(path) as file:
         text = file.read()
-    for found in re.finditer(r"^(?:<!--\s(.*?)\s-->\n)?```(lua|python)\n(.*?)^```", text, re.M | re.S):
+    for found in re.finditer(r"^(?:<!--\s((?:(?!-->).)*?)\s-->\n)?```(lua|python)\n(.*?)^```", text, re.M | re.S):
         line = text.count("\n", 0, found.start(2)) + 1
         yield Block(path, line, found[1] or "", found[2], found[3])
 
