@@ -3,6 +3,9 @@
 
 #include <lauxlib.h>
 
+/* Whoever sleeps for longer, or for math.huge, has a deadline all the same: it does not wait in vain. */
+#define LONGEST_SECONDS 9e9
+
 task *task_current(lua_State *L) {
     return strand_of(L)->current;
 }
@@ -91,7 +94,7 @@ uint64_t duration_check(lua_State *L, int index) {
     luaL_argcheck(L, seconds == seconds, index, "not a number of seconds");
     if (seconds <= 0)
         return 0;
-    return seconds >= 9e9 ? HD_NEVER : (uint64_t)(seconds * 1e9 + 0.5);
+    return (uint64_t)(seconds < LONGEST_SECONDS ? seconds * 1e9 + 0.5 : LONGEST_SECONDS * 1e9);
 }
 
 bool task_start_timer(strand *self, task *task, uint64_t ns) {
