@@ -24,6 +24,10 @@ static void open_waiting(lua_State *L) {
 static void open_string(lua_State *L) {
     open_lua(L, LUA_STRLIBNAME, luaopen_string);
     strings_open(L);
+    lua_getglobal(L, LUA_STRLIBNAME);
+    lua_pushnil(L);
+    lua_setfield(L, -2, "dump"); /* nothing takes what it makes */
+    lua_pop(L, 1);
 }
 
 static void open_table(lua_State *L) {

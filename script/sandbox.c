@@ -1,7 +1,7 @@
 /* What of Lua's own a script has: everything, save for what would block the thread, reach beyond the script, or escape its
  * limits.
  *
- * - no debug, package, dofile, loadfile; no bytecode, as load takes text only (source.c).
+ * - no debug, package, dofile, loadfile; no bytecode: load takes text only (source.c), and there is no string.dump.
  * - of io and os only what does not block, or waits (lib_io.c, lib_exec.c, lib_fs.c).
  * - setmetatable takes no __gc: hooks do not run in finalizers, so that one could not be stopped.
  * - what could keep the thread in a C function for long counts its steps (libraries.h).
@@ -121,7 +121,7 @@ static void open_base(lua_State *L) {
     static const luaL_Reg functions[] = {{"xpcall", script_xpcall}, {"setmetatable", script_setmetatable},
                                          {"block", script_block},   {"run", script_run_again},
                                          {NULL, NULL}};
-    static const char *const unwanted[] = {"dofile", "load", "loadfile", NULL};
+    static const char *const unwanted[] = {"dofile", "load", "loadfile", "warn", NULL};
     luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
     luaL_setfuncs(L, functions, 0);
     lua_pop(L, 1);

@@ -36,7 +36,7 @@ WITHOUT_WAITS = {"json", "time"}
 AGAIN = 5
 # What a script has from Lua, and Lua's manual explains.
 LUAS_OWN = set("""_G _VERSION assert collectgarbage coroutine error getmetatable ipairs load math next os pairs pcall rawequal rawget
-rawlen rawset require select setmetatable string table tonumber tostring type utf8 warn xpcall""".split())
+rawlen rawset require select setmetatable string table tonumber tostring type utf8 xpcall""".split())
 
 
 class Block:
