@@ -2,17 +2,17 @@
 -- script's end.
 fs.write("lines", ("line\n"):rep(100000))
 
-local server = serve{function() return ("x"):rep(1000000) end}
+local server = serve{function() return "served" end}
 
 local function forget()
-  tcp.listen(0)
-  tcp.connect("127.0.0.1", server.port)
-  http.get("http://127.0.0.1:" .. server.port, {stream = true})
   io.popen("sleep 100.5")
   fs.lines("lines")()
   local db = sql.open("a.db")
   db:query("SELECT 1")
   pcall(db.query, db, "SELECT ?", print) -- an errand that never started
+  tcp.listen(0)
+  tcp.connect("127.0.0.1", server.port)
+  http.get("http://127.0.0.1:" .. server.port, {stream = true})
 end
 
 local function collect_below(depth)
