@@ -212,7 +212,7 @@ static int script_mutex(lua_State *L) {
     return make(L, IS_MUTEX, MUTEX, 0);
 }
 
-static int script_semaphore(lua_State *L) {
+int script_semaphore(lua_State *L) {
     lua_Integer units = luaL_optinteger(L, 1, 1);
     luaL_argcheck(L, units >= 0, 1, "a semaphore cannot begin below 0");
     return make(L, IS_SEMAPHORE, SEMAPHORE, units);
@@ -222,7 +222,7 @@ static int script_event(lua_State *L) {
     return make(L, IS_EVENT, EVENT, 0);
 }
 
-void locks_open(lua_State *L) {
+void locks_types_open(lua_State *L) {
     static const luaL_Reg mutex[] = {{"lock", method_acquire}, {"unlock", method_release},
                                      {"locked", method_locked}, {"with", method_with}, {NULL, NULL}};
     static const luaL_Reg semaphore[] = {{"acquire", method_acquire}, {"release", method_release},
@@ -232,6 +232,10 @@ void locks_open(lua_State *L) {
     type_open(L, MUTEX, mutex, NULL);
     type_open(L, SEMAPHORE, semaphore, NULL);
     type_open(L, EVENT, event, NULL);
+}
+
+void locks_open(lua_State *L) {
+    locks_types_open(L);
     lua_register(L, "mutex", script_mutex);
     lua_register(L, "semaphore", script_semaphore);
     lua_register(L, "event", script_event);

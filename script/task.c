@@ -243,7 +243,7 @@ void strand_step(lua_State *L) {
     lua_pop(L, 1);
 }
 
-static int script_spawn(lua_State *L) {
+int script_spawn(lua_State *L) {
     luaL_checkany(L, 1);
     task_spawn(L, lua_gettop(L) - 1);
     return 1;

@@ -1,6 +1,7 @@
 /* Listeners: accepting connections, and serving them, one task each. */
 #include "errand.h"
 #include "tcp.h"
+#include "vocabulary.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -102,31 +103,53 @@ void tcp_listener_set(lua_State *L, int index, int fd) {
 
 /* serve(f [, most]): f(connection) in a task for each, at most so many at a time, until the listener is closed. A connection
  * is closed when its task ends. */
-static const char serve[] = "local accept, spawn, semaphore = ...\n"
-                            "local function one(free, f, connection)\n"
-                            "  local free <close> = free\n"
+static const char serve[] = "local accept, spawn, semaphore, place_of = ...\n"
+                            "local function one(place, f, connection)\n"
+                            "  local place <close> = place\n"
                             "  local connection <close> = connection\n"
                             "  f(connection)\n"
                             "end\n"
-                            "local leave = {__close = function(free) free.semaphore:release() end}\n"
                             "return function(listener, f, most)\n"
                             "  local semaphore = semaphore(most or 1000)\n"
-                            "  local free = setmetatable({semaphore = semaphore}, leave)\n"
+                            "  local place = place_of(semaphore)\n"
                             "  while true do\n"
                             "    semaphore:acquire()\n"
                             "    local connection = accept(listener)\n"
                             "    if not connection then return end\n"
-                            "    spawn(one, free, f, connection)\n"
+                            "    spawn(one, place, f, connection)\n"
                             "  end\n"
                             "end\n";
 
+/* A place among those who are served, which is given back when it is closed. */
+static int leave_place(lua_State *L) {
+    lua_rawgeti(L, 1, 1);
+    lua_getfield(L, -1, "release");
+    lua_insert(L, -2);
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+static int place_of(lua_State *L) {
+    lua_createtable(L, 1, 0);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -2, 1);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
 static void open_serve(lua_State *L) {
+    locks_types_open(L);
     if (luaL_loadbufferx(L, serve, sizeof serve - 1, "=tcp.serve", "t") != LUA_OK)
         lua_error(L);
     lua_pushcfunction(L, listener_accept_patiently);
-    lua_getglobal(L, "spawn");
-    lua_getglobal(L, "semaphore");
-    lua_call(L, 3, 1);
+    lua_pushcfunction(L, script_spawn);
+    lua_pushcfunction(L, script_semaphore);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, leave_place);
+    lua_setfield(L, -2, "__close");
+    lua_pushcclosure(L, place_of, 1);
+    lua_call(L, 4, 1);
 }
 
 void tcp_listener_open(lua_State *L) {

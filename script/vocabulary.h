@@ -25,8 +25,12 @@ bool globals_are(lua_State *L, int index);
 
 void require_open(lua_State *L);
 
-/* await(task) */
+/* Functions of scripts that others use as well: a script may have given their names to something else. semaphore needs its
+ * type (locks_types_open). */
 int script_await(lua_State *L);
+int script_spawn(lua_State *L);
+int script_semaphore(lua_State *L);
+void locks_types_open(lua_State *L);
 
 /* The argument, a number of seconds, in nanoseconds; 0 if it is negative. */
 uint64_t duration_check(lua_State *L, int index);
