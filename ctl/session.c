@@ -115,25 +115,32 @@ static bool ask_output(struct session *self) {
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
-session_event session_wait(struct session *self, int fd) {
-    while (!self->over) {
-        size_t which = 0;
-        if (take_signal(self))
-            return SESSION_SIGNAL;
-        if (self->over || !ask_output(self))
-            break;
-        struct client_call *calls[] = {self->output, self->line};
-        client_result result = client_wait_or_read(calls, self->line ? 2 : 1, fd, CLIENT_FOREVER_NS, &which);
-        if (result == CLIENT_READABLE)
-            return SESSION_INPUT;
-        if (result == CLIENT_OK && which == 1)
-            return SESSION_ANSWER;
-        if (result == CLIENT_OK)
-            take_output(self);
-        else if (result != CLIENT_SIGNAL)
-            fail(self, result, NULL);
+/* One wait. True: something happened but output. */
+static bool wait_once(struct session *self, int fd, session_event *event) {
+    size_t which = 0;
+    *event = SESSION_SIGNAL;
+    if (take_signal(self))
+        return true;
+    *event = SESSION_OVER;
+    if (self->over || !ask_output(self))
+        return true;
+    struct client_call *calls[] = {self->output, self->line};
+    client_result result = client_wait_or_read(calls, self->line ? 2 : 1, fd, CLIENT_FOREVER_NS, &which);
+    if (result == CLIENT_READABLE || (result == CLIENT_OK && which == 1)) {
+        *event = result == CLIENT_READABLE ? SESSION_INPUT : SESSION_ANSWER;
+        return true;
     }
-    return SESSION_OVER;
+    if (result == CLIENT_OK)
+        take_output(self);
+    else if (result != CLIENT_SIGNAL)
+        fail(self, result, NULL);
+    return self->over;
+}
+
+session_event session_wait(struct session *self, int fd) {
+    session_event event;
+    while (!wait_once(self, fd, &event)) {}
+    return event;
 }
 
 /* ---- the beginning ----------------------------------------------------------------------------------------------- */
@@ -170,7 +177,9 @@ static wire_reply *take_answer(struct session *self) {
     client_result result = client_finish(self->line, CLIENT_FOREVER_NS, &reply);
     self->line = NULL;
     if (result == CLIENT_OK) {
-        while (self->offset < reply->u.input.offset && session_wait(self, -1) != SESSION_OVER) {}
+        session_event event;
+        while (!self->over && self->offset < reply->u.input.offset)
+            wait_once(self, -1, &event);
         return reply;
     }
     if (result == CLIENT_REFUSED && reply->code == WIRE_WRONG_STATE) {

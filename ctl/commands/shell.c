@@ -63,6 +63,7 @@ static bool show_result(struct shell *shell, const wire_reply *reply) {
     if (end == WIRE_LINE_DONE) {
         if (*reply->u.input.text != '\0')
             put_text(stdout, "", reply->u.input.text);
+        fflush(stdout);
         return false;
     }
     shell->failed = true;
@@ -274,7 +275,7 @@ static bool read_job(struct cli *cli, wire_job *job, wire_bytes *first, int *sta
 static void greet(const struct shell *shell, const wire_job *job) {
     if (!shell->session.cli->quiet)
         fprintf(stderr,
-                "shell on the %s runtime (job %" PRIu64 "): await works here, and tasks go on between lines\n"
+                "shell on the %s runtime (job %" PRIu64 "): await works here, tasks go on between lines\n"
                 "Ctrl-C cancels a line, Ctrl-D ends the shell\n",
                 wire_loop_name(job->loop), shell->session.id);
 }

@@ -207,11 +207,11 @@ static void an_error_is_the_lines_and_the_shell_goes_on(void **state) {
         "-> failed: shell:1: boom\n-> failed: a table\n-> failed: timed out\n-> failed: no text\n"
         "-> failed: shell:1: cannot wait here: a function of Lua's own that cannot be suspended, such as "
         "table.sort or string.gsub, calls this one\n"
-        "-> failed: in a task\n\t[C]: in function 'await'\n\tshell:1: in main chunk\n"
-        "raised before:\nin a task\nstack traceback:\n\t[C]: in function 'error'\n"
+        "-> failed: in a task\n[C]: in function 'await'\nshell:1: in main chunk\n"
+        "raised before:\nin a task\nstack traceback:\n[C]: in function 'error'\n"
         "-> failed: shell:1: attempt to perform arithmetic on a nil value\n-> still there\n-> \n-> 1\n"
-        "-> failed: lib.lua:1: deep\n\t[C]: in function 'error'\n\tlib.lua:1: in function 'deep'\n"
-        "\t(...tail calls...)\n-> failed: lib.lua:1: unexpected symbol near '='\n" NO_MORE);
+        "-> failed: lib.lua:1: deep\n[C]: in function 'error'\nlib.lua:1: in function 'deep'\n"
+        "(...tail calls...)\n-> failed: lib.lua:1: unexpected symbol near '='\n" NO_MORE);
 }
 
 static void waiting_lines(void) {
