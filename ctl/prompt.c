@@ -122,7 +122,8 @@ prompt_result prompt_read(struct prompt *self, const char *text, const char **re
     self->text = text;
     self->stopped = false;
     self->shown = true;
-    el_set(self->edit, EL_PREP_TERM, 1); /* before the prompt is seen, so that nothing that is typed shows twice */
+    el_set(self->edit, EL_PREP_TERM,
+           1); /* before the prompt is seen, so that nothing that is typed shows twice */
     const char *line = el_gets(self->edit, &count);
     self->shown = false;
     fflush(stdout);

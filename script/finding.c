@@ -8,7 +8,10 @@ void findings_init(findings *self) {
     chain_init(&self->all);
 }
 
+enum { MOST_HELD = 1024 };
+
 static void finding_free(finding *finding) {
+    finding->in->held--;
     chain_remove(&finding->link);
     free(finding->task);
     free(finding->text);
@@ -16,6 +19,11 @@ static void finding_free(finding *finding) {
 }
 
 finding *findings_add(findings *self, const char *task, char *text) {
+    if (self->held == MOST_HELD) {
+        self->more++;
+        free(text);
+        return NULL;
+    }
     finding *added = malloc(sizeof *added);
     char *name = strdup(task);
     if (!added || !name) {
@@ -24,7 +32,8 @@ finding *findings_add(findings *self, const char *task, char *text) {
         free(text);
         return NULL;
     }
-    *added = (finding){.task = name, .text = text};
+    *added = (finding){.in = self, .task = name, .text = text};
+    self->held++;
     chain_append(&self->all, &added->link);
     return added;
 }

@@ -7,22 +7,24 @@
 #include "script.h"
 
 typedef struct finding {
-    chain
-        link; /* in the strand's list, until its task is gone: Lua passes over a finalizer that it cannot call for want of
-                   memory or stack */
+    /* In the strand's list, until its task is gone: Lua passes over a finalizer that it cannot call for want of memory or
+     * stack. */
+    chain link;
     bool asked_for;
+    struct findings *in;
     char *task, *text;
 } finding;
 
 typedef struct findings {
     chain all;
+    size_t held; /* how many these are */
     script_finding *told; /* for the report, of other kinds */
     size_t told_count, more;
 } findings;
 
 void findings_init(findings *self);
 
-/* NULL: no memory. Takes `text`. */
+/* NULL: no memory; or there are very many, as a script can make as many as it likes: this one is only counted. Takes `text`. */
 finding *findings_add(findings *self, const char *task, char *text);
 
 /* Tells at once. */
