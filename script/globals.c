@@ -104,13 +104,40 @@ static void make_known(lua_State *L, const char *name) {
     lua_settop(L, top);
 }
 
+/* A library may bring other names than the one that was asked for, and the script may have given those to something else:
+ * pushes what each name stands for. */
+static void push_given_names(lua_State *L) {
+    luaL_checkstack(L, LIBRARIES + LUA_MINSTACK, "libraries");
+    lua_pushglobaltable(L);
+    int globals = lua_gettop(L);
+    for (size_t i = 0; i < LIBRARIES; i++) {
+        lua_pushstring(L, libraries[i].name);
+        lua_rawget(L, globals);
+    }
+}
+
+static void restore_given_names(lua_State *L) {
+    int globals = lua_gettop(L) - (int)LIBRARIES;
+    for (size_t i = LIBRARIES; i-- > 0;) {
+        lua_pushstring(L, libraries[i].name);
+        lua_insert(L, -2);
+        if (lua_isnil(L, -1))
+            lua_pop(L, 2);
+        else
+            lua_rawset(L, globals);
+    }
+    lua_pop(L, 1);
+}
+
 static void open_library(lua_State *L, size_t which) {
     strand *self = strand_of(L);
     if (self->opened & (uint64_t)1 << which)
         return;
     self->opened |= (uint64_t)1 << which;
+    push_given_names(L);
     libraries[which].open(L);
     make_known(L, libraries[which].name);
+    restore_given_names(L);
 }
 
 static void open_by_name(lua_State *L, const char *name) {
