@@ -330,7 +330,7 @@ const struct command command_shell = {
                "the exit code is 1 if one of them failed.\n",
     .examples = "heddlectl shell\n"
                 "heddlectl shell --loop single lib.lua\n"
-                "echo 'await(spawn(sleep, 1)) now()' | heddlectl shell\n",
+                "echo 'await(spawn(sleep, 1, \"slept\"))' | heddlectl shell\n",
     .sets = shell_sets,
     .values_bytes = sizeof(struct shell_values),
     .until_operand = true,

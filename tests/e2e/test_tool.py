@@ -7,7 +7,7 @@ import re
 
 from harness import Pipe, check, test
 
-VERBS = ("submit", "run", "batch", "wait", "events", "ls", "show", "logs", "cancel", "ps", "stats", "compare", "ping", "drain",
+VERBS = ("submit", "run", "shell", "batch", "wait", "events", "ls", "show", "logs", "cancel", "ps", "stats", "compare", "ping", "drain",
          "completion")
 
 
