@@ -92,7 +92,7 @@ static int gather_goes_on(lua_State *L, int status, lua_KContext context) {
 
 /* How many entries the list at 1 has, all of which are tasks or functions. */
 static size_t check_entries(lua_State *L) {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_argexpected(L, lua_istable(L, 1), 1, "list of tasks");
     lua_settop(L, 1);
     lua_Integer count = luaL_len(L, 1);
     luaL_argcheck(L, count < 1 << 24, 1, "too many tasks");

@@ -70,7 +70,7 @@ static int wait_goes_on(lua_State *L, int status, lua_KContext context) {
 
 /* Replaces the list at 1 by one that has each task once. */
 static size_t distinct_tasks(lua_State *L) {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_argexpected(L, lua_istable(L, 1), 1, "list of tasks");
     strand *strand = strand_of(L);
     uint64_t walk = ++strand->walks; /* marks those that have been seen */
     lua_Integer count = luaL_len(L, 1), distinct = 0;
