@@ -385,8 +385,7 @@ static void what_a_line_has_no_room_for_is_an_error(void **state) {
     limits.tasks = 4;
     conversation_is("", too_much_of_everything, 1,
                     "-> failed: shell:1: too many tasks: the limit is 4 at once\n-> 1\n"
-                    "-> failed: not enough memory\n" NO_MORE
-                    "still ran: task-3\nstill ran: task-4\n");
+                    "-> failed: not enough memory\n" NO_MORE "still ran: task-3\nstill ran: task-4\n");
     limits.tasks = 0;
 }
 
