@@ -5,6 +5,9 @@
 #include "script.h"
 #include "shell.h"
 
+/* Each holds up to 1 MiB, and nobody needs many. */
+enum { LINES_MAX = 16 };
+
 static const wire_line_end ends[] = {[SCRIPT_LINE_DONE] = WIRE_LINE_DONE,
                                      [SCRIPT_LINE_FAILED] = WIRE_LINE_FAILED,
                                      [SCRIPT_LINE_CANCELLED] = WIRE_LINE_CANCELLED,
@@ -29,7 +32,16 @@ static void run_line(struct call *call, struct job *job) {
                         .code = code.length ? (const char *)code.data : "",
                         .bytes = code.length};
     script_line_result result;
+    if (job->shell->lines_count >= LINES_MAX) {
+        call_fail(call, WIRE_FULL, "%d lines of shell %llu have not ended (wait for them)", LINES_MAX,
+                  (unsigned long long)job->id);
+        return;
+    }
+    job->shell->lines_count++;
     int code_of_it = script_lines_run(job->shell->lines, &line, &result);
+    job->shell->lines_count--;
+    if (call->jobs->draining && job->shell->lines_count == 0)
+        jobs_cancel(call->jobs, job, 0); /* it was its last one: see drain.c */
     if (code_of_it == HD_ESHUTDOWN) {
         call_fail(call, WIRE_WRONG_STATE, "shell %llu has ended", (unsigned long long)job->id);
     } else if (code_of_it) {

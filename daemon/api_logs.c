@@ -29,6 +29,10 @@ static void read_output(struct call *call, struct job *job, struct output *outpu
 static void follow(struct call *call, struct job *job) {
     uint64_t client = call->caller.client, offset = call->request->u.logs.offset;
     bool goes_on = jobs_follows(call->jobs, job, client), begins = goes_on || !job_ended(job);
+    if (hd_cancelled()) { /* the client has left before its request was looked at: nobody would end it */
+        call_interrupted(call, HD_ECANCELED);
+        return;
+    }
     if (begins && !goes_on && !call_may_follow(call))
         return;
     if (begins && !jobs_follow(call->jobs, job, client, offset)) {

@@ -158,6 +158,10 @@ static bool submit(struct call *call, uint64_t *first) {
     }
     if (call->request->u.submit.follow && !call_may_follow(call))
         return false;
+    if (call->request->u.submit.follow && hd_cancelled()) { /* its client has left already */
+        call_interrupted(call, HD_ECANCELED);
+        return false;
+    }
     wire_code code = jobs_reserve(call->jobs, call->caller.uid, count, bytes, error, sizeof error);
     if (code) {
         call_fail(call, code, "%s", error);

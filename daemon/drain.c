@@ -7,6 +7,7 @@
 
 #include "notify.h"
 #include "pace.h"
+#include "shell.h"
 #include "spawn.h"
 
 #include <stdlib.h>
@@ -19,6 +20,8 @@ struct drain {
 static bool is_hopeless(const struct job *job, uint64_t deadline_ns) {
     if (job->state == WIRE_SCHEDULED || job->state == WIRE_RETRYING)
         return job->due_ns > deadline_ns;
+    if (job->shell)
+        return job->shell->lines_count == 0; /* nobody knows when the next one comes */
     if (job->state != WIRE_RUNNING || job->lane != LANE_FREE)
         return false;
     uint64_t delay_ns = kind_of(job->spec.kind)->start_delay_ns(&job->spec);

@@ -8,7 +8,8 @@ struct shell {
     struct links link; /* among all that have not ended */
     struct script_lines *lines;
     struct job *job;
-    uint64_t client; /* who submitted it */
+    uint64_t client;      /* who submitted it */
+    unsigned lines_count; /* that run or wait for their turn */
 };
 
 /* The shell of a job that is to be one. NULL: no memory. */

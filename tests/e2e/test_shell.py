@@ -199,6 +199,16 @@ def a_service_that_goes_away_ends_the_shell(t):
     s.start()
 
 
+@test
+def a_service_that_stops_does_not_wait_for_an_idle_shell(t):
+    s = t.service(config="drain_timeout = 1h\n")
+    tool = s.tool("shell", stdin=subprocess.PIPE)
+    s.until_state(1, "running")
+    s.stop()
+    result = tool.finish(125)
+    check("job 1 cancelled" in result.err, f"{result}")
+
+
 @test_as_root
 def lines_come_from_the_owner_alone(t):
     s = t.service(config="socket_mode = 0666\n")

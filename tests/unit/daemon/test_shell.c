@@ -1,6 +1,7 @@
 /* shell.c, api_input.c: lines for shells, and whose they are. */
 #include "helpers.h"
 
+#include "drain.h"
 #include "spawn.h"
 
 #include <stdio.h>
@@ -222,6 +223,46 @@ static void an_interrupt_ends_the_line_and_not_the_shell(void **state) {
     world_run(true, interrupt_a_line, NULL);
 }
 
+static void give_too_many(struct world *world) {
+    uint64_t id = begin(world, shell());
+    struct beside beside[16];
+    hd_task *tasks[16];
+    for (int i = 0; i < 16; i++) {
+        beside[i] = (struct beside){world, id, "sleep(0.01)", NULL};
+        tasks[i] = spawn_root("beside", ask_beside, &beside[i]);
+    }
+    (void)!hd_yield();
+    refused(world, input_as(world, OWNER, CLIENT, id, WIRE_ACT_LINE, "1"), WIRE_FULL, "16 lines of shell 1");
+    for (int i = 0; i < 16; i++) {
+        (void)!hd_join(tasks[i]);
+        answer_is(world, beside[i].asked, WIRE_LINE_DONE, "nil");
+    }
+    line_is(world, id, "1", WIRE_LINE_DONE, "1");
+}
+
+static void few_lines_wait_at_once(void **state) {
+    (void)state;
+    world_run(true, give_too_many, NULL);
+}
+
+static void drain_with_shells(struct world *world) {
+    uint64_t idle = begin(world, shell()), busy = begin(world, shell());
+    struct beside beside = {world, busy, "print('begins') sleep(0.01) return 'ends'", NULL};
+    hd_task *task = spawn_root("beside", ask_beside, &beside);
+    await_output(world, busy, 0);
+    line_is(world, idle, "1", WIRE_LINE_DONE, "1");
+    expect(world, drain_begin(world->jobs, hd_after(HD_SECONDS(1000))) == 0);
+    expect(world, world_await(world, idle).state == WIRE_CANCELLED);
+    (void)!hd_join(task);
+    answer_is(world, beside.asked, WIRE_LINE_DONE, "ends");
+    expect(world, world_await(world, busy).state == WIRE_CANCELLED);
+}
+
+static void a_service_that_drains_waits_for_lines_and_not_for_shells(void **state) {
+    (void)state;
+    world_run(true, drain_with_shells, NULL);
+}
+
 static void list_shells(struct world *world) {
     wire_job job = shell();
     begin(world, job);
@@ -249,6 +290,8 @@ int main(void) {
         cmocka_unit_test(a_shell_ends_with_the_client_that_submitted_it),
         cmocka_unit_test(lines_wait_for_a_shell_that_has_not_begun),
         cmocka_unit_test(an_interrupt_ends_the_line_and_not_the_shell),
+        cmocka_unit_test(few_lines_wait_at_once),
+        cmocka_unit_test(a_service_that_drains_waits_for_lines_and_not_for_shells),
         cmocka_unit_test(shells_are_listed_as_such),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
