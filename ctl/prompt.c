@@ -41,6 +41,11 @@ size_t prompt_rows(const wchar_t *text, size_t length, size_t columns) {
     for (size_t i = 0; i < length; i++) {
         int width = wcwidth(text[i]);
         size_t cells = width >= 0 ? (size_t)width : 2; /* ^X */
+        if (text[i] == L'\n') {                        /* below it, libedit shows what is searched for */
+            row++;
+            column = 0;
+            continue;
+        }
         if (column + cells > columns) {
             row++;
             column = 0;

@@ -172,6 +172,13 @@ static void act(struct session *self, wire_act act) {
     tell(self, &(wire_request){.verb = WIRE_INPUT, .u.input = {.id = self->id, .act = act}});
 }
 
+/* The line alone. */
+static void refused(struct session *self, client_result result, const wire_reply *reply) {
+    before(self);
+    cli_failed(self->cli, result, reply);
+    after(self);
+}
+
 static wire_reply *take_answer(struct session *self) {
     wire_reply *reply = NULL;
     client_result result = client_finish(self->line, CLIENT_FOREVER_NS, &reply);
@@ -182,11 +189,12 @@ static wire_reply *take_answer(struct session *self) {
             wait_once(self, -1, &event);
         return reply;
     }
-    if (result == CLIENT_REFUSED && reply->code == WIRE_WRONG_STATE) {
+    if (result == CLIENT_REFUSED && reply->code == WIRE_WRONG_STATE)
         while (session_wait(self, -1) != SESSION_OVER) {} /* the job has ended, or is about to */
-    } else {
+    else if (result == CLIENT_REFUSED)
+        refused(self, result, reply);
+    else
         fail(self, result, reply);
-    }
     wire_reply_free(reply);
     return NULL;
 }
@@ -199,10 +207,12 @@ wire_reply *session_run(struct session *self, wire_act what, const char *name, c
     if (self->over)
         return NULL;
     client_result result = client_begin(self->cli->client, &request, &self->line);
-    if (result != CLIENT_OK) {
+    if (result == CLIENT_TOO_LARGE)
+        refused(self, result, NULL);
+    else if (result != CLIENT_OK)
         fail(self, result, NULL);
+    if (result != CLIENT_OK)
         return NULL;
-    }
     session_event event;
     while ((event = session_wait(self, -1)) == SESSION_SIGNAL) {
         self->in_line = true; /* behind the terminal's ^C */

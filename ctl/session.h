@@ -36,7 +36,7 @@ int session_begin(struct session *self, wire_job *job);
 session_event session_wait(struct session *self, int fd);
 
 /* Runs a line, or asks for names, and waits for the end. Ctrl-C interrupts it. All that it printed was written then. NULL: the session
- * is over. */
+ * is over, or the service refused the line, and that was said. */
 wire_reply *session_run(struct session *self, wire_act act, const char *name, const char *code,
                         size_t length);
 

@@ -97,8 +97,8 @@ static void run_line(struct shell *shell, const char *line, size_t length, char 
     free(*problem);
     *problem = NULL;
     if (reply == NULL)
-        return;
-    if (show_result(shell, reply))
+        shell->failed = true;
+    if (reply != NULL && show_result(shell, reply))
         *problem = must(strdup(reply->u.input.text));
     else
         forget_code(shell);
@@ -113,6 +113,8 @@ static void run_first(struct shell *shell, const char *name, const wire_bytes *c
         session_run(&shell->session, WIRE_ACT_LINE, name, (const char *)code->data, code->length);
     if (reply != NULL)
         show_result(shell, reply);
+    else
+        shell->failed = true;
     wire_reply_free(reply);
 }
 

@@ -75,6 +75,8 @@ def a_line_that_fails_makes_the_code_1_and_the_others_run(t):
     result = s.ctl("shell", input="print(1)\nfunction f()\nprint(2)", code=1)
     check(result.lines == ["1"] and result.err == "shell:2: 'end' expected (to close 'function' at line 1) near <eof>\n", f"{result}")
     s.ctl("shell", input="current():cancel() sleep(1)", code=1)
+    result = s.ctl("shell", input="x = 1 --" + "x" * (1 << 20) + "\nprint(x)", code=1)
+    check(result.out == "nil\n" and "code: has 1048584 bytes (at most 1048576)" in result.err, f"{result}")
 
 
 @test

@@ -25,6 +25,7 @@ static void the_cursor_stands_where_the_text_has_wrapped_to(void **state) {
     rows_are(L"梭梭梭梭梭", 10, 1);
     rows_are(L"x梭梭梭梭梭", 10, 1); /* one has no room left, and the last column stays empty */
     rows_are(L"\x01\x01\x01\x01\x01", 10, 1);
+    rows_are(L"> abc\nbck:x", 10, 1);
 }
 
 static void word_is(const wchar_t *line, const wchar_t *word) {
