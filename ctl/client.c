@@ -295,7 +295,7 @@ static bool wait_once(struct client *client, int fd, uint64_t deadline_ns, struc
         ssize_t ignored = read(client->wake_fd, &count, sizeof count);
         (void)ignored;
     }
-    seen->signal = ready > 0 && fds[1].revents != 0;
+    seen->signal = (ready > 0 && fds[1].revents != 0) || (ready < 0 && errno == EINTR && fd >= 0);
     seen->input = ready > 0 && fds[2].revents != 0;
     return true;
 }

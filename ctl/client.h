@@ -58,7 +58,8 @@ void client_abandon(struct client_call *call); /* NULL is fine */
 client_result client_wait_any(struct client_call *const *calls, size_t count, uint64_t patience_ns,
                               size_t *which);
 
-/* The same; also CLIENT_READABLE when `fd` has something to read, or has ended. */
+/* The same; also CLIENT_READABLE when `fd` has something to read, or has ended; and CLIENT_SIGNAL, though client_signal has none,
+ * when a signal came that somebody else handles. */
 client_result client_wait_or_read(struct client_call *const *calls, size_t count, int fd,
                                   uint64_t patience_ns, size_t *which);
 

@@ -22,7 +22,8 @@ struct prompt {
     History *history;
     const char *text;
     bool shown;             /* a line is being edited */
-    bool stopped;           /* by who waits */
+    prompt_event last;      /* of who waits */
+    char *typed;            /* to begin the line with; NULL: nothing */
     char bytes[READ_BYTES]; /* read, and not yet given to libedit */
     size_t count;
     char *line; /* the last one */
@@ -104,14 +105,23 @@ static bool take_character(struct prompt *self, wchar_t *character) {
     return false;
 }
 
+/* What was typed so far, for a new beginning. */
+static void keep_typed(struct prompt *self) {
+    const LineInfo *line = el_line(self->edit);
+    prompt_hide(self);
+    free(self->typed);
+    self->typed = must(strndup(line->buffer, (size_t)(line->lastchar - line->buffer)));
+}
+
 /* libedit's way to read: 1, 0 at the end, -1. */
 static int next_character(EditLine *edit, wchar_t *character) {
     struct prompt *self = prompt_of(edit);
     while (!take_character(self, character)) {
-        if (!self->user.wait(self->user.arg)) {
-            self->stopped = true;
+        self->last = self->user.wait(self->user.arg);
+        if (self->last == PROMPT_AGAIN)
+            keep_typed(self);
+        if (self->last != PROMPT_KEY)
             return -1;
-        }
         ssize_t got = read(STDIN_FILENO, self->bytes + self->count, READ_BYTES - self->count);
         if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
@@ -122,17 +132,31 @@ static int next_character(EditLine *edit, wchar_t *character) {
     return 1;
 }
 
-prompt_result prompt_read(struct prompt *self, const char *text, const char **result) {
-    int count = 0;
-    self->text = text;
-    self->stopped = false;
+/* libedit takes the terminal, and catches signals, only at the beginning of a line. */
+static const char *read_line(struct prompt *self, int *count) {
+    *count = 0;
+    self->last = PROMPT_KEY;
     self->shown = true;
     el_set(self->edit, EL_PREP_TERM,
            1); /* before the prompt is seen, so that nothing that is typed shows twice */
-    const char *line = el_gets(self->edit, &count);
+    if (self->typed != NULL)
+        el_push(self->edit, self->typed);
+    const char *line = el_gets(self->edit, count);
     self->shown = false;
     fflush(stdout);
-    if (self->stopped) {
+    return line;
+}
+
+prompt_result prompt_read(struct prompt *self, const char *text, const char **result) {
+    const char *line;
+    int count;
+    self->text = text;
+    do
+        line = read_line(self, &count);
+    while (self->last == PROMPT_AGAIN);
+    free(self->typed);
+    self->typed = NULL;
+    if (self->last == PROMPT_STOP) {
         self->count = 0; /* what was typed ahead belongs to the line that is not to be */
         return PROMPT_STOPPED;
     }
@@ -290,6 +314,7 @@ void prompt_close(struct prompt *self) {
         el_end(self->edit);
     if (self->history != NULL)
         history_end(self->history);
+    free(self->typed);
     free(self->line);
     free(self);
 }

@@ -9,9 +9,14 @@
 
 struct prompt;
 
+typedef enum prompt_event {
+    PROMPT_KEY,   /* there is something to read on stdin */
+    PROMPT_AGAIN, /* the terminal is not as it was: draw anew */
+    PROMPT_STOP,  /* reading ends */
+} prompt_event;
+
 struct prompt_user {
-    /* Until there is something to read on stdin: true; false: reading ends. */
-    bool (*wait)(void *arg);
+    prompt_event (*wait)(void *arg);
     /* The names that begin with `prefix`, one a line; malloc'ed, NULL: none. */
     char *(*names)(const char *prefix, void *arg);
     void *arg;

@@ -134,7 +134,9 @@ static bool wait_once(struct session *self, int fd, session_event *event) {
         take_output(self);
     else if (result != CLIENT_SIGNAL)
         fail(self, result, NULL);
-    return self->over;
+    else if (fd >= 0)
+        *event = take_signal(self) ? SESSION_SIGNAL : self->over ? SESSION_OVER : SESSION_RESUMED;
+    return self->over || *event != SESSION_OVER;
 }
 
 session_event session_wait(struct session *self, int fd) {

@@ -6,9 +6,10 @@
 #include "command.h"
 
 typedef enum session_event {
-    SESSION_INPUT,  /* there is something to read */
-    SESSION_ANSWER, /* to the line */
-    SESSION_SIGNAL, /* Ctrl-C */
+    SESSION_INPUT,   /* there is something to read */
+    SESSION_ANSWER,  /* to the line */
+    SESSION_SIGNAL,  /* Ctrl-C */
+    SESSION_RESUMED, /* the terminal may have been another's, or have another size now; only with `fd` */
     SESSION_OVER,
 } session_event;
 

@@ -133,9 +133,13 @@ static void after_output(void *arg) {
     prompt_show(shell->prompt);
 }
 
-static bool wait_for_key(void *arg) {
+static prompt_event wait_for_key(void *arg) {
     struct shell *shell = arg;
-    return session_wait(&shell->session, STDIN_FILENO) == SESSION_INPUT;
+    switch (session_wait(&shell->session, STDIN_FILENO)) {
+    case SESSION_INPUT: return PROMPT_KEY;
+    case SESSION_RESUMED: return PROMPT_AGAIN;
+    default: return PROMPT_STOP;
+    }
 }
 
 static char *ask_names(const char *prefix, void *arg) {

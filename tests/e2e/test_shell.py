@@ -354,6 +354,25 @@ def tab_completes_names(t):
 
 
 @test
+def what_is_typed_is_there_after_a_pause(t):
+    """Ctrl-Z and fg. (There is no shell around that would take the terminal meanwhile.)"""
+    s = t.service()
+    terminal = shell(t, s, "-q")
+    for number in (signal.SIGTSTP, signal.SIGCONT):
+        terminal.type("x = 12")
+        terminal.until(lambda screen: screen.cursor_line() == "> x = 12")
+        seen = len(terminal.raw)
+        terminal.popen.send_signal(number)
+        terminal.until(lambda screen: terminal.raw[seen:].endswith(b"> x = 12"))
+        check(terminal.screen.cursor_line() == "> x = 12", terminal.screen.text())
+        terminal.type("3\r")
+        terminal.until(at_prompt)
+        answers(terminal, "x", "123")
+    terminal.type(CTRL_D)
+    terminal.finish(0)
+
+
+@test
 def a_terminal_that_is_closed_ends_the_shell(t):
     s = t.service()
     terminal = shell(t, s)
