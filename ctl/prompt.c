@@ -22,6 +22,7 @@ struct prompt {
     History *history;
     const char *text;
     bool shown;             /* a line is being edited */
+    bool hidden;            /* for now */
     prompt_event last;      /* of who waits */
     char *typed;            /* to begin the line with; NULL: nothing */
     char bytes[READ_BYTES]; /* read, and not yet given to libedit */
@@ -137,6 +138,7 @@ static const char *read_line(struct prompt *self, int *count) {
     *count = 0;
     self->last = PROMPT_KEY;
     self->shown = true;
+    self->hidden = false;
     el_set(self->edit, EL_PREP_TERM,
            1); /* before the prompt is seen, so that nothing that is typed shows twice */
     if (self->typed != NULL)
@@ -172,8 +174,9 @@ prompt_result prompt_read(struct prompt *self, const char *text, const char **re
 /* ---- writing above it -------------------------------------------------------------------------------------------- */
 
 void prompt_hide(struct prompt *self) {
-    if (!self->shown)
+    if (!self->shown || self->hidden)
         return;
+    self->hidden = true;
     const LineInfoW *line = el_wline(self->edit);
     size_t before = strlen(self->text), length = (size_t)(line->cursor - line->buffer);
     wchar_t *all = must(calloc(before + length + 1, sizeof *all));
@@ -192,6 +195,7 @@ void prompt_hide(struct prompt *self) {
 void prompt_show(struct prompt *self) {
     if (!self->shown)
         return;
+    self->hidden = false;
     el_set(self->edit, EL_REFRESH);
     fflush(stdout);
 }
@@ -224,6 +228,7 @@ static void list_names(struct prompt *self, char *names, size_t count) {
     }
     putchar('\n');
     fflush(stdout);
+    self->hidden = false; /* libedit draws it anew (CC_REDISPLAY) */
     free(each);
 }
 
@@ -275,7 +280,7 @@ static void bind_keys(EditLine *edit) {
         {"\\eOF", "ed-move-to-end"},  {"\\e[1~", "ed-move-to-beg"}, {"\\e[4~", "ed-move-to-end"},
         {"\\e[1;5C", "em-next-word"}, {"\\e[1;5D", "ed-prev-word"},
     };
-    el_set(edit, EL_ADDFN, "heddle-complete", "Complete a name", complete);
+    el_wset(edit, EL_ADDFN, L"heddle-complete", L"Complete a name", complete); /* (el_set loses two copies) */
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         el_set(edit, EL_BIND, keys[i][0], keys[i][1], NULL);
 }

@@ -138,6 +138,7 @@ static prompt_event wait_for_key(void *arg) {
     switch (session_wait(&shell->session, STDIN_FILENO)) {
     case SESSION_INPUT: return PROMPT_KEY;
     case SESSION_RESUMED: return PROMPT_AGAIN;
+    case SESSION_OVER: prompt_hide(shell->prompt); return PROMPT_STOP;
     default: return PROMPT_STOP;
     }
 }

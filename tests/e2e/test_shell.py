@@ -391,4 +391,4 @@ def a_shell_that_ends_by_itself_gives_the_terminal_back(t):
     terminal.until(lambda screen: screen.cursor_line() == "> half a line")
     s.ctl("cancel", "1")
     text = terminal.finish(125)
-    check("job 1 cancelled" in text, text)
+    check(text.endswith("ends the shell\nheddlectl: job 1 cancelled"), text)
