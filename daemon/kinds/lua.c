@@ -87,11 +87,11 @@ static bool check_name(const char *field, const char *name, char *error, size_t 
 
 /* Compiled code can break the machine that runs it. It may stand behind a first line that Lua skips. */
 static bool is_compiled(const wire_bytes *code) {
-    const uint8_t *start = code->data, *end = start + code->length;
-    if (code->length > 0 && *start == '#')
-        start = memchr(start, '\n', code->length);
-    else if (code->length == 0)
+    if (code->length == 0)
         return false;
+    const uint8_t *start = code->data, *end = start + code->length;
+    if (*start == '#')
+        start = memchr(start, '\n', code->length);
     if (start && start < end && *start == '\n')
         start++;
     return start && start < end && *start == 0x1b;
