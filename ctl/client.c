@@ -185,17 +185,32 @@ void client_leave(struct client *client) {
 
 /* ---- signals ---- */
 
-void client_catch_signals(void) {
-    if (signal_fd >= 0)
-        return;
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+static void catch (const int *numbers, size_t count) {
+    static sigset_t set; /* empty */
+    for (size_t i = 0; i < count; i++)
+        sigaddset(&set, numbers[i]);
+    signal_fd = signalfd(signal_fd, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signal_fd >= 0)
         pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+void client_catch_signals(void) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    catch (numbers, sizeof numbers / sizeof numbers[0]);
+}
+
+void client_catch_terminal(void) {
+    static const int numbers[] = {SIGTSTP, SIGCONT, SIGWINCH, SIGQUIT};
+    catch (numbers, sizeof numbers / sizeof numbers[0]);
+}
+
+void client_pause(void) {
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTSTP);
+    raise(SIGTSTP); /* waits until it is let in */
+    pthread_sigmask(SIG_UNBLOCK, &set, &before);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 int client_signal(void) {
@@ -295,7 +310,7 @@ static bool wait_once(struct client *client, int fd, uint64_t deadline_ns, struc
         ssize_t ignored = read(client->wake_fd, &count, sizeof count);
         (void)ignored;
     }
-    seen->signal = (ready > 0 && fds[1].revents != 0) || (ready < 0 && errno == EINTR && fd >= 0);
+    seen->signal = ready > 0 && fds[1].revents != 0;
     seen->input = ready > 0 && fds[2].revents != 0;
     return true;
 }

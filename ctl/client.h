@@ -58,14 +58,19 @@ void client_abandon(struct client_call *call); /* NULL is fine */
 client_result client_wait_any(struct client_call *const *calls, size_t count, uint64_t patience_ns,
                               size_t *which);
 
-/* The same; also CLIENT_READABLE when `fd` has something to read, or has ended; and CLIENT_SIGNAL, though client_signal has none,
- * when a signal came that somebody else handles. */
+/* The same; also CLIENT_READABLE when `fd` has something to read, or has ended. */
 client_result client_wait_or_read(struct client_call *const *calls, size_t count, int fd,
                                   uint64_t patience_ns, size_t *which);
 
 /* From now on SIGINT, SIGTERM and SIGHUP do not end the program, but the wait for an answer. Call before client_open, so that
  * nng's threads have them blocked, too. */
 void client_catch_signals(void);
+
+/* The same for those that come from a terminal besides: SIGTSTP, SIGCONT, SIGWINCH, SIGQUIT; before client_open, too. */
+void client_catch_terminal(void);
+
+/* Stops the process as SIGTSTP does that is not caught, until it is continued. */
+void client_pause(void);
 
 /* The signal that was caught and not yet asked for; 0: none. Does not wait. */
 int client_signal(void);

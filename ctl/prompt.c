@@ -109,6 +109,7 @@ static bool take_character(struct prompt *self, wchar_t *character) {
 /* What was typed so far, for a new beginning. */
 static void keep_typed(struct prompt *self) {
     const LineInfo *line = el_line(self->edit);
+    el_resize(self->edit);
     prompt_hide(self);
     free(self->typed);
     self->typed = must(strndup(line->buffer, (size_t)(line->lastchar - line->buffer)));
@@ -133,7 +134,7 @@ static int next_character(EditLine *edit, wchar_t *character) {
     return 1;
 }
 
-/* libedit takes the terminal, and catches signals, only at the beginning of a line. */
+/* libedit takes the terminal only at the beginning of a line. */
 static const char *read_line(struct prompt *self, int *count) {
     *count = 0;
     self->last = PROMPT_KEY;
@@ -190,6 +191,11 @@ void prompt_hide(struct prompt *self) {
         printf("\x1b[%zuA", rows);
     printf("\x1b[J");
     fflush(stdout);
+}
+
+void prompt_pause(struct prompt *self) {
+    if (self->shown)
+        el_set(self->edit, EL_PREP_TERM, 0);
 }
 
 void prompt_show(struct prompt *self) {
@@ -305,7 +311,6 @@ struct prompt *prompt_open(const struct prompt_user *user) {
     el_set(self->edit, EL_GETCFN, next_character);
     el_set(self->edit, EL_PROMPT, text_of);
     el_set(self->edit, EL_HIST, history, self->history);
-    el_set(self->edit, EL_SIGNAL, 1);
     el_set(self->edit, EL_EDITOR, "emacs");
     bind_keys(self->edit);
     el_source(self->edit, NULL);

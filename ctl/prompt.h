@@ -1,5 +1,5 @@
-/* A line of input with a prompt, edited on the terminal: the only place that knows libedit. While nothing is typed, the one who
- * reads waits for other things, too, and may write above the prompt. */
+/* A line of input with a prompt, edited on the terminal: the only place that knows libedit. Signals are its user's. While nothing is
+ * typed, the one who reads waits for other things, too, and may write above the prompt. */
 #ifndef CTL_PROMPT_H
 #define CTL_PROMPT_H
 
@@ -41,6 +41,10 @@ void prompt_remember(struct prompt *prompt, const char *line);
 /* Clears the prompt and what was typed, so that one can write in its place; and puts it back. Nothing happens where none is shown. */
 void prompt_hide(struct prompt *prompt);
 void prompt_show(struct prompt *prompt);
+
+/* Gives the terminal back until user.wait says PROMPT_AGAIN. */
+void prompt_pause(struct prompt *prompt);
+
 bool prompt_is_shown(const struct prompt *prompt);
 
 /* ---- shapes ---- */

@@ -38,12 +38,31 @@ static void fail(struct session *self, client_result result, const wire_reply *r
 
 /* ---- signals ----------------------------------------------------------------------------------------------------- */
 
-/* True: Ctrl-C. Any other signal leaves. */
+static void pause_here(struct session *self) {
+    if (self->pause)
+        self->pause(self->arg);
+    client_pause();
+}
+
+/* True: Ctrl-C. */
 static bool take_signal(struct session *self) {
     int number = client_signal();
-    if (number != 0 && number != SIGINT)
-        finish(self, EXIT_SIGNAL + number);
+    switch (number) {
+    case 0:
+    case SIGINT: break;
+    case SIGTSTP: pause_here(self); /* fallthrough */
+    case SIGCONT:
+    case SIGWINCH: self->resumed = true; break;
+    default: finish(self, EXIT_SIGNAL + number); break;
+    }
     return number == SIGINT;
+}
+
+static bool take_resumed(struct session *self, int fd) {
+    bool resumed = self->resumed && fd >= 0 && !self->over;
+    if (resumed)
+        self->resumed = false;
+    return resumed;
 }
 
 /* While a stream takes nothing. */
@@ -121,6 +140,9 @@ static bool wait_once(struct session *self, int fd, session_event *event) {
     *event = SESSION_SIGNAL;
     if (take_signal(self))
         return true;
+    *event = SESSION_RESUMED;
+    if (take_resumed(self, fd))
+        return true;
     *event = SESSION_OVER;
     if (self->over || !ask_output(self))
         return true;
@@ -134,9 +156,7 @@ static bool wait_once(struct session *self, int fd, session_event *event) {
         take_output(self);
     else if (result != CLIENT_SIGNAL)
         fail(self, result, NULL);
-    else if (fd >= 0)
-        *event = take_signal(self) ? SESSION_SIGNAL : self->over ? SESSION_OVER : SESSION_RESUMED;
-    return self->over || *event != SESSION_OVER;
+    return self->over;
 }
 
 session_event session_wait(struct session *self, int fd) {

@@ -17,6 +17,7 @@ struct session {
     struct cli *cli;
     uint64_t id;                       /* of the job */
     uint64_t offset;                   /* of its output, all before which was written */
+    bool resumed;                      /* as SESSION_RESUMED, and not yet told */
     bool in_line;                      /* it ended in the middle of a line */
     struct client_call *output, *line; /* NULL: not asked for */
     bool over;
@@ -27,6 +28,7 @@ struct session {
     /* Called before and after something is written; may be NULL. */
     void (*before)(void *arg);
     void (*after)(void *arg);
+    void (*pause)(void *arg); /* before Ctrl-Z stops the process; may be NULL */
     void *arg;
 };
 

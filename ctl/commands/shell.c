@@ -133,6 +133,11 @@ static void after_output(void *arg) {
     prompt_show(shell->prompt);
 }
 
+static void before_pause(void *arg) {
+    const struct shell *shell = arg;
+    prompt_pause(shell->prompt);
+}
+
 static prompt_event wait_for_key(void *arg) {
     struct shell *shell = arg;
     switch (session_wait(&shell->session, STDIN_FILENO)) {
@@ -191,9 +196,13 @@ static void converse(struct shell *shell) {
     free(problem);
 }
 
+static bool on_terminal(void) {
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
 static bool open_prompt(struct shell *shell) {
     const struct prompt_user user = {.wait = wait_for_key, .names = ask_names, .arg = shell};
-    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+    if (!on_terminal())
         return false;
     shell->prompt = prompt_open(&user);
     if (shell->prompt == NULL)
@@ -203,6 +212,7 @@ static bool open_prompt(struct shell *shell) {
         say("%s: cannot be read: %s", shell->history, strerror(errno));
     shell->session.before = before_output;
     shell->session.after = after_output;
+    shell->session.pause = before_pause;
     shell->session.arg = shell;
     return true;
 }
@@ -294,21 +304,23 @@ static int shell_run(struct cli *cli) {
     int status;
     if (!read_job(cli, &job, &first, &status))
         return status;
+    if (on_terminal())
+        client_catch_terminal();
     status = session_begin(&shell.session, &job);
     if (status != EXIT_OK)
         return status;
-    bool on_terminal = open_prompt(&shell);
-    if (on_terminal)
+    bool prompts = open_prompt(&shell);
+    if (prompts)
         greet(&shell, &job);
     run_first(&shell, job.u.lua.program, &first);
-    if (on_terminal)
+    if (prompts)
         converse(&shell);
     else
         read_all(&shell);
     status = session_end(&shell.session);
     prompt_close(shell.prompt);
     forget_code(&shell);
-    return status == EXIT_OK && shell.failed && !on_terminal ? EXIT_FAILED : status;
+    return status == EXIT_OK && shell.failed && !prompts ? EXIT_FAILED : status;
 }
 
 static const struct option_row shell_quiet_options[] = {

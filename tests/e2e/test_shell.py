@@ -355,10 +355,10 @@ def tab_completes_names(t):
 
 @test
 def what_is_typed_is_there_after_a_pause(t):
-    """Ctrl-Z and fg. (There is no shell around that would take the terminal meanwhile.)"""
+    """Ctrl-Z and fg, and another size. (There is no shell around that would take the terminal meanwhile.)"""
     s = t.service()
     terminal = shell(t, s, "-q")
-    for number in (signal.SIGTSTP, signal.SIGCONT):
+    for number in (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH):
         terminal.type("x = 12")
         terminal.until(lambda screen: screen.cursor_line() == "> x = 12")
         seen = len(terminal.raw)
