@@ -10,6 +10,7 @@
 #include "late_server.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -25,6 +26,15 @@
 #include <unistd.h>
 
 enum { CONNECTIONS_MAX = 1000, CONNECTION_BYTES = 4096 };
+
+/* libmicrohttpd is opened when it is needed: with the libraries that it brings, loading it takes as long as all the rest of another
+ * command. */
+#define EACH_FUNCTION(x)                                                                                   \
+    x(create_response_from_buffer) x(destroy_response) x(get_daemon_info) x(get_timeout) x(queue_response) \
+        x(resume_connection) x(run) x(start_daemon) x(stop_daemon) x(suspend_connection)
+
+#define POINTER(name) __typeof__(MHD_##name) *name;
+static struct { EACH_FUNCTION(POINTER) } mhd;
 
 static const char answer_text[] = "late, as promised\n";
 
@@ -54,14 +64,14 @@ static uint64_t now_ns(void) {
 
 static enum MHD_Result answer(late_server *server, struct MHD_Connection *connection) {
     atomic_fetch_add_explicit(&server->answered, 1, memory_order_relaxed); /* a count, it guards nothing */
-    return MHD_queue_response(connection, MHD_HTTP_OK, server->answer);
+    return mhd.queue_response(connection, MHD_HTTP_OK, server->answer);
 }
 
 static void enqueue(late_server *server, pending *request) {
     request->due_ns = now_ns() + server->delay_ns;
     *server->last = request;
     server->last = &request->next;
-    MHD_suspend_connection(request->connection);
+    mhd.suspend_connection(request->connection);
 }
 
 /* libmicrohttpd calls this with the headers, again when the request is complete, and again after the resume. (Answered
@@ -100,7 +110,7 @@ static void resume_due(late_server *server, uint64_t now) {
         server->first = request->next;
         if (!server->first)
             server->last = &server->first;
-        MHD_resume_connection(request->connection);
+        mhd.resume_connection(request->connection);
     }
 }
 
@@ -108,7 +118,7 @@ static void resume_due(late_server *server, uint64_t now) {
 static bool next_wake(late_server *server, struct timespec *timeout) {
     MHD_UNSIGNED_LONG_LONG library_ms;
     uint64_t sleep_ns = UINT64_MAX;
-    if (MHD_get_timeout(server->daemon, &library_ms) == MHD_YES)
+    if (mhd.get_timeout(server->daemon, &library_ms) == MHD_YES)
         sleep_ns = library_ms * 1000000u;
     if (server->first) {
         uint64_t now = now_ns(), due = server->first->due_ns;
@@ -130,12 +140,32 @@ static void *serve(void *arg) {
         if (ppoll(polled, 2, bounded ? &timeout : NULL, NULL) < 0)
             polled[0].revents = polled[1].revents = 0;
         resume_due(server, now_ns());
-        MHD_run(server->daemon);
+        mhd.run(server->daemon);
     }
     resume_due(server, UINT64_MAX);
-    MHD_run(server->daemon);
+    mhd.run(server->daemon);
     return NULL;
 }
+
+/* ---- the library ----------------------------------------------------------------------------------------------------- */
+
+static void *library;
+
+static bool find(const char *name, void *pointer) {
+    void *address = dlsym(library, name);
+    memcpy(pointer, &address, sizeof address);
+    return address != NULL;
+}
+
+/* False: dlerror says why. It stays, as it would when it were linked. */
+static bool load_library(void) {
+    if (!library)
+        library = dlopen("libmicrohttpd.so.12", RTLD_NOW);
+#define FOUND(name) &&find("MHD_" #name, &mhd.name)
+    return library EACH_FUNCTION(FOUND);
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------------- */
 
 /* Everything but the thread. 0 or an errno value; close_daemon releases what was made, either way. */
 static int open_daemon(late_server *server) {
@@ -145,16 +175,16 @@ static int open_daemon(late_server *server) {
     if (server->stop_fd < 0)
         return errno;
     server->answer =
-        MHD_create_response_from_buffer(sizeof answer_text - 1, (void *)answer_text, MHD_RESPMEM_PERSISTENT);
-    server->daemon = MHD_start_daemon(
+        mhd.create_response_from_buffer(sizeof answer_text - 1, (void *)answer_text, MHD_RESPMEM_PERSISTENT);
+    server->daemon = mhd.start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL, on_request, server,
         MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)CONNECTIONS_MAX, MHD_OPTION_END);
     if (!server->daemon || !server->answer)
         return errno;
-    const union MHD_DaemonInfo *port = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
-    const union MHD_DaemonInfo *epoll = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    const union MHD_DaemonInfo *port = mhd.get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    const union MHD_DaemonInfo *epoll = mhd.get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (!port || !epoll)
         return ENOTSUP;
     snprintf(server->url, sizeof server->url, "http://127.0.0.1:%u/", (unsigned)port->port);
@@ -164,15 +194,19 @@ static int open_daemon(late_server *server) {
 
 static void close_daemon(late_server *server) {
     if (server->daemon)
-        MHD_stop_daemon(server->daemon);
+        mhd.stop_daemon(server->daemon);
     if (server->answer)
-        MHD_destroy_response(server->answer);
+        mhd.destroy_response(server->answer);
     if (server->stop_fd >= 0)
         close(server->stop_fd);
     free(server);
 }
 
 late_server *late_server_start(uint64_t delay_ns, char *error, size_t error_bytes) {
+    if (!load_library()) {
+        snprintf(error, error_bytes, "the HTTP server on 127.0.0.1 needs libmicrohttpd: %s", dlerror());
+        return NULL;
+    }
     late_server *server = calloc(1, sizeof *server);
     if (!server) {
         snprintf(error, error_bytes, "no memory for the HTTP server");
