@@ -114,6 +114,14 @@ static int script_yield(lua_State *L) {
     return lua_yield(L, lua_gettop(L));
 }
 
+static int script_running(lua_State *L) {
+    task *current = task_current(L);
+    if (current && L == current->thread)
+        current->is_seen = true;
+    lua_pushboolean(L, lua_pushthread(L));
+    return 2;
+}
+
 static int script_close(lua_State *L) {
     lua_State *thread = check_thread(L);
     lua_Debug frame;
@@ -132,8 +140,9 @@ static int script_close(lua_State *L) {
 }
 
 void coroutines_open(lua_State *L) {
-    static const luaL_Reg functions[] = {{"resume", script_resume}, {"wrap", script_wrap},
-                                         {"yield", script_yield}, {"close", script_close}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"resume", script_resume},   {"wrap", script_wrap},
+                                         {"yield", script_yield},     {"close", script_close},
+                                         {"running", script_running}, {NULL, NULL}};
     lua_getglobal(L, LUA_COLIBNAME);
     luaL_setfuncs(L, functions, 0);
     lua_pop(L, 1);

@@ -3,39 +3,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More than the report tells: some are asked for later. */
+enum { OPEN_KEPT = 1024 };
+
 void findings_init(findings *self) {
     *self = (findings){.told = NULL};
-    chain_init(&self->all);
+    chain_init(&self->open);
 }
 
-enum { MOST_HELD = 1024 };
+finding *findings_add(findings *self, const char *task, const char *text) {
+    finding *added = self->open_count < OPEN_KEPT ? malloc(sizeof *added) : NULL;
+    char *name = added ? strdup(task) : NULL;
+    char *copy = name ? strdup(text) : NULL;
+    if (!copy) {
+        free(added);
+        free(name);
+        self->more++;
+        return NULL;
+    }
+    *added = (finding){.task = name, .text = copy};
+    chain_append(&self->open, &added->link);
+    self->open_count++;
+    return added;
+}
 
-static void finding_free(finding *finding) {
-    finding->in->held--;
+static void finding_free(findings *self, finding *finding) {
     chain_remove(&finding->link);
+    self->open_count--;
     free(finding->task);
     free(finding->text);
     free(finding);
 }
 
-finding *findings_add(findings *self, const char *task, char *text) {
-    if (self->held == MOST_HELD) {
-        self->more++;
-        free(text);
-        return NULL;
-    }
-    finding *added = malloc(sizeof *added);
-    char *name = strdup(task);
-    if (!added || !name) {
-        free(added);
-        free(name);
-        free(text);
-        return NULL;
-    }
-    *added = (finding){.in = self, .task = name, .text = text};
-    self->held++;
-    chain_append(&self->all, &added->link);
-    return added;
+void findings_retrieve(findings *self, finding *finding) {
+    if (finding)
+        finding_free(self, finding);
+    else
+        self->more--;
 }
 
 void findings_tell(findings *self, script_finding_kind kind, const char *task, const char *text) {
@@ -55,21 +59,11 @@ void findings_tell(findings *self, script_finding_kind kind, const char *task, c
     self->told[self->told_count++] = (script_finding){.kind = kind, .task = name, .text = copy};
 }
 
-void finding_retrieve(finding *finding) {
-    finding->asked_for = true;
-}
-
-void finding_drop(finding *finding) {
-    if (finding->asked_for)
-        finding_free(finding);
-}
-
 void findings_close(findings *self, script_report *report) {
-    while (!chain_is_empty(&self->all)) {
-        finding *next = chain_entry(self->all.next, finding, link);
-        if (!next->asked_for)
-            findings_tell(self, SCRIPT_NOT_AWAITED, next->task, next->text);
-        finding_free(next);
+    while (!chain_is_empty(&self->open)) {
+        finding *next = chain_entry(self->open.next, finding, link);
+        findings_tell(self, SCRIPT_NOT_AWAITED, next->task, next->text);
+        finding_free(self, next);
     }
     report->findings = self->told;
     report->finding_count = self->told_count;

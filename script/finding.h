@@ -7,34 +7,27 @@
 #include "script.h"
 
 typedef struct finding {
-    /* In the strand's list, until its task is gone: Lua passes over a finalizer that it cannot call for want of memory or
-     * stack. */
     chain link;
-    bool asked_for;
-    struct findings *in;
     char *task, *text;
 } finding;
 
 typedef struct findings {
-    chain all;
-    size_t held; /* how many these are */
+    chain open; /* errors that nobody has asked for */
+    size_t open_count;
     script_finding *told; /* for the report, of other kinds */
     size_t told_count, more;
 } findings;
 
 void findings_init(findings *self);
 
-/* NULL: no memory; or there are very many, as a script can make as many as it likes: this one is only counted. Takes `text`. */
-finding *findings_add(findings *self, const char *task, char *text);
+/* An error that nobody has asked for yet. NULL: no memory, or there are many already, and it is only counted. */
+finding *findings_add(findings *self, const char *task, const char *text);
+
+/* It was asked for: it is not told. `finding` is what findings_add returned, and is gone. */
+void findings_retrieve(findings *self, finding *finding);
 
 /* Tells at once. */
 void findings_tell(findings *self, script_finding_kind kind, const char *task, const char *text);
-
-/* The error was asked for: it is not told. */
-void finding_retrieve(finding *finding);
-
-/* The task is gone; an error that nobody asked for stays. */
-void finding_drop(finding *finding);
 
 /* All that are left are told. */
 void findings_close(findings *self, script_report *report);

@@ -39,10 +39,10 @@ static void member_ended(strand *self, callback *callback) {
 }
 
 /* It is told no more; a further error, also of a task that still runs, counts as asked for, as in asyncio. */
-static void let_go(gather *self) {
+static void let_go(strand *strand, gather *self) {
     for (size_t i = 0; i < self->group.count; i++) {
         callback_cancel(&self->members[i].ended);
-        task_mark_retrieved(self->members[i].task);
+        task_mark_retrieved(strand, self->members[i].task);
     }
 }
 
@@ -76,7 +76,7 @@ static int push_results(lua_State *L, const gather *self) {
 static int gather_goes_on(lua_State *L, int status, lua_KContext context) {
     gather *self = (gather *)context;
     (void)status;
-    let_go(self);
+    let_go(strand_of(L), self);
     if (task_is_interrupted(L) || self->is_cancelled)
         return raise_cancelled(L);
     if (!self->failed)

@@ -137,19 +137,17 @@ static int line_body(lua_State *L) {
 /* In protected mode. Nothing fails once the task is there, for it has the line. */
 static int spawn_line(lua_State *L) {
     line *self = lua_touserdata(L, 1);
-    strand *strand = strand_of(L);
-    const char *name =
-        self->number ? lua_pushfstring(L, "line-%I", (lua_Integer)self->number) : lua_pushliteral(L, "names");
+    if (self->number)
+        lua_pushfstring(L, "line-%I", (lua_Integer)self->number);
+    else
+        lua_pushliteral(L, "names");
     lua_pushboolean(L, 1);
     self->reference = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushcfunction(L, line_body);
     lua_pushlightuserdata(L, self);
     self->task = task_spawn(L, 1);
     lua_pushvalue(L, 2);
-    lua_setiuservalue(L, -2, 3);
-    pthread_mutex_lock(&strand->tasks_lock);
-    self->task->name = name;
-    pthread_mutex_unlock(&strand->tasks_lock);
+    task_set_name(L, -2);
     lua_rawseti(L, LUA_REGISTRYINDEX, self->reference);
     return 0;
 }
@@ -186,10 +184,11 @@ static int read_result(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, self->reference);
     luaL_unref(L, LUA_REGISTRYINDEX, self->reference);
     if (task->future.state == FUTURE_FAILED) {
-        char *trace = task->finding && !self->uncompiled ? strdup(task->finding->text) : NULL;
+        const char *traceback = self->uncompiled ? NULL : task_push_traceback(L, 2);
+        char *trace = traceback ? strdup(traceback) : NULL;
         self->result.traceback = trace ? places(trace) : NULL;
-        task_mark_retrieved(task);
-        lua_getiuservalue(L, -1, 2);
+        task_mark_retrieved(strand_of(L), task);
+        lua_getiuservalue(L, 2, TASK_ERROR);
         self->result.text = error_text(L, -1);
     }
     return 0;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_BYTES = 1024, TRACEBACK_BYTES = 4096 };
+enum { TEXT_BYTES = 1024, TRACEBACK_BYTES = 4096, ROOM_FOR_END = 4 };
 
 /* How many bytes the character at `text` has, if it is UTF-8 that may be shown; else 0. */
 static size_t printable(const char *text, size_t length) {
@@ -26,10 +26,10 @@ static size_t printable(const char *text, size_t length) {
     return 1 + more;
 }
 
-char *text_printable(const char *text, size_t length, size_t most) {
-    char *copy = malloc(most + 5);
+/* `copy` has room for `most` bytes and for its end. Returns the length. */
+static size_t make_printable(const char *text, size_t length, char *copy, size_t most) {
     size_t used = 0;
-    for (size_t i = 0; copy && i < length;) {
+    for (size_t i = 0; i < length;) {
         size_t bytes = printable(text + i, length - i);
         if (used + (bytes ? bytes : 1) > most) {
             memcpy(copy + used, "...", 3);
@@ -43,10 +43,15 @@ char *text_printable(const char *text, size_t length, size_t most) {
         used += bytes ? bytes : 1;
         i += bytes ? bytes : 1;
     }
+    copy[used] = '\0';
+    return used;
+}
+
+char *text_printable(const char *text, size_t length, size_t most) {
+    char *copy = malloc(most + ROOM_FOR_END);
     if (!copy)
         return NULL;
-    copy[used] = '\0';
-    char *shrunk = realloc(copy, used + 1);
+    char *shrunk = realloc(copy, make_printable(text, length, copy, most) + 1);
     return shrunk ? shrunk : copy;
 }
 
@@ -90,20 +95,33 @@ static bool is_rethrown(const strand *self, lua_State *L, int index) {
     return self->rethrown_traceback && self->rethrown && lua_topointer(L, index) == self->rethrown;
 }
 
-char *error_traceback(lua_State *L, int index) {
+/* Pushes the text and where it was raised, as they are. */
+static const char *push_traceback(lua_State *L, int index, size_t *length) {
     strand *self = strand_of(L);
-    size_t length;
-    index = lua_absindex(L, index);
     push_text(L, index);
     luaL_traceback(L, L, lua_tostring(L, -1), 1);
     if (is_rethrown(self, L, index)) {
         lua_pushfstring(L, "%s\nraised before:\n%s", lua_tostring(L, -1), self->rethrown_traceback);
         lua_replace(L, -2);
     }
-    const char *text = lua_tolstring(L, -1, &length);
+    lua_replace(L, -2);
+    return lua_tolstring(L, -1, length);
+}
+
+char *error_traceback(lua_State *L, int index) {
+    size_t length;
+    const char *text = push_traceback(L, lua_absindex(L, index), &length);
     char *copy = text_printable(text, length, TRACEBACK_BYTES);
-    lua_pop(L, 2);
+    lua_pop(L, 1);
     return copy;
+}
+
+void error_push_traceback(lua_State *L, int index) {
+    char copy[TRACEBACK_BYTES + ROOM_FOR_END];
+    size_t length;
+    const char *text = push_traceback(L, lua_absindex(L, index), &length);
+    lua_pushlstring(L, copy, make_printable(text, length, copy, TRACEBACK_BYTES));
+    lua_replace(L, -2);
 }
 
 void script_report_free(script_report *report) {

@@ -64,7 +64,7 @@ static void member_ended(strand *strand, callback *callback) {
         forget_task(strand, self, task);
         return;
     }
-    task_mark_retrieved(task);
+    task_mark_retrieved(strand, task);
     if (self->failed)
         forget_task(strand, self, task);
     else

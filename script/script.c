@@ -87,8 +87,6 @@ static int prepare(lua_State *L) {
     await_open(L);
     output_open(L);
     push_args(L, options);
-    lua_newtable(L);
-    self->anchors = luaL_ref(L, LUA_REGISTRYINDEX);
     const char *name = lua_pushfstring(L, "@%s", options->program.name);
     if (source_load(L, options->program.code, options->program.bytes, name) != LUA_OK)
         return lua_error(L);
@@ -157,10 +155,10 @@ static int settle_main(strand *self, script_report *report) {
         return SCRIPT_FAILED;
     default: break;
     }
-    task_mark_retrieved(main);
-    if (main->finding)
-        report->traceback = strdup(main->finding->text);
-    lua_getiuservalue(L, 1, 2);
+    task_mark_retrieved(self, main);
+    const char *traceback = task_push_traceback(L, 1);
+    report->traceback = traceback ? strdup(traceback) : NULL;
+    lua_getiuservalue(L, 1, TASK_ERROR);
     report->error = failure_text(self, L);
     lua_settop(L, 1);
     return SCRIPT_FAILED;
@@ -231,8 +229,11 @@ static void close_state(strand *self) {
     self->state = NULL;
     self->main = NULL;
     self->memory_limit = SIZE_MAX; /* else finalizers might not be called */
+    tasks_detach(self);
     if (L)
         lua_close(L);
+    chain_init(&self->ready);
+    chain_init(&self->turn);
     kept_drop_all(self);
     self->memory_peak_bytes = peak_bytes;
 }

@@ -30,15 +30,19 @@ struct strand {
     task *current;    /* whose turn it is */
     future *awaiting; /* what the yield that is on its way to the strand waits for; NULL: nothing */
     const char *awaiting_name;
-    uint64_t opened; /* libraries, of globals.c's */
-    bool passing; /* there is such a yield: one that is not coroutine.yield's */
+    uint64_t opened;     /* libraries, of globals.c's */
+    bool passing;        /* there is such a yield: one that is not coroutine.yield's */
     unsigned unwaitable; /* functions are running within which nothing can wait */
     uint64_t task_count, live_tasks;
     uint64_t walks; /* each marks the tasks that it reaches with its number: task->walk */
-    int anchors;             /* in the registry: holds the tasks that have not ended */
-    const void *cancelled;   /* the values of these names, */
-    const void *timed_out;   /* as lua_topointer has them */
-    const void *rethrown;    /* the error that was last raised again in who awaited it, */
+    int anchors;    /* in the registry: holds the tasks that have not ended; */
+    int idle;       /* the coroutines of those that have, for others, until they are collected */
+    int idle_count;
+    const void *task_type;    /* the metatable of tasks, as lua_topointer has it, */
+    int task_meta;            /* and in the registry */
+    const void *cancelled;    /* the values of these names, */
+    const void *timed_out;    /* as lua_topointer has them */
+    const void *rethrown;     /* the error that was last raised again in who awaited it, */
     char *rethrown_traceback; /* and where it came from */
     findings findings;
 

@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TASK "task"
-
-enum { NAME_MAX_BYTES = 255 };
+enum { IDLE_MAX = 64 };
 
 void task_name(const task *self, char *name, size_t bytes) {
     if (self->name)
@@ -20,11 +18,25 @@ void task_name(const task *self, char *name, size_t bytes) {
 }
 
 task *task_at(lua_State *L, int index) {
-    return luaL_testudata(L, index, TASK);
+    void *data = lua_touserdata(L, index);
+    if (!data || !lua_getmetatable(L, index))
+        return NULL;
+    bool is_task = lua_topointer(L, -1) == strand_of(L)->task_type;
+    lua_pop(L, 1);
+    return is_task ? data : NULL;
 }
 
 task *task_check(lua_State *L, int index) {
-    return luaL_checkudata(L, index, TASK);
+    task *found = task_at(L, index);
+    if (!found)
+        luaL_typeerror(L, index, "task");
+    return found;
+}
+
+void task_push_held(lua_State *L, const task *task) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, strand_of(L)->anchors);
+    lua_rawgeti(L, -1, task->anchor);
+    lua_replace(L, -2);
 }
 
 task *task_ensure(lua_State *L, int index) {
@@ -55,6 +67,7 @@ static void unlock_tasks(strand *self) {
 static void enroll(strand *self, task *task) {
     callback_init(&task->step, step);
     callback_init(&task->timer.due, timer_is_due);
+    chain_init(&task->line);
     future_init(&task->future, FUTURE_TASK);
     task->id = ++self->task_count;
     task->born_ns = hd_now();
@@ -74,6 +87,24 @@ bool task_can_spawn(lua_State *L, int index) {
     return true;
 }
 
+/* One that has been used is cheaper than a new one: it has its stack. */
+static lua_State *push_thread(lua_State *L, strand *self) {
+    lua_State *thread = NULL;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, self->idle);
+    while (!thread && self->idle_count > 0) {
+        lua_rawgeti(L, -1, self->idle_count--);
+        thread = lua_tothread(L, -1);
+        if (!thread) /* it was collected */
+            lua_pop(L, 1);
+    }
+    if (!thread) {
+        thread = lua_newthread(L);
+        thread_set_taken(thread, true);
+    }
+    lua_replace(L, -2);
+    return thread;
+}
+
 task *task_spawn(lua_State *L, int arguments) {
     strand *self = strand_of(L);
     uint64_t most = self->options->tasks;
@@ -81,16 +112,12 @@ task *task_spawn(lua_State *L, int arguments) {
         luaL_error(L, "too many tasks: the limit is %I at once", (lua_Integer)most);
     if (!task_can_spawn(L, -arguments - 1))
         luaL_typeerror(L, lua_absindex(L, -arguments - 1), "function");
-    task *made = lua_newuserdatauv(L, sizeof *made, 3);
+    task *made = lua_newuserdatauv(L, sizeof *made, TASK_VALUES);
     memset(made, 0, sizeof *made);
-    chain_init(&made->link);
-    chain_init(&made->line);
-    chain_init(&made->step.link);
-    chain_init(&made->timer.due.link);
-    made->thread = lua_newthread(L);
-    thread_set_taken(made->thread, true);
-    lua_setiuservalue(L, -2, 1);
-    luaL_setmetatable(L, TASK);
+    made->thread = push_thread(L, self);
+    lua_setiuservalue(L, -2, TASK_RESULT);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, self->task_meta);
+    lua_setmetatable(L, -2);
     if (!lua_checkstack(made->thread, arguments + 2))
         luaL_error(L, "too many arguments");
     lua_rawgeti(L, LUA_REGISTRYINDEX, self->anchors);
@@ -102,6 +129,33 @@ task *task_spawn(lua_State *L, int arguments) {
     lua_xmove(L, made->thread, arguments + 1);
     enroll(self, made);
     return made;
+}
+
+/* Nothing about the end of a task may raise an error, so nothing here allocates Lua's memory. */
+
+/* What is on top of its coroutine, or nothing, takes the coroutine's place. */
+static void keep_result(strand *self, task *task, bool is_there) {
+    task_push_held(self->state, task);
+    if (is_there)
+        lua_xmove(task->thread, self->state, 1);
+    else
+        lua_pushnil(self->state);
+    lua_setiuservalue(self->state, -2, TASK_RESULT);
+    lua_pop(self->state, 1);
+}
+
+/* Its coroutine has run to its end, or never ran, and what it left has been taken. */
+static void give_thread_back(strand *self, task *task) {
+    lua_State *L = self->state, *thread = task->thread;
+    task->thread = NULL;
+    lua_settop(thread, 0);
+    if (task->is_seen || self->idle_count == IDLE_MAX)
+        return;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, self->idle);
+    lua_pushthread(thread);
+    lua_xmove(thread, L, 1);
+    lua_rawseti(L, -2, ++self->idle_count);
+    lua_pop(L, 1);
 }
 
 static void end(strand *self, task *task, future_state state) {
@@ -132,8 +186,10 @@ static int on_error(lua_State *L) {
     strand *self = strand_of(L);
     if (self->kill_reason || is_cancelled_value(self, L, 1))
         return 1;
-    free(self->current->traceback);
-    self->current->traceback = error_traceback(L, 1);
+    task_push_held(L, self->current);
+    error_push_traceback(L, 1);
+    lua_setiuservalue(L, -2, TASK_ERROR);
+    lua_settop(L, 1);
     return 1;
 }
 
@@ -152,34 +208,47 @@ static int body(lua_State *L) {
     return after_body(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, after_body), 0);
 }
 
-/* With the error on top of its thread. (Nothing here may raise one, so nothing allocates Lua's memory.) */
-static void fail(strand *self, task *task) {
-    lua_State *L = self->state;
+static void note_failure(strand *self, task *task, const char *traceback) {
     char name[64];
     task_name(task, name, sizeof name);
-    if (task->traceback)
-        task->finding = findings_add(&self->findings, name, task->traceback);
-    task->traceback = NULL;
-    if (task->retrieved)
-        task_mark_retrieved(task);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, self->anchors);
-    lua_rawgeti(L, -1, task->anchor);
-    lua_pushvalue(task->thread, -1);
+    task->finding =
+        findings_add(&self->findings, name, traceback ? traceback : "an error for which no memory was left");
+    task->is_told = true;
+}
+
+/* With the error on top of its thread. */
+static void fail(strand *self, task *task) {
+    lua_State *L = self->state;
+    task_push_held(L, task);
+    lua_getiuservalue(L, -1, TASK_ERROR);
+    if (!task->retrieved)
+        note_failure(self, task, lua_tostring(L, -1));
+    lua_setiuservalue(L, -2, TASK_RESULT);
     lua_xmove(task->thread, L, 1);
-    lua_setiuservalue(L, -2, 2);
-    lua_pop(L, 2);
+    lua_setiuservalue(L, -2, TASK_ERROR);
+    lua_pop(L, 1);
     end(self, task, FUTURE_FAILED);
 }
 
+static void cancelled(strand *self, task *task) {
+    keep_result(self, task, false);
+    end(self, task, FUTURE_CANCELLED);
+}
+
 static void stop(strand *self, task *task, int status, int results) {
-    if (status == LUA_OK && !task->raised) {
+    bool succeeded = status == LUA_OK && !task->raised;
+    if (succeeded && results <= 1)
+        keep_result(self, task, results == 1);
+    if (succeeded) {
         task->results = results;
         end(self, task, task->must_cancel ? FUTURE_CANCELLED : FUTURE_DONE);
     } else if (is_cancelled_value(self, task->thread, -1)) {
-        end(self, task, FUTURE_CANCELLED);
+        cancelled(self, task);
     } else {
         fail(self, task);
     }
+    if (status == LUA_OK && (!succeeded || results <= 1))
+        give_thread_back(self, task);
 }
 
 static void wait_for(strand *self, task *task, future *future, const char *name) {
@@ -199,13 +268,14 @@ static void step(strand *self, callback *callback) {
     int results = 0, arguments = 0;
     future *waited = task->waits_for;
     if (waited && waited->kind == FUTURE_TASK && waited->state == FUTURE_FAILED)
-        task_mark_retrieved((struct task *)waited); /* also by who is cancelled now */
+        task_mark_retrieved(self, (struct task *)waited); /* also by who is cancelled now */
     task->interrupted = task->must_cancel || (waited && waited->state == FUTURE_CANCELLED);
     task->must_cancel = false;
     task->waits_for = NULL;
     if (!task->started) {
         if (task->interrupted) {
-            end(self, task, FUTURE_CANCELLED);
+            cancelled(self, task);
+            give_thread_back(self, task);
             return;
         }
         task->started = true;
@@ -225,8 +295,6 @@ static void step(strand *self, callback *callback) {
         stop(self, task, status, results);
 }
 
-/* ---- as the script sees it ------------------------------------------------------------------------------------------- */
-
 void strand_spawn(lua_State *L, int arguments) {
     task_spawn(L, arguments);
 }
@@ -243,132 +311,44 @@ void strand_step(lua_State *L) {
     lua_pop(L, 1);
 }
 
-int script_spawn(lua_State *L) {
-    luaL_checkany(L, 1);
-    task_spawn(L, lua_gettop(L) - 1);
-    return 1;
+/* ---- a strand's tasks ------------------------------------------------------------------------------------------------ */
+
+static void detach(strand *self, task *task) {
+    callback_cancel(&task->step);
+    chain_remove(&task->line);
+    timers_remove(&self->timers, &task->timer);
+    if (task->operation)
+        operation_abandon(task->operation);
 }
 
-static int script_current(lua_State *L) {
-    strand *self = strand_of(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, self->anchors);
-    lua_rawgeti(L, -1, self->current->anchor);
-    return 1;
-}
-
-static int method_cancel(lua_State *L) {
-    lua_pushboolean(L, task_cancel(strand_of(L), task_check(L, 1)));
-    return 1;
-}
-
-static int method_done(lua_State *L) {
-    lua_pushboolean(L, task_check(L, 1)->future.state != FUTURE_PENDING);
-    return 1;
-}
-
-static int method_cancelled(lua_State *L) {
-    lua_pushboolean(L, task_check(L, 1)->future.state == FUTURE_CANCELLED);
-    return 1;
-}
-
-static task *check_ended(lua_State *L) {
-    task *self = task_check(L, 1);
-    lua_settop(L, 1);
-    if (self->future.state == FUTURE_PENDING)
-        luaL_error(L, "the task has not ended (await it)");
-    return self;
-}
-
-static int method_result(lua_State *L) {
-    check_ended(L);
-    return task_push_results(L, 1);
-}
-
-static int method_error(lua_State *L) {
-    task *self = check_ended(L);
-    if (self->future.state == FUTURE_CANCELLED)
-        return raise_cancelled(L);
-    if (self->future.state == FUTURE_DONE)
-        lua_pushnil(L);
-    else
-        task_push_outcome(L, 1);
-    return 1;
-}
-
-static int meta_index(lua_State *L) {
-    task *self = task_check(L, 1);
-    const char *key = lua_tostring(L, 2);
-    char name[256];
-    if (key && strcmp(key, "name") == 0) {
-        task_name(self, name, sizeof name);
-        lua_pushstring(L, name);
-    } else if (key && strcmp(key, "id") == 0) {
-        lua_pushinteger(L, (lua_Integer)self->id);
-    } else {
-        lua_pushvalue(L, 2);
-        lua_rawget(L, lua_upvalueindex(1));
+void tasks_detach(strand *self) {
+    lock_tasks(self);
+    while (!chain_is_empty(&self->tasks)) {
+        task *next = chain_entry(self->tasks.next, task, link);
+        chain_remove(&next->link);
+        detach(self, next);
     }
-    return 1;
+    unlock_tasks(self);
 }
 
-static int meta_newindex(lua_State *L) {
-    task *self = task_check(L, 1);
-    const char *key = luaL_checkstring(L, 2);
-    if (strcmp(key, "name") != 0)
-        return luaL_error(L, "a task has no field \"%s\" to set (only: name)", key);
-    const char *text = luaL_tolstring(L, 3, NULL);
-    const char *name = lua_pushlstring(L, text, strnlen(text, NAME_MAX_BYTES));
+void task_set_name(lua_State *L, int index) {
+    task *self = task_check(L, index);
+    index = lua_absindex(L, index);
     lock_tasks(strand_of(L));
-    self->name = name;
+    self->name = lua_tostring(L, -1);
     unlock_tasks(strand_of(L));
-    lua_setiuservalue(L, 1, 3); /* no sooner: the one before is shown until then */
-    return 0;
-}
-
-static int meta_tostring(lua_State *L) {
-    static const char *const states[] = {"pending", "done", "failed", "cancelled"};
-    task *self = task_check(L, 1);
-    char name[256];
-    task_name(self, name, sizeof name);
-    lua_pushfstring(L, "task \"%s\" (%s)", name, states[self->future.state]);
-    return 1;
-}
-
-static int meta_gc(lua_State *L) {
-    task *self = task_check(L, 1);
-    strand *strand = strand_of(L);
-    lock_tasks(strand);
-    chain_remove(&self->link);
-    unlock_tasks(strand);
-    callback_cancel(&self->step);
-    chain_remove(&self->line);
-    timers_remove(&strand->timers, &self->timer);
-    if (self->operation)
-        operation_abandon(self->operation);
-    if (self->finding)
-        finding_drop(self->finding);
-    free(self->traceback);
-    return 0;
+    lua_setiuservalue(L, index, TASK_NAME); /* no sooner: the one before is shown until then */
 }
 
 void task_open(lua_State *L) {
-    static const luaL_Reg methods[] = {{"cancel", method_cancel},
-                                       {"done", method_done},
-                                       {"cancelled", method_cancelled},
-                                       {"result", method_result},
-                                       {"error", method_error},
-                                       {"await", script_await},
-                                       {NULL, NULL}};
-    static const luaL_Reg meta[] = {
-        {"__newindex", meta_newindex}, {"__tostring", meta_tostring}, {"__gc", meta_gc}, {NULL, NULL}};
-    luaL_newmetatable(L, TASK);
-    luaL_setfuncs(L, meta, 0);
-    lua_pushliteral(L, "task");
-    lua_setfield(L, -2, "__metatable");
-    luaL_newlib(L, methods);
-    lua_pushcclosure(L, meta_index, 1);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
-    lua_register(L, "spawn", script_spawn);
-    lua_register(L, "current", script_current);
+    strand *self = strand_of(L);
+    lua_newtable(L);
+    self->anchors = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_createtable(L, IDLE_MAX, 0);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    self->idle = luaL_ref(L, LUA_REGISTRYINDEX);
+    task_type_open(L);
 }

@@ -1,7 +1,7 @@
-/* A script's task: a coroutine, and asyncio's Task around it. The struct is a Lua userdata; its first user value is the
- * coroutine, the second the error it ended with, the third the name that it was given. A task that has not ended is held by the strand.
+/* A script's task: a coroutine, and asyncio's Task around it. The struct is a Lua userdata, with user values. A task that
+ * has not ended is held by the strand.
  *
- *   pending ── the function returns ──▶ done       (the results stay on the coroutine's stack)
+ *   pending ── the function returns ──▶ done       (several results stay on the coroutine's stack)
  *      │  └──── it raises `cancelled` ─▶ cancelled  (or: it was cancelled before it began, or just before it returned)
  *      └─────── it raises another ────▶ failed */
 #ifndef TASK_H
@@ -10,6 +10,15 @@
 #include "strand.h"
 
 #include <stdatomic.h>
+
+/* The user values. */
+enum {
+    TASK_RESULT =
+        1, /* the coroutine; then the result, if there is one at most; or, of one that failed, where the error was raised */
+    TASK_ERROR, /* of one that failed; before that, where it was raised */
+    TASK_NAME,
+    TASK_VALUES = TASK_NAME
+};
 
 struct task {
     future future;
@@ -20,14 +29,15 @@ struct task {
     bool started;
     bool raised;      /* it ended by an error */
     bool retrieved;   /* somebody asked for the result */
+    bool is_told;     /* its error is among the findings */
+    bool is_seen;     /* the script has its coroutine, which is nobody else's then */
     uint32_t cancels; /* times it was cancelled, less those that a scope took back */
     int anchor;
     uint64_t walk; /* the last one that reached it: of cancel.c, or through a list of tasks */
     task *next_to_cancel;
-    int results; /* on its coroutine's stack, from 1 */
-    lua_State *thread;
-    char *traceback;  /* of the error that ends it, on its way to */
-    finding *finding; /* NULL: none, or no memory for it */
+    int results;
+    lua_State *thread; /* the results are on its stack, from 1; NULL: it is another's now */
+    finding *finding;
 
     /* of the wait it is in, if it is one of these */
     future own;
@@ -37,7 +47,7 @@ struct task {
 
     /* for who looks in */
     uint64_t id;
-    const char *name; /* the third user value; NULL: "task-ID" */
+    const char *name; /* NULL: "task-ID" */
     chain link;       /* in strand->tasks */
     uint64_t born_ns;
     _Atomic(const char *) waits_name; /* what for, constant; NULL: for nothing */
@@ -45,7 +55,7 @@ struct task {
 
 /* ---- task.c ---- */
 
-/* Opens the metatable of tasks. */
+/* Prepares a new state for tasks. */
 void task_open(lua_State *L);
 
 /* Makes a task of a function and `arguments` values above it on L's stack, which it pops; pushes the task, which is ready. Raises
@@ -61,11 +71,25 @@ task *task_at(lua_State *L, int index);
 /* The same; raises an error that says what is expected. */
 task *task_check(lua_State *L, int index);
 
+/* Pushes a task that has not ended. */
+void task_push_held(lua_State *L, const task *task);
+
 /* Of what stands at `index`: itself if it is a task; of a function, a new one, in its place. */
 task *task_ensure(lua_State *L, int index);
 
 /* Its name for people. */
 void task_name(const task *task, char *name, size_t bytes);
+
+/* Gives the task at `index` the name on top of the stack, a string, which is popped. */
+void task_set_name(lua_State *L, int index);
+
+/* No task of the strand holds anything outside of Lua any more: the state is about to be closed. */
+void tasks_detach(strand *strand);
+
+/* ---- task_type.c ---- */
+
+/* The metatable of tasks, and spawn, current. */
+void task_type_open(lua_State *L);
 
 /* ---- result.c ---- */
 
@@ -76,10 +100,10 @@ int task_push_results(lua_State *L, int index);
 /* Pushes its first result (nil if there is none), or its error value. True: it was a result. */
 bool task_push_outcome(lua_State *L, int index);
 
-void task_mark_retrieved(task *task);
+void task_mark_retrieved(strand *strand, task *task);
 
-/* Its error was raised again: remembers where it came from. */
-void task_note_rethrow(strand *strand, task *task, const void *value);
+/* Pushes what is known of where the error of a failed task was raised, and returns it; NULL: nothing is. */
+const char *task_push_traceback(lua_State *L, int index);
 
 /* ---- await.c ---- */
 

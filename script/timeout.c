@@ -123,7 +123,7 @@ static void shielded_ended(strand *strand, callback *callback) {
     bool cancelled = self->task->future.state == FUTURE_CANCELLED;
     if (self->waiter->own.state != FUTURE_PENDING) {
         if (!cancelled)
-            task_mark_retrieved(self->task);
+            task_mark_retrieved(strand, self->task);
         return;
     }
     future_end(strand, &self->waiter->own, cancelled ? FUTURE_CANCELLED : FUTURE_DONE);
@@ -136,7 +136,7 @@ static int shield_goes_on(lua_State *L, int status, lua_KContext context) {
     if (!task_is_interrupted(L))
         return task_push_results(L, 1);
     if (self->task->future.state == FUTURE_FAILED)
-        task_mark_retrieved(self->task);
+        task_mark_retrieved(strand_of(L), self->task);
     return raise_cancelled(L);
 }
 

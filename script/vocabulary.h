@@ -78,4 +78,7 @@ char *error_text(lua_State *L, int index);
 /* The same, and where it was raised: for message handlers. */
 char *error_traceback(lua_State *L, int index);
 
+/* The same, pushed. */
+void error_push_traceback(lua_State *L, int index);
+
 #endif

@@ -26,7 +26,7 @@ static void member_ended(strand *self, callback *callback) {
     waiting *waiting = member->waiting;
     bool enough = --waiting->left == 0 || waiting->mode == WAIT_FIRST;
     if (!enough && waiting->mode == WAIT_ERROR && member->task->future.state == FUTURE_FAILED) {
-        task_mark_retrieved(member->task);
+        task_mark_retrieved(self, member->task);
         enough = true;
     }
     if (!enough)
