@@ -42,6 +42,8 @@ static void on_signal(int number) {
     (void)number;
     slot *here = own_slot;
     lua_State *running = here ? here->running : NULL;
+    if (here)
+        here->over = 1;
     if (running && !(here->wanted && here->hooked == running)) {
         here->wanted = 1;
         here->hooked = running;

@@ -18,13 +18,15 @@
  * |          |                             | signal that finds nothing to do                   |
  * | running  | its thread                  | its thread's signal handler                       |
  * | wanted,  | the handler, and its thread | both                                              |
- * | hooked   |                             |                                                   |
+ * | hooked,  |                             |                                                   |
+ * | over     |                             |                                                   |
  * | the rest | under the watch's lock      |                                                   | */
 typedef struct slot {
     _Atomic uint64_t since_ns; /* 0: no strand */
     lua_State *volatile running;
     volatile sig_atomic_t wanted; /* the hook was set, and has not been called, */
     lua_State *volatile hooked;   /* on this one */
+    volatile sig_atomic_t over;   /* the slice is */
     pthread_t thread;
     chain link;
 } slot;
