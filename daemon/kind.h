@@ -60,6 +60,7 @@ void kinds_fini(void);
 
 /* The specification; valid as long as `run`. */
 const wire_job *run_job(const run *run);
+uint64_t run_id(const run *run); /* of the job */
 
 /* The working directory and environment the job is to have: cwd NULL is the service's own; env is a complete
  * NULL-terminated environ. Valid as long as `run`. */

@@ -14,6 +14,10 @@ const wire_job *run_job(const run *attempt) {
     return attempt->spec;
 }
 
+uint64_t run_id(const run *attempt) {
+    return attempt->id;
+}
+
 const char *run_cwd(const run *attempt) {
     return attempt->cwd;
 }
@@ -128,6 +132,7 @@ struct run *run_start(struct job *job, const kind *what, hd_runtime *runtime, st
     struct run *attempt = calloc(1, sizeof *attempt);
     if (!attempt)
         return NULL;
+    attempt->id = job->id;
     attempt->job = job;
     attempt->spec = &job->spec;
     attempt->kind = what;

@@ -13,6 +13,7 @@
 
 struct run {
     /* constant while it runs */
+    uint64_t id; /* of the job */
     const wire_job *spec;
     const kind *kind;
     const char *cwd;                  /* NULL: the service's own */

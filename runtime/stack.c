@@ -29,7 +29,7 @@ enum {
     COLOUR_BYTES = HD_CACHE_LINE,
     MARK_WORDS = HD_CACHE_LINE / sizeof(uint64_t),
     FIRST_MARK_DEPTH = 3072,
-    PICTURE_PAGES = 64, /* looked at with one call of mincore */
+    PICTURE_PAGES = 256, /* looked at with one call of mincore */
 };
 
 _Static_assert(FIRST_MARK_DEPTH + (COLOURS - 1) * COLOUR_BYTES <= SMALL_PAGE,

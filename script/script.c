@@ -255,14 +255,12 @@ static void await_operations(strand *self) {
 /* ---- the whole --------------------------------------------------------------------------------------------------------- */
 
 static bool strand_init(strand *self, const script_options *options) {
-    hd_task_info info;
-    hd_task_inspect(hd_self(), &info);
     *self = (strand){
         .options = options,
         .memory_limit = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES,
         .beside.most = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES,
         .kill_at_ns = HD_NEVER,
-        .job = info.tag,
+        .job = options->job,
         .tasks_lock = PTHREAD_MUTEX_INITIALIZER,
     };
     chain_init(&self->ready);

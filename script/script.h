@@ -32,6 +32,7 @@ typedef struct script_options {
     size_t file_count;
     const char *const *args;
     size_t arg_count;
+    uint64_t job;           /* what script_tasks calls it */
     const char *cwd;        /* for relative paths; NULL: the process's */
     const char *const *env; /* a complete environ for os.getenv and commands; NULL: the process's */
 
@@ -138,7 +139,7 @@ void script_fini(void);
 
 /* One of a script's own tasks, for people. */
 typedef struct script_task_info {
-    uint64_t job; /* the tag of the heddle task that runs it */
+    uint64_t job; /* of its script_options */
     uint64_t id;  /* within the script */
     char name[48];
     char waits_for[48]; /* "" if it can run */

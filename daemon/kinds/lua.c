@@ -170,6 +170,7 @@ static int64_t run_script(run *attempt, const script_file *files) {
                               .file_count = job->u.lua.file_count,
                               .args = job->u.lua.args.items,
                               .arg_count = job->u.lua.args.count,
+                              .job = run_id(attempt),
                               .cwd = run_cwd(attempt),
                               .env = run_env(attempt),
                               .memory_bytes = granted(job, MEMORY),
