@@ -229,6 +229,7 @@ static void close_state(strand *self) {
     self->state = NULL;
     self->main = NULL;
     self->memory_limit = SIZE_MAX; /* else finalizers might not be called */
+    self->blocks.closing = self->has_grown = true;
     tasks_detach(self);
     if (L)
         lua_close(L);
@@ -279,6 +280,7 @@ static void strand_fini(strand *self, script_report *report) {
     timers_fini(&self->timers);
     output_fini(&self->output);
     inbox_fini(self);
+    blocks_close(&self->blocks);
 }
 
 /* It was killed before the program had ended. */

@@ -6,6 +6,7 @@
 #define STRAND_H
 
 #include "budget.h"
+#include "blocks.h"
 #include "finding.h"
 #include "future.h"
 #include "operation.h"
@@ -56,6 +57,9 @@ struct strand {
 
     /* limits */
     size_t memory_bytes, memory_peak_bytes, memory_limit;
+    size_t small_bytes; /* of that, in small blocks */
+    blocks blocks;
+    bool has_grown; /* so that it has those, if they were to be had */
     unsigned refusals; /* of memory, in a row */
     uint64_t since_ns; /* when it got its loop */
     uint64_t ran_ns;   /* before that */
