@@ -17,6 +17,8 @@ typedef struct member {
 typedef struct waiting {
     task *waiter;
     enum mode mode;
+    bool over;
+    callback looked_at; /* behind the callbacks of those that ended when it was over */
     size_t count, left;
     member members[];
 } waiting;
@@ -29,22 +31,49 @@ static void member_ended(strand *self, callback *callback) {
         task_mark_retrieved(self, member->task);
         enough = true;
     }
-    if (!enough)
+    if (!enough || waiting->over)
         return;
     timers_remove(&self->timers, &waiting->waiter->timer);
     future_set(self, &waiting->waiter->own);
 }
 
-static void let_go(strand *strand, waiting *self) {
+/* Whether somebody has ended, and wait has not yet been told. */
+static bool cancel_callbacks(waiting *self) {
+    bool late = false;
+    for (size_t i = 0; i < self->count; i++) {
+        member *member = &self->members[i];
+        if (self->mode != WAIT_ERROR || member->task->future.state == FUTURE_PENDING)
+            callback_cancel(&member->ended);
+        late |= !chain_is_empty(&member->ended.link);
+    }
+    return late;
+}
+
+static void were_looked_at(strand *strand, callback *callback) {
+    lua_pushnil(strand->state);
+    lua_rawsetp(strand->state, LUA_REGISTRYINDEX, callback);
+}
+
+/* As in asyncio, wait "error" asks also those for their errors whose end it learns of when it is over. Stack: 1 tasks,
+ * 2 waiting. */
+static void let_go(lua_State *L, waiting *self) {
+    strand *strand = strand_of(L);
+    self->over = true;
     timers_remove(&strand->timers, &self->waiter->timer);
-    for (size_t i = 0; i < self->count; i++)
-        callback_cancel(&self->members[i].ended);
+    if (!cancel_callbacks(self))
+        return;
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, 2, 1);
+    lua_pushvalue(L, 2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &self->looked_at); /* it lives until then, and they do */
+    strand_soon(strand, &self->looked_at);
 }
 
 static int waiting_gc(lua_State *L) {
     waiting *self = luaL_checkudata(L, 1, WAIT);
     for (size_t i = 0; i < self->count; i++)
         callback_cancel(&self->members[i].ended);
+    callback_cancel(&self->looked_at);
     return 0;
 }
 
@@ -53,7 +82,7 @@ static int wait_goes_on(lua_State *L, int status, lua_KContext context) {
     waiting *self = (waiting *)context;
     lua_Integer done = 0, pending = 0;
     (void)status;
-    let_go(strand_of(L), self);
+    let_go(L, self);
     if (task_is_interrupted(L))
         return raise_cancelled(L);
     lua_newtable(L);
@@ -102,8 +131,9 @@ static int script_wait(lua_State *L) {
     uint64_t limit_ns = has_limit ? duration_check(L, 3) : HD_NEVER;
     size_t count = distinct_tasks(L);
     lua_settop(L, 1);
-    waiting *self = lua_newuserdatauv(L, sizeof *self + count * sizeof *self->members, 0);
+    waiting *self = lua_newuserdatauv(L, sizeof *self + count * sizeof *self->members, 1);
     *self = (waiting){.waiter = strand->current, .mode = mode, .left = count};
+    callback_init(&self->looked_at, were_looked_at);
     luaL_setmetatable(L, WAIT);
     future_init(&self->waiter->own, FUTURE_PLAIN);
     if (has_limit && !task_start_timer(strand, self->waiter, limit_ns))
