@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import harness
+import sp
 from peers import HERE, PYTHON, PEERS
 
 HEDDLE = "heddle"
@@ -82,26 +83,22 @@ def settled(s):
 
 # ---- endless ----
 
+WAIT, CANCEL = 13, 18  # in a request (heddle.proto)
 TIMER = "for _ = 1, 300 do local began = now() sleep(0.01) print((now() - began) * 1000 - 10) end"
 
 
-def endless(t, pings=30):
+def endless(t, pings=50):
     """Beside a script for each core that never ends."""
     s = t.service()
     yield "endless.timer_alone", HEDDLE, lateness(s)
-    yield "endless.ping_alone", HEDDLE, 1000 * max(seconds_of(s, "ping") for _ in range(pings))
+    yield "endless.ping_alone", HEDDLE, slowest_ping(s, pings)
     ids = [s.submit("-e", "while true do end") for _ in os.sched_getaffinity(0)]
     for job in ids:
         s.until_state(job, "running")
     yield "endless.timer", HEDDLE, lateness(s)
-    yield "endless.ping", HEDDLE, 1000 * max(seconds_of(s, "ping") for _ in range(pings))
-    slowest = 0.0
-    for job in ids:
-        began = time.monotonic()
-        s.ctl("cancel", str(job))
-        s.ctl("wait", str(job), code=None)
-        slowest = max(slowest, time.monotonic() - began)
-    yield "endless.cancel", HEDDLE, 1000 * slowest
+    yield "endless.ping", HEDDLE, slowest_ping(s, pings)
+    with sp.Client(s.socket_path) as client:
+        yield "endless.cancel", HEDDLE, max(seconds_to_end(client, job) for job in ids) * 1000
 
 
 def lateness(s):
@@ -110,11 +107,16 @@ def lateness(s):
     return late[len(late) * 99 // 100 - 1]
 
 
-def seconds_of(s, *words):
-    """The whole command, as its user has it."""
-    argv = [s.setup.program("heddlectl"), *words]
+def slowest_ping(s, count):
+    """As it says itself, in milliseconds."""
+    return max(s.json("ping")["latency_ns"] for _ in range(count)) / 1e6
+
+
+def seconds_to_end(client, job):
+    """Cancels a job and waits for it, on a connection that is there."""
     began = time.monotonic()
-    subprocess.run(argv, env=s.env(), stdout=subprocess.DEVNULL, check=True)
+    for verb in CANCEL, WAIT:
+        client.ask(sp.number(1, 1) + sp.block(verb, sp.block(1, sp.block(2, sp.number(1, job) + sp.number(2, job)))))
     return time.monotonic() - began
 
 
