@@ -10,10 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    LOOK_MS = 1,
-    IDLE_LOOKS = 100, /* so many that found nothing, and it goes to sleep */
-};
+enum { IDLE_LOOKS = 20 }; /* so many that found nothing, and it goes to sleep */
+
+#define SHORTEST_NS HD_US(500)
 
 static struct {
     pthread_mutex_t lock; /* of the slots, and of starting and ending */
@@ -94,27 +93,37 @@ __attribute__((noinline)) slot *watch_slot(void) {
 
 /* ---- the watch ----------------------------------------------------------------------------------------------------- */
 
-/* False: no slot has a strand. */
-static bool look(void) {
-    bool busy = false;
-    uint64_t now_ns = hd_now();
+/* Gives the time until the next slice is over, HD_NEVER when no slot has a strand. */
+static uint64_t look(void) {
+    uint64_t now_ns = hd_now(), soonest_ns = HD_NEVER;
     pthread_mutex_lock(&watch.lock);
     for (chain *link = watch.slots.next; link != &watch.slots; link = link->next) {
         slot *seen = chain_entry(link, slot, link);
         uint64_t since_ns = atomic_load_explicit(&seen->since_ns, memory_order_seq_cst); /* [L1] */
-        busy = busy || since_ns;
-        if (since_ns && now_ns > since_ns && now_ns - since_ns > SLICE_NS)
+        if (since_ns == 0)
+            continue;
+        uint64_t ran_ns = now_ns > since_ns ? now_ns - since_ns : 0;
+        uint64_t left_ns = ran_ns < SLICE_NS ? SLICE_NS - ran_ns : 0;
+        if (left_ns == 0)
             pthread_kill(seen->thread, slice_signal());
+        soonest_ns = left_ns < soonest_ns ? left_ns : soonest_ns;
     }
     pthread_mutex_unlock(&watch.lock);
-    return busy;
+    return soonest_ns;
+}
+
+/* A strand that comes meanwhile is seen at the end of the pause, so that its slice is at most two. More looks are wake-ups, which
+ * all others on a busy core feel. */
+static void pause_for(uint64_t ns) {
+    uint64_t bounded_ns = ns < SHORTEST_NS ? SHORTEST_NS : ns < SLICE_NS ? ns : SLICE_NS;
+    nanosleep(&(struct timespec){.tv_nsec = (long)bounded_ns}, NULL);
 }
 
 /* Says that it sleeps, and looks again: either it sees the strand that came meanwhile, or that sees it asleep [L1]. */
 static void sleep_until_roused(void) {
     atomic_store_explicit(&watch.asleep, 1, memory_order_seq_cst); /* [L1] */
     /* relaxed: who sets it rouses afterwards */
-    if (look() || atomic_load_explicit(&watch.stopping, memory_order_relaxed))
+    if (look() != HD_NEVER || atomic_load_explicit(&watch.stopping, memory_order_relaxed))
         atomic_store_explicit(&watch.asleep, 0, memory_order_relaxed);
     else
         syscall(SYS_futex, &watch.asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
@@ -122,13 +131,13 @@ static void sleep_until_roused(void) {
 
 static void *watch_main(void *arg) {
     (void)arg;
-    struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
     unsigned idle = 0;
     /* relaxed: nothing else is told by it */
     while (!atomic_load_explicit(&watch.stopping, memory_order_relaxed)) {
-        idle = look() ? 0 : idle + 1;
+        uint64_t left_ns = look();
+        idle = left_ns != HD_NEVER ? 0 : idle + 1;
         if (idle < IDLE_LOOKS)
-            nanosleep(&pause, NULL);
+            pause_for(left_ns);
         else
             sleep_until_roused();
     }
