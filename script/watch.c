@@ -12,7 +12,8 @@
 
 enum { IDLE_LOOKS = 20 }; /* so many that found nothing, and it goes to sleep */
 
-#define SHORTEST_NS HD_US(500)
+/* Slices that end within such a time end together: each look wakes a thread, which all others on a busy core feel. */
+#define TOGETHER_NS HD_MS(1)
 
 static struct {
     pthread_mutex_t lock; /* of the slots, and of starting and ending */
@@ -102,21 +103,20 @@ static uint64_t look(void) {
         uint64_t since_ns = atomic_load_explicit(&seen->since_ns, memory_order_seq_cst); /* [L1] */
         if (since_ns == 0)
             continue;
-        uint64_t ran_ns = now_ns > since_ns ? now_ns - since_ns : 0;
-        uint64_t left_ns = ran_ns < SLICE_NS ? SLICE_NS - ran_ns : 0;
-        if (left_ns == 0)
-            pthread_kill(seen->thread, slice_signal());
+        uint64_t ran_ns = now_ns > since_ns ? now_ns - since_ns : 0, left_ns = SLICE_NS;
+        if (ran_ns + TOGETHER_NS > SLICE_NS)
+            pthread_kill(seen->thread, slice_signal()); /* and a new one begins */
+        else
+            left_ns -= ran_ns;
         soonest_ns = left_ns < soonest_ns ? left_ns : soonest_ns;
     }
     pthread_mutex_unlock(&watch.lock);
     return soonest_ns;
 }
 
-/* A strand that comes meanwhile is seen at the end of the pause, so that its slice is at most two. More looks are wake-ups, which
- * all others on a busy core feel. */
+/* A strand that comes meanwhile is seen at the end of the pause, so that its slice is at most two. */
 static void pause_for(uint64_t ns) {
-    uint64_t bounded_ns = ns < SHORTEST_NS ? SHORTEST_NS : ns < SLICE_NS ? ns : SLICE_NS;
-    nanosleep(&(struct timespec){.tv_nsec = (long)bounded_ns}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = (long)(ns < SLICE_NS ? ns : SLICE_NS)}, NULL);
 }
 
 /* Says that it sleeps, and looks again: either it sees the strand that came meanwhile, or that sees it asleep [L1]. */
