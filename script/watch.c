@@ -13,7 +13,7 @@
 enum { IDLE_LOOKS = 20 }; /* so many that found nothing, and it goes to sleep */
 
 /* Slices that end within such a time end together: each look wakes a thread, which all others on a busy core feel. */
-#define TOGETHER_NS HD_MS(1)
+#define TOGETHER_NS (SLICE_NS / 2)
 
 static struct {
     pthread_mutex_t lock; /* of the slots, and of starting and ending */
