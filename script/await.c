@@ -71,22 +71,19 @@ static int script_yield(lua_State *L) {
     return task_suspend(L, NULL, "its turn", 0, yield_goes_on);
 }
 
-static int sleep_goes_on(lua_State *L, int status, lua_KContext context) {
-    strand *self = strand_of(L);
-    (void)status, (void)context;
-    timers_remove(&self->timers, &self->current->timer);
+/* sleep(seconds, result) */
+static int yield_with_result(lua_State *L, int status, lua_KContext context) {
+    (void)status;
     if (task_is_interrupted(L))
         return raise_cancelled(L);
-    lua_settop(L, 2);
-    return 1; /* sleep(seconds, result) */
+    lua_settop(L, (int)context);
+    return (int)context - 1;
 }
 
-static int yield_with_result(lua_State *L, int status, lua_KContext context) {
-    (void)status, (void)context;
-    if (task_is_interrupted(L))
-        return raise_cancelled(L);
-    lua_settop(L, 2);
-    return 1;
+static int sleep_goes_on(lua_State *L, int status, lua_KContext context) {
+    strand *self = strand_of(L);
+    timers_remove(&self->timers, &self->current->timer);
+    return yield_with_result(L, status, context);
 }
 
 uint64_t duration_check(lua_State *L, int index) {
@@ -105,14 +102,15 @@ bool task_start_timer(strand *self, task *task, uint64_t ns) {
 static int script_sleep(lua_State *L) {
     strand *self = strand_of(L);
     uint64_t ns = duration_check(L, 1);
-    lua_settop(L, 2);
+    int count = lua_gettop(L) < 2 ? 1 : 2;
+    lua_settop(L, count);
     if (ns == 0)
-        return task_suspend(L, NULL, "its turn", 0, yield_with_result);
+        return task_suspend(L, NULL, "its turn", count, yield_with_result);
     task_check_may_wait(L);
     future_init(&self->current->own, FUTURE_PLAIN);
     if (!task_start_timer(self, self->current, ns))
         return luaL_error(L, "not enough memory");
-    return task_suspend(L, &self->current->own, "timer", 0, sleep_goes_on);
+    return task_suspend(L, &self->current->own, "timer", count, sleep_goes_on);
 }
 
 static int script_now(lua_State *L) {

@@ -18,17 +18,6 @@ typedef struct lock {
     chain line;
 } lock;
 
-static lock *check(lua_State *L) {
-    static const char *const types[] = {MUTEX, SEMAPHORE, EVENT};
-    for (size_t i = 0; i < 3; i++) {
-        lock *self = luaL_testudata(L, 1, types[i]);
-        if (self)
-            return self;
-    }
-    luaL_typeerror(L, 1, "mutex, semaphore or event");
-    return NULL;
-}
-
 static task *in_line(const chain *link) {
     return chain_entry(link, task, line);
 }
@@ -124,8 +113,7 @@ static int acquired(lua_State *L, int status, lua_KContext context) {
     return 0;
 }
 
-static int method_acquire(lua_State *L) {
-    lock *self = check(L);
+static int acquire(lua_State *L, lock *self) {
     lua_settop(L, 1);
     return take(self) ? 0 : suspend_for(L, self, acquired);
 }
@@ -142,11 +130,6 @@ static void give_back(lua_State *L, lock *self) {
         self->value = 0;
         wake_first(strand_of(L), self);
     }
-}
-
-static int method_release(lua_State *L) {
-    give_back(L, check(L));
-    return 0;
 }
 
 /* with(f, ...): stack: 1 lock, then f's results or its error. */
@@ -166,35 +149,85 @@ static int with_goes_on(lua_State *L, int status, lua_KContext context) {
     return with_acquired(L, (lock *)context);
 }
 
-static int method_with(lua_State *L) {
-    lock *self = check(L);
+static int with(lua_State *L, lock *self) {
     luaL_checkany(L, 2);
     return take(self) ? with_acquired(L, self) : suspend_for(L, self, with_goes_on);
 }
 
-static int method_locked(lua_State *L) {
-    lock *self = check(L);
-    lua_pushboolean(L, self->kind == IS_MUTEX ? self->value != 0 : self->value == 0 || !all_cancelled(self));
+/* ---- a mutex ----------------------------------------------------------------------------------------------------------- */
+
+static lock *check_mutex(lua_State *L) {
+    return luaL_checkudata(L, 1, MUTEX);
+}
+
+static int mutex_lock(lua_State *L) {
+    return acquire(L, check_mutex(L));
+}
+
+static int mutex_unlock(lua_State *L) {
+    give_back(L, check_mutex(L));
+    return 0;
+}
+
+static int mutex_locked(lua_State *L) {
+    lua_pushboolean(L, check_mutex(L)->value != 0);
     return 1;
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------------------ */
+static int mutex_with(lua_State *L) {
+    return with(L, check_mutex(L));
+}
 
-static int method_set(lua_State *L) {
-    lock *self = check(L);
+/* ---- a semaphore ------------------------------------------------------------------------------------------------------- */
+
+static lock *check_semaphore(lua_State *L) {
+    return luaL_checkudata(L, 1, SEMAPHORE);
+}
+
+static int semaphore_acquire(lua_State *L) {
+    return acquire(L, check_semaphore(L));
+}
+
+static int semaphore_release(lua_State *L) {
+    give_back(L, check_semaphore(L));
+    return 0;
+}
+
+static int semaphore_locked(lua_State *L) {
+    const lock *self = check_semaphore(L);
+    lua_pushboolean(L, self->value == 0 || !all_cancelled(self));
+    return 1;
+}
+
+static int semaphore_with(lua_State *L) {
+    return with(L, check_semaphore(L));
+}
+
+/* ---- an event ---------------------------------------------------------------------------------------------------------- */
+
+static lock *check_event(lua_State *L) {
+    return luaL_checkudata(L, 1, EVENT);
+}
+
+static int event_wait(lua_State *L) {
+    return acquire(L, check_event(L));
+}
+
+static int event_set(lua_State *L) {
+    lock *self = check_event(L);
     for (chain *link = self->line.next; !self->value && link != &self->line; link = link->next)
         future_set(strand_of(L), &in_line(link)->own);
     self->value = 1;
     return 0;
 }
 
-static int method_clear(lua_State *L) {
-    check(L)->value = 0;
+static int event_clear(lua_State *L) {
+    check_event(L)->value = 0;
     return 0;
 }
 
-static int method_is_set(lua_State *L) {
-    lua_pushboolean(L, check(L)->value != 0);
+static int event_is_set(lua_State *L) {
+    lua_pushboolean(L, check_event(L)->value != 0);
     return 1;
 }
 
@@ -223,12 +256,15 @@ static int script_event(lua_State *L) {
 }
 
 void locks_types_open(lua_State *L) {
-    static const luaL_Reg mutex[] = {{"lock", method_acquire}, {"unlock", method_release},
-                                     {"locked", method_locked}, {"with", method_with}, {NULL, NULL}};
-    static const luaL_Reg semaphore[] = {{"acquire", method_acquire}, {"release", method_release},
-                                         {"locked", method_locked}, {"with", method_with}, {NULL, NULL}};
-    static const luaL_Reg event[] = {{"wait", method_acquire}, {"set", method_set}, {"clear", method_clear},
-                                     {"is_set", method_is_set}, {NULL, NULL}};
+    static const luaL_Reg mutex[] = {
+        {"lock", mutex_lock}, {"unlock", mutex_unlock}, {"locked", mutex_locked}, {"with", mutex_with}, {NULL, NULL}};
+    static const luaL_Reg semaphore[] = {{"acquire", semaphore_acquire},
+                                         {"release", semaphore_release},
+                                         {"locked", semaphore_locked},
+                                         {"with", semaphore_with},
+                                         {NULL, NULL}};
+    static const luaL_Reg event[] = {
+        {"wait", event_wait}, {"set", event_set}, {"clear", event_clear}, {"is_set", event_is_set}, {NULL, NULL}};
     type_open(L, MUTEX, mutex, NULL);
     type_open(L, SEMAPHORE, semaphore, NULL);
     type_open(L, EVENT, event, NULL);

@@ -23,7 +23,9 @@ enum { REFUSALS = 20 };
 #endif
 
 void memory_describe_limit(const strand *self, char *text, size_t bytes) {
-    snprintf(text, bytes, "not enough memory: the limit is %.4g MiB", (double)self->memory_limit / (1 << 20));
+    bool small = self->memory_limit < 1 << 20;
+    snprintf(text, bytes, "not enough memory: the limit is %.4g %s", (double)self->memory_limit / (small ? 1 << 10 : 1 << 20),
+             small ? "KiB" : "MiB");
 }
 
 static void *refuse(strand *self) {

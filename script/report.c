@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_BYTES = 1024, TRACEBACK_BYTES = 4096, ROOM_FOR_END = 4 };
+enum { TEXT_BYTES = 1024, TRACEBACK_BYTES = 4096, ROOM_FOR_END = 4, NAMES_SHOWN = 8, VALUE_BYTES = 80 };
 
 /* How many bytes the character at `text` has, if it is UTF-8 that may be shown; else 0. */
 static size_t printable(const char *text, size_t length) {
@@ -55,8 +55,63 @@ char *text_printable(const char *text, size_t length, size_t most) {
     return shrunk ? shrunk : copy;
 }
 
+/* Some of a table's names, in their order; *more: it has others. */
+static size_t find_names(lua_State *L, int index, const char *names[NAMES_SHOWN], bool *more) {
+    size_t count = 0;
+    *more = false;
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        *more = lua_type(L, -2) != LUA_TSTRING || count == NAMES_SHOWN;
+        if (*more) {
+            lua_pop(L, 2);
+            break;
+        }
+        const char *name = lua_tostring(L, -2); /* lives as long as the table has it */
+        size_t place = count++;
+        for (; place > 0 && strcmp(names[place - 1], name) > 0; place--)
+            names[place] = names[place - 1];
+        names[place] = name;
+    }
+    return count;
+}
+
+/* Replaces the value on the top by a few words of it. */
+static void describe_top(lua_State *L) {
+    size_t length;
+    const char *text = lua_type(L, -1) == LUA_TBOOLEAN ? (lua_toboolean(L, -1) ? "true" : "false") : luaL_typename(L, -1);
+    if (lua_type(L, -1) == LUA_TNUMBER) {
+        text = lua_tostring(L, -1);
+    } else if (lua_type(L, -1) == LUA_TSTRING) {
+        text = lua_tolstring(L, -1, &length);
+        lua_pushlstring(L, text, length < VALUE_BYTES ? length : VALUE_BYTES);
+        lua_replace(L, -2);
+        text = lua_pushfstring(L, length < VALUE_BYTES ? "\"%s\"" : "\"%s...\"", lua_tostring(L, -1));
+        lua_replace(L, -2);
+        return;
+    }
+    lua_pushstring(L, text);
+    lua_replace(L, -2);
+}
+
+/* Pushes such as: {code = 404, path = "/x", ...} */
+static void push_fields(lua_State *L, int index) {
+    const char *names[NAMES_SHOWN];
+    bool more;
+    size_t count = find_names(L, index, names, &more);
+    lua_pushliteral(L, "{");
+    for (size_t i = 0; i < count; i++) {
+        lua_pushstring(L, names[i]);
+        lua_rawget(L, index);
+        describe_top(L);
+        lua_pushfstring(L, "%s%s%s = %s", lua_tostring(L, -2), i == 0 ? "" : ", ", names[i], lua_tostring(L, -1));
+        lua_replace(L, -3);
+        lua_pop(L, 1);
+    }
+    lua_pushstring(L, !more ? "}" : count == 0 ? "...}" : ", ...}");
+    lua_concat(L, 2);
+}
+
 /* Pushes what the error says. A value that has no text of its own says what it is; a table's "message" counts as one. Nothing
- * of the script is called. */
+ * of the script is called, not even its __tostring. */
 static void push_text(lua_State *L, int index) {
     switch (lua_type(L, index)) {
     case LUA_TSTRING:
@@ -66,7 +121,11 @@ static void push_text(lua_State *L, int index) {
         if (lua_rawget(L, index) == LUA_TSTRING)
             return;
         lua_pop(L, 1);
-        break;
+        luaL_checkstack(L, LUA_MINSTACK, NULL);
+        push_fields(L, index);
+        lua_pushfstring(L, "(an error that is a table: %s)", lua_tostring(L, -1));
+        lua_replace(L, -2);
+        return;
     case LUA_TUSERDATA:
         if (luaL_testudata(L, index, "heddle.error")) {
             lua_getiuservalue(L, index, 1);

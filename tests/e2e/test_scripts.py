@@ -130,8 +130,21 @@ def an_error_is_the_jobs_own_with_the_place_and_the_way_there(t):
     check(re.search(r"^  traceback +\S", text, re.M) and re.search(r"^ {14}x\.lua:5: in", text, re.M), text)
     broken = s.ctl("run", "-e", "print(", code=1)
     check("-e:1:" in broken.err, f"{broken}")
-    raised = s.ctl("run", "-e", "error({})", code=1)
-    check("table" in raised.err, f"{raised}")
+
+
+@test
+def an_error_that_is_a_table_says_what_it_has(t):
+    s = t.service()
+    for value, said in (
+            ("{}", "(an error that is a table: {})"),
+            ("{message = 'no page', code = 404}", "no page"),
+            ("{status = 404, path = '/x', gone = true, f = print}",
+             '(an error that is a table: {f = function, gone = true, path = "/x", status = 404})'),
+            ("{1, 2}", "(an error that is a table: {...})"),
+            ("setmetatable({code = 1}, {__tostring = function() while true do end end})",
+             "(an error that is a table: {code = 1})")):
+        raised = s.ctl("run", "-e", f"error({value})", code=1)
+        check(f"failed: {said}\n" in raised.err, f"{raised}")
 
 
 @test

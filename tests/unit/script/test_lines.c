@@ -341,7 +341,7 @@ static void leave_tasks(void) {
 static void the_tasks_that_are_left_are_cancelled_and_told(void **state) {
     (void)state;
     conversation_is("", leave_tasks, 1,
-                    "-> \n-> \n-> nil\ncleaned up\n" NO_MORE
+                    "-> \n-> \n-> \ncleaned up\n" NO_MORE
                     "still ran: task-4\nstill ran: worker\nnot awaited: task-5\n");
 }
 
