@@ -35,8 +35,9 @@ def check(condition, message):
 class Setup:
     """The programs under test, and how much of everything suits them."""
 
-    def __init__(self, bin_dir, preset, verbose=False):
+    def __init__(self, bin_dir, preset, verbose=False, client=None):
         self.bin = os.path.abspath(bin_dir)
+        self.client = os.path.abspath(client) if client else self.bin
         self.preset = preset
         self.sanitized = preset in ("asan", "tsan")
         self.verbose = verbose
@@ -44,7 +45,7 @@ class Setup:
         self.patience = {"asan": 2, "tsan": 4}.get(preset, 1)
 
     def program(self, name):
-        return os.path.join(self.bin, name)
+        return os.path.join(self.client if name == "heddlectl" else self.bin, name)
 
     def limit(self, seconds):
         return seconds * self.patience

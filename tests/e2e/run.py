@@ -81,6 +81,7 @@ def stop_everything(number, frame):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default="build/release/bin")
+    parser.add_argument("--client", help="where heddlectl is, if not there")
     parser.add_argument("--preset", default="release")
     parser.add_argument("--only", default="", help="a regular expression for names of tests")
     parser.add_argument("--list", action="store_true")
@@ -90,7 +91,7 @@ def main():
     sanitizer_defaults()
     for file in sorted(glob.glob(os.path.join(HERE, "test_*.py"))):
         importlib.import_module(os.path.basename(file)[:-3])
-    setup = harness.Setup(arguments.bin, arguments.preset, arguments.verbose)
+    setup = harness.Setup(arguments.bin, arguments.preset, arguments.verbose, arguments.client)
     chosen = [function for function in harness.TESTS if re.search(arguments.only, function.__name__)]
     if arguments.list:
         print("\n".join(function.__name__ for function in chosen))

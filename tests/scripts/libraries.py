@@ -6,12 +6,13 @@ usage: tests/scripts/libraries.py [PRESET] [NAME...]      (default: release, all
 A program has passed if it ends as it is to, and leaves no process behind. It runs in an empty directory. Its first lines may
 name options of script_run, and the exit status that is expected: `-- options: --memory 8388608`, `-- status: 1`.
 """
-import os, pathlib, re, subprocess, sys, tempfile, time, uuid
+import concurrent.futures, os, pathlib, re, subprocess, sys, tempfile, time, uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LOOPS = (['--single'], ['--loops', '2'])
 SECONDS = 120
+AT_A_TIME = 4  # they mostly wait
 
 
 def heading_of(program):
@@ -61,17 +62,20 @@ def main():
     preset = arguments.pop(0) if arguments and (ROOT / 'build' / arguments[0]).is_dir() else 'release'
     runner = ROOT / 'build' / preset / 'bin/script_run'
     programs = [path for path in sorted((HERE / 'libraries').glob('*.lua')) if not arguments or path.stem in arguments]
+    runs = [(program, loops) for program in programs for loops in LOOPS]
     failures = 0
-    for program in programs:
-        for loops in LOOPS:
-            began = time.monotonic()
-            wrong = run(runner, program, loops)
-            verdict = 'FAILED' if wrong else 'ok'
-            print(f'{program.stem:20} {" ".join(loops):10} {time.monotonic() - began:6.2f} s  {verdict}')
+
+    def timed(program, loops):
+        began = time.monotonic()
+        return run(runner, program, loops), time.monotonic() - began
+
+    with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+        for (program, loops), (wrong, took) in zip(runs, pool.map(timed, *zip(*runs))):
+            print(f'{program.stem:20} {" ".join(loops):10} {took:6.2f} s  {"FAILED" if wrong else "ok"}')
             if wrong:
                 failures += 1
                 print(wrong.rstrip())
-    print(f'{len(programs) * len(LOOPS) - failures} passed, {failures} failed')
+    print(f'{len(runs) - failures} passed, {failures} failed')
     sys.exit(1 if failures or not programs else 0)
 
 

@@ -235,7 +235,7 @@ static void give_too_many(struct world *world) {
     refused(world, input_as(world, OWNER, CLIENT, id, WIRE_ACT_LINE, "1"), WIRE_FULL, "16 lines of shell 1");
     for (int i = 0; i < 16; i++) {
         (void)!hd_join(tasks[i]);
-        answer_is(world, beside[i].asked, WIRE_LINE_DONE, "nil");
+        answer_is(world, beside[i].asked, WIRE_LINE_DONE, "");
     }
     line_is(world, id, "1", WIRE_LINE_DONE, "1");
 }
