@@ -44,7 +44,7 @@ struct client_call {
     atomic_bool done;
 };
 
-static int signal_fd = -1;
+static int signal_fd = -1, terminal_fd = -1;
 
 /* ---- on nng's threads ---- */
 
@@ -185,23 +185,26 @@ void client_leave(struct client *client) {
 
 /* ---- signals ---- */
 
-static void catch (const int *numbers, size_t count) {
-    static sigset_t set; /* empty */
+static void take_over(int *fd, const int *numbers, size_t count) {
+    if (*fd >= 0)
+        return;
+    sigset_t set;
+    sigemptyset(&set);
     for (size_t i = 0; i < count; i++)
         sigaddset(&set, numbers[i]);
-    signal_fd = signalfd(signal_fd, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signal_fd >= 0)
+    *fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (*fd >= 0)
         pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 void client_catch_signals(void) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    catch (numbers, sizeof numbers / sizeof numbers[0]);
+    take_over(&signal_fd, numbers, sizeof numbers / sizeof numbers[0]);
 }
 
 void client_catch_terminal(void) {
     static const int numbers[] = {SIGTSTP, SIGCONT, SIGWINCH, SIGQUIT};
-    catch (numbers, sizeof numbers / sizeof numbers[0]);
+    take_over(&terminal_fd, numbers, sizeof numbers / sizeof numbers[0]);
 }
 
 void client_pause(void) {
@@ -213,11 +216,14 @@ void client_pause(void) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-int client_signal(void) {
+static int signal_of(int fd) {
     struct signalfd_siginfo info;
-    if (signal_fd < 0 || read(signal_fd, &info, sizeof info) != sizeof info)
-        return 0;
-    return (int)info.ssi_signo;
+    return fd >= 0 && read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+}
+
+int client_signal(void) {
+    int number = signal_of(signal_fd);
+    return number != 0 ? number : signal_of(terminal_fd);
 }
 
 int client_signal_fd(void) {
@@ -286,15 +292,20 @@ static bool is_done(struct client_call *call) {
     return atomic_load_explicit(&call->done, memory_order_acquire); /* pairs with the release in call_end */
 }
 
+struct others {
+    int terminal_fd, fd; /* -1: none */
+};
+
 struct seen {
     bool signal, input;
 };
 
 /* One wait in poll. False when the time is over. */
-static bool wait_once(struct client *client, int fd, uint64_t deadline_ns, struct seen *seen) {
+static bool wait_once(struct client *client, struct others others, uint64_t deadline_ns, struct seen *seen) {
     struct pollfd fds[] = {{.fd = client->wake_fd, .events = POLLIN},
                            {.fd = signal_fd, .events = POLLIN},
-                           {.fd = fd, .events = POLLIN}};
+                           {.fd = others.terminal_fd, .events = POLLIN},
+                           {.fd = others.fd, .events = POLLIN}};
     struct timespec left, *timeout = NULL;
     if (deadline_ns != UINT64_MAX) {
         uint64_t now = now_ns();
@@ -304,19 +315,19 @@ static bool wait_once(struct client *client, int fd, uint64_t deadline_ns, struc
                                  (long)((deadline_ns - now) % UINT64_C(1000000000))};
         timeout = &left;
     }
-    int ready = ppoll(fds, 3, timeout, NULL);
+    int ready = ppoll(fds, sizeof fds / sizeof fds[0], timeout, NULL);
     if (ready > 0 && fds[0].revents != 0) {
         uint64_t count;
         ssize_t ignored = read(client->wake_fd, &count, sizeof count);
         (void)ignored;
     }
-    seen->signal = ready > 0 && fds[1].revents != 0;
-    seen->input = ready > 0 && fds[2].revents != 0;
+    seen->signal = ready > 0 && (fds[1].revents != 0 || fds[2].revents != 0);
+    seen->input = ready > 0 && fds[3].revents != 0;
     return true;
 }
 
-client_result client_wait_or_read(struct client_call *const *calls, size_t count, int fd,
-                                  uint64_t patience_ns, size_t *which) {
+static client_result wait_for(struct client_call *const *calls, size_t count, struct others others,
+                              uint64_t patience_ns, size_t *which) {
     struct client *client = calls[0]->client;
     uint64_t now = now_ns();
     uint64_t deadline_ns = patience_ns > UINT64_MAX - now ? UINT64_MAX : now + patience_ns;
@@ -335,14 +346,19 @@ client_result client_wait_or_read(struct client_call *const *calls, size_t count
             return CLIENT_SIGNAL;
         if (seen.input)
             return CLIENT_READABLE;
-        if (!wait_once(client, fd, deadline_ns, &seen))
+        if (!wait_once(client, others, deadline_ns, &seen))
             return leaving ? CLIENT_GONE : CLIENT_SILENT;
     }
 }
 
 client_result client_wait_any(struct client_call *const *calls, size_t count, uint64_t patience_ns,
                               size_t *which) {
-    return client_wait_or_read(calls, count, -1, patience_ns, which);
+    return wait_for(calls, count, (struct others){-1, -1}, patience_ns, which);
+}
+
+client_result client_wait_or_read(struct client_call *const *calls, size_t count, int fd,
+                                  uint64_t patience_ns, size_t *which) {
+    return wait_for(calls, count, (struct others){terminal_fd, fd}, patience_ns, which);
 }
 
 static client_result read_answer(struct client_call *call, wire_reply **reply) {

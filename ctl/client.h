@@ -58,7 +58,7 @@ void client_abandon(struct client_call *call); /* NULL is fine */
 client_result client_wait_any(struct client_call *const *calls, size_t count, uint64_t patience_ns,
                               size_t *which);
 
-/* The same; also CLIENT_READABLE when `fd` has something to read, or has ended. */
+/* The same; also CLIENT_READABLE when `fd` (-1: none) has something to read, or has ended; and the terminal's signals count. */
 client_result client_wait_or_read(struct client_call *const *calls, size_t count, int fd,
                                   uint64_t patience_ns, size_t *which);
 
@@ -66,7 +66,8 @@ client_result client_wait_or_read(struct client_call *const *calls, size_t count
  * nng's threads have them blocked, too. */
 void client_catch_signals(void);
 
-/* The same for those that come from a terminal besides: SIGTSTP, SIGCONT, SIGWINCH, SIGQUIT; before client_open, too. */
+/* The same for those that come from a terminal besides: SIGTSTP, SIGCONT, SIGWINCH, SIGQUIT. They wait for client_wait_or_read: no
+ * other call is interrupted by them. */
 void client_catch_terminal(void);
 
 /* Stops the process as SIGTSTP does that is not caught, until it is continued. */

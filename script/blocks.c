@@ -54,6 +54,8 @@ static void unlink(span **list, span *one) {
 
 bool blocks_open(blocks *self, size_t bytes) {
     size_t count = (bytes + SPAN_BYTES - 1) >> SPAN_SHIFT;
+    if (count > UINT32_MAX)
+        return false;
     size_t range_bytes = count << SPAN_SHIFT;
     char *memory = mmap(NULL, range_bytes + count * sizeof(span), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -95,7 +95,7 @@ static size_t check_entries(lua_State *L) {
     luaL_argexpected(L, lua_istable(L, 1), 1, "list of tasks");
     lua_settop(L, 1);
     lua_Integer count = luaL_len(L, 1);
-    luaL_argcheck(L, count < 1 << 24, 1, "too many tasks");
+    luaL_argcheck(L, count >= 0 && count < 1 << 24, 1, count < 0 ? "its length is negative" : "too many tasks");
     for (lua_Integer i = 1; i <= count; i++) {
         lua_geti(L, 1, i);
         if (!task_at(L, -1) && !task_can_spawn(L, -1))
@@ -107,7 +107,7 @@ static size_t check_entries(lua_State *L) {
 
 static gather *make(lua_State *L, size_t count) {
     size_t bytes = sizeof(gather) + count * (sizeof(member) + sizeof(task *));
-    gather *self = lua_newuserdatauv(L, bytes, 0);
+    gather *self = lua_newuserdatauv(L, bytes, 1);
     memset(self, 0, bytes);
     future_init(&self->group.future, FUTURE_GROUP);
     self->members = (member *)(self + 1);
@@ -148,6 +148,8 @@ static int script_gather(lua_State *L) {
     lua_pop(L, 1);
     if (count == 0)
         return push_results(L, self);
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, 3, 1); /* also when that fails half way */
     join_members(L, self, count);
     return task_suspend(L, &self->group.future, "gather", (lua_KContext)self, gather_goes_on);
 }

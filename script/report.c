@@ -55,21 +55,23 @@ char *text_printable(const char *text, size_t length, size_t most) {
     return shrunk ? shrunk : copy;
 }
 
-/* Some of a table's names, in their order; *more: it has others. */
-static size_t find_names(lua_State *L, int index, const char *names[NAMES_SHOWN], bool *more) {
-    size_t count = 0;
+/* Pushes some of a table's names, in their order, and returns how many. *more: it has others. (They are pushed so that they stay:
+ * a table may be weak.) */
+static int push_names(lua_State *L, int index, bool *more) {
+    int first = lua_gettop(L) + 1, count = 0;
     *more = false;
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-        *more = lua_type(L, -2) != LUA_TSTRING || count == NAMES_SHOWN;
+    for (lua_pushnil(L); lua_next(L, index);) {
+        lua_pop(L, 1);
+        *more = lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) > VALUE_BYTES || count == NAMES_SHOWN;
         if (*more) {
-            lua_pop(L, 2);
+            lua_pop(L, 1);
             break;
         }
-        const char *name = lua_tostring(L, -2); /* lives as long as the table has it */
-        size_t place = count++;
-        for (; place > 0 && strcmp(names[place - 1], name) > 0; place--)
-            names[place] = names[place - 1];
-        names[place] = name;
+        int place = first + count++;
+        while (place > first && strcmp(lua_tostring(L, place - 1), lua_tostring(L, -1)) > 0)
+            place--;
+        lua_pushvalue(L, -1);
+        lua_insert(L, place);
     }
     return count;
 }
@@ -94,20 +96,22 @@ static void describe_top(lua_State *L) {
 
 /* Pushes such as: {code = 404, path = "/x", ...} */
 static void push_fields(lua_State *L, int index) {
-    const char *names[NAMES_SHOWN];
     bool more;
-    size_t count = find_names(L, index, names, &more);
+    int first = lua_gettop(L) + 1, count = push_names(L, index, &more);
     lua_pushliteral(L, "{");
-    for (size_t i = 0; i < count; i++) {
-        lua_pushstring(L, names[i]);
+    for (int i = 0; i < count; i++) {
+        lua_pushvalue(L, first + i);
         lua_rawget(L, index);
         describe_top(L);
-        lua_pushfstring(L, "%s%s%s = %s", lua_tostring(L, -2), i == 0 ? "" : ", ", names[i], lua_tostring(L, -1));
+        lua_pushfstring(L, "%s%s%s = %s", lua_tostring(L, -2), i == 0 ? "" : ", ", lua_tostring(L, first + i),
+                        lua_tostring(L, -1));
         lua_replace(L, -3);
         lua_pop(L, 1);
     }
     lua_pushstring(L, !more ? "}" : count == 0 ? "...}" : ", ...}");
     lua_concat(L, 2);
+    lua_insert(L, first);
+    lua_settop(L, first);
 }
 
 /* Pushes what the error says. A value that has no text of its own says what it is; a table's "message" counts as one. Nothing

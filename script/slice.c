@@ -65,10 +65,25 @@ void slice_reenter(strand *self, lua_State *L) {
     set_running(L);
 }
 
+/* `from` goes on. The thread that the hook was set on may have ended, and its hook with it. */
+static void come_back(lua_State *from) {
+    lua_State *running = from == strand_of(from)->state ? NULL : from;
+    slot *here = watch_slot();
+    if (!here)
+        return;
+    here->running = running;
+    if (!here->wanted || here->hooked == running)
+        return;
+    here->hooked = running;
+    here->wanted = running != NULL;
+    if (running)
+        lua_sethook(running, slice_hook, LUA_MASKCOUNT, 1);
+}
+
 int slice_resume(lua_State *thread, lua_State *from, int arguments, int *results) {
     set_running(thread);
     int status = lua_resume(thread, from, arguments, results);
-    set_running(from == strand_of(from)->state ? NULL : from);
+    come_back(from);
     return status;
 }
 
@@ -77,7 +92,7 @@ int slice_reset(lua_State *thread, lua_State *from) {
     strand_of(from)->unwaitable++;
     int status = lua_resetthread(thread);
     strand_of(from)->unwaitable--;
-    set_running(from == strand_of(from)->state ? NULL : from);
+    come_back(from);
     return status;
 }
 
@@ -109,9 +124,7 @@ static bool is_over(const strand *self) {
 }
 
 void slice_check(strand *self) {
-    slot *here = SLICE_BY_COUNT
-                     ? NULL
-                     : watch_slot(); /* reading the clock is dearer, and this comes with each callback */
+    slot *here = watch_runs() ? watch_slot() : NULL; /* the clock is dearer, and this comes with each callback */
     if (here ? here->over : is_over(self))
         give_way(self, NULL);
 }

@@ -13,7 +13,7 @@ typedef struct member {
     task *task;
 } member;
 
-/* Lies on the stack of who waits. */
+/* Lies on the stack of who waits; its user value is the list of the tasks. */
 typedef struct waiting {
     task *waiter;
     enum mode mode;
@@ -54,18 +54,15 @@ static void were_looked_at(strand *strand, callback *callback) {
     lua_rawsetp(strand->state, LUA_REGISTRYINDEX, callback);
 }
 
-/* As in asyncio, wait "error" asks also those for their errors whose end it learns of when it is over. Stack: 1 tasks,
- * 2 waiting. */
+/* As in asyncio, wait "error" asks also those for their errors whose end it learns of when it is over. Stack: 2 waiting. */
 static void let_go(lua_State *L, waiting *self) {
     strand *strand = strand_of(L);
     self->over = true;
     timers_remove(&strand->timers, &self->waiter->timer);
     if (!cancel_callbacks(self))
         return;
-    lua_pushvalue(L, 1);
-    lua_setiuservalue(L, 2, 1);
     lua_pushvalue(L, 2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &self->looked_at); /* it lives until then, and they do */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &self->looked_at); /* it lives until then */
     strand_soon(strand, &self->looked_at);
 }
 
@@ -135,6 +132,8 @@ static int script_wait(lua_State *L) {
     *self = (waiting){.waiter = strand->current, .mode = mode, .left = count};
     callback_init(&self->looked_at, were_looked_at);
     luaL_setmetatable(L, WAIT);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, 2, 1);
     future_init(&self->waiter->own, FUTURE_PLAIN);
     if (has_limit && !task_start_timer(strand, self->waiter, limit_ns))
         return luaL_error(L, "not enough memory");

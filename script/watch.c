@@ -158,6 +158,11 @@ static void start(void) {
     pthread_mutex_unlock(&watch.lock);
 }
 
+bool watch_runs(void) {
+    /* relaxed: where it is not yet seen, a clock is looked at */
+    return atomic_load_explicit(&watch.running, memory_order_relaxed);
+}
+
 void watch_rouse(void) {
     /* relaxed: a stale look only leads to the lock */
     if (!atomic_load_explicit(&watch.running, memory_order_relaxed))

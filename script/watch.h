@@ -34,6 +34,9 @@ typedef struct slot {
 /* The calling thread's; made by its first call, gone with the thread. NULL: no memory. */
 slot *watch_slot(void);
 
+/* Whether there is one that looks. */
+bool watch_runs(void);
+
 /* The calling thread's slot has a strand: the watch is to look. */
 void watch_rouse(void);
 
