@@ -5,6 +5,7 @@
 #include "headers.h"
 #include "kept.h"
 #include "strand.h"
+#include "vocabulary.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ static int answer_gc(lua_State *L) {
     if (*place && kept_remove(&(*place)->kept))
         destroy(&(*place)->kept);
     *place = NULL;
+    type_is_gone(L);
     return 0;
 }
 

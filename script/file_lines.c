@@ -89,7 +89,9 @@ static const operation_class opening_class = {
 /* ---- in the script ---- */
 
 static int next_line(lua_State *L) {
-    lines **box = lua_touserdata(L, lua_upvalueindex(1));
+    lines **box = luaL_testudata(L, lua_upvalueindex(1), TYPE);
+    if (!box)
+        return errand_raise(L, "fs.lines: it is closed");
     lua_settop(L, 0);
     return reader_read(L, &(*box)->reader, reader_check_want(L, lua_upvalueindex(2)));
 }
@@ -136,6 +138,7 @@ static int lines_gc(lua_State *L) {
     if (*box)
         reader_drop(&(*box)->reader);
     *box = NULL;
+    type_is_gone(L);
     return 0;
 }
 

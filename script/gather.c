@@ -12,21 +12,35 @@ typedef struct member {
     task *task;
 } member;
 
-/* Lies on the stack of who gathers; its user value is the list of the tasks, as they were given. */
+/* Lies on the stack of who gathers, and in the registry while it is to be told of ends; its user value is the list of the tasks, as they
+ * were given. */
 typedef struct gather {
     group group;
     bool collects; /* errors are results */
     bool is_cancelled;
+    bool joined; /* all of them */
     task *failed;
     size_t left;
     member *members; /* each task once */
 } gather;
 
+static void keep(lua_State *L, gather *self, int index) {
+    lua_pushvalue(L, index);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, self);
+}
+
+/* (Does not allocate.) */
+static void let_fall(lua_State *L, gather *self) {
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, self);
+}
+
 static void member_ended(strand *self, callback *callback) {
     member *member = (struct member *)callback;
     gather *gather = member->gather;
     future_state state = member->task->future.state;
-    gather->left--;
+    if (--gather->left == 0 && !gather->joined) /* it failed half way */
+        let_fall(self->state, gather);
     if (gather->group.future.state != FUTURE_PENDING)
         return;
     if (!gather->collects && state != FUTURE_DONE) {
@@ -77,6 +91,7 @@ static int gather_goes_on(lua_State *L, int status, lua_KContext context) {
     gather *self = (gather *)context;
     (void)status;
     let_go(strand_of(L), self);
+    let_fall(L, self);
     if (task_is_interrupted(L) || self->is_cancelled)
         return raise_cancelled(L);
     if (!self->failed)
@@ -149,8 +164,10 @@ static int script_gather(lua_State *L) {
     if (count == 0)
         return push_results(L, self);
     lua_pushvalue(L, 2);
-    lua_setiuservalue(L, 3, 1); /* also when that fails half way */
+    lua_setiuservalue(L, 3, 1);
+    keep(L, self, 3);
     join_members(L, self, count);
+    self->joined = true;
     return task_suspend(L, &self->group.future, "gather", (lua_KContext)self, gather_goes_on);
 }
 

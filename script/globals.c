@@ -152,6 +152,7 @@ void globals_open_all(lua_State *L) {
 }
 
 static int global_index(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
     if (lua_type(L, 2) != LUA_TSTRING)
         return 0;
     open_by_name(L, lua_tostring(L, 2));

@@ -2,6 +2,7 @@
 
 #include "errand.h"
 #include "http_url.h"
+#include "vocabulary.h"
 
 #include <ctype.h>
 #include <lauxlib.h>
@@ -24,6 +25,7 @@ static void push_lower(lua_State *L, const char *name, size_t length) {
 
 static int headers_index(lua_State *L) {
     size_t length;
+    luaL_checktype(L, 1, LUA_TTABLE);
     if (lua_type(L, 2) != LUA_TSTRING)
         return 0;
     const char *name = lua_tolstring(L, 2, &length);
@@ -33,10 +35,8 @@ static int headers_index(lua_State *L) {
 }
 
 void headers_open(lua_State *L) {
-    luaL_newmetatable(L, HEADERS);
-    lua_pushcfunction(L, headers_index);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    static const luaL_Reg meta[] = {{"__index", headers_index}, {NULL, NULL}};
+    type_open(L, HEADERS, NULL, meta);
 }
 
 void headers_push(lua_State *L) {

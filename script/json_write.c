@@ -351,7 +351,18 @@ static void write_object(writer *self, int index, const place *at) {
     self->name_count = from;
 }
 
+/* Its names are looked at where they lie, and would go with what they are for. */
+static void check_weak(writer *self, int index, const place *at) {
+    if (!lua_getmetatable(self->L, index))
+        return;
+    lua_pushliteral(self->L, "__mode");
+    if (lua_rawget(self->L, -2) != LUA_TNIL)
+        fail(self, at, "is a weak table, which may lose entries meanwhile");
+    lua_pop(self->L, 2);
+}
+
 static void write_table(writer *self, int index, const place *at) {
+    check_weak(self, index, at);
     lua_Integer length = (lua_Integer)lua_rawlen(self->L, index);
     if (length > 0 || is_marked(self, index))
         write_list(self, index, length, at);

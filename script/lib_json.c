@@ -4,6 +4,7 @@
 #include "json.h"
 #include "libraries.h"
 #include "null.h"
+#include "vocabulary.h"
 
 static int decode(lua_State *L) {
     luaL_checkstring(L, 1);
@@ -39,8 +40,7 @@ static int array(lua_State *L) {
 void json_open(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"decode", decode}, {"encode", encode}, {"array", array}, {NULL, NULL}};
-    luaL_newmetatable(L, JSON_ARRAY);
-    lua_pop(L, 1);
+    type_open(L, JSON_ARRAY, NULL, NULL); /* out of reach: with __gc in it, C would give finalizers to a script */
     luaL_newlib(L, functions);
     null_push(L);
     lua_setfield(L, -2, "null");

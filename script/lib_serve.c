@@ -3,6 +3,7 @@
 #include "fields.h"
 #include "headers.h"
 #include "libraries.h"
+#include "vocabulary.h"
 #include "web.h"
 
 #include <stdlib.h>
@@ -67,6 +68,7 @@ static int server_gc(lua_State *L) {
     if (self->server)
         web_release(self->server);
     self->server = NULL;
+    type_is_gone(L);
     return 0;
 }
 

@@ -157,7 +157,9 @@ static int popened_read(lua_State *L) {
 }
 
 static int next_piece(lua_State *L) {
-    popened **box = lua_touserdata(L, lua_upvalueindex(1));
+    popened **box = luaL_testudata(L, lua_upvalueindex(1), TYPE);
+    if (!box)
+        return errand_raise(L, "io.popen: it is closed");
     lua_settop(L, 0);
     return reader_read(L, &(*box)->reader, reader_check_want(L, lua_upvalueindex(2)));
 }
@@ -184,6 +186,7 @@ static int popened_gc(lua_State *L) {
     if (*box)
         reader_drop(&(*box)->reader);
     *box = NULL;
+    type_is_gone(L);
     return 0;
 }
 

@@ -7,6 +7,7 @@
  * - what could keep the thread in a C function for long counts its steps (libraries.h).
  * - xpcall's handler is passed over once the script is to end: it would run without hooks, too. */
 #include "libraries.h"
+#include "slice.h"
 #include "vocabulary.h"
 
 #include <lauxlib.h>
@@ -14,6 +15,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#define BLOCK_STEP_NS HD_MS(10)
 
 static int handler(lua_State *L) {
     if (strand_of(L)->kill_reason)
@@ -82,13 +85,17 @@ static int script_clock(lua_State *L) {
     return 1;
 }
 
-/* Sleeps in the thread, on purpose: to see what a task does to others that blocks. */
+/* Sleeps in the thread, on purpose: to see what a task does to others that blocks. It can be cancelled all the same. */
 static int script_block(lua_State *L) {
     uint64_t ns = duration_check(L, 1);
     luaL_argcheck(L, ns <= HD_SECONDS(3600), 1, "more than an hour");
-    struct timespec left = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
-    while (nanosleep(&left, &left))
-        ;
+    for (uint64_t step_ns; ns > 0; ns -= step_ns) {
+        step_ns = ns < BLOCK_STEP_NS ? ns : BLOCK_STEP_NS;
+        struct timespec left = {.tv_nsec = (long)step_ns};
+        while (nanosleep(&left, &left))
+            ;
+        slice_look(L);
+    }
     return 0;
 }
 

@@ -10,6 +10,8 @@
 
 #define SCOPE "scope"
 
+enum { ITSELF = 0 }; /* an entry of its tasks; theirs are their ids */
+
 typedef struct member {
     callback ended;
     chain link;
@@ -17,9 +19,10 @@ typedef struct member {
     task *task;
 } member;
 
-/* Stands at 1 of the stack of who runs it. */
+/* Stands at 1 of the stack of who runs it, and in `tasks` while there are members. Its user value is the parent. */
 typedef struct scope {
     task *parent;
+    future done; /* what the end is awaited with: by another task than the parent, if the body is a coroutine's */
     chain members;
     int tasks; /* in the registry: holds the members' tasks, and the first that failed */
     size_t live;
@@ -45,11 +48,11 @@ static void member_free(member *member) {
 }
 
 /* (Setting an entry to nil does not allocate.) */
-static void forget_task(strand *strand, scope *self, task *task) {
+static void forget(strand *strand, scope *self, lua_Integer entry) {
     lua_State *L = strand->state;
     lua_rawgeti(L, LUA_REGISTRYINDEX, self->tasks);
     lua_pushnil(L);
-    lua_rawseti(L, -2, (lua_Integer)task->id);
+    lua_rawseti(L, -2, entry);
     lua_pop(L, 1);
 }
 
@@ -58,15 +61,17 @@ static void member_ended(strand *strand, callback *callback) {
     scope *self = ended->scope;
     task *task = ended->task;
     member_free(ended);
-    if (--self->live == 0 && self->waits)
-        future_set(strand, &self->parent->own);
+    if (--self->live == 0)
+        forget(strand, self, ITSELF);
+    if (self->live == 0 && self->waits)
+        future_set(strand, &self->done);
     if (task->future.state != FUTURE_FAILED) {
-        forget_task(strand, self, task);
+        forget(strand, self, (lua_Integer)task->id);
         return;
     }
     task_mark_retrieved(strand, task);
     if (self->failed)
-        forget_task(strand, self, task);
+        forget(strand, self, (lua_Integer)task->id);
     else
         self->failed = task;
     if (!self->aborting && !self->asked_parent) {
@@ -99,8 +104,8 @@ static int wait_for_members(lua_State *L, int status, lua_KContext context) {
     self->waits = self->live > 0;
     if (!self->waits)
         return finish(L, self);
-    future_init(&self->parent->own, FUTURE_PLAIN);
-    return task_suspend(L, &self->parent->own, "scope", context, wait_for_members);
+    future_init(&self->done, FUTURE_PLAIN);
+    return task_suspend(L, &self->done, "scope", context, wait_for_members);
 }
 
 /* Stack: 1 scope, 2 the message handler, then the body's results, or its error. */
@@ -132,10 +137,13 @@ static int script_scope(lua_State *L) {
     luaL_checktype(L, 1, LUA_TFUNCTION);
     task_check_may_wait(L);
     lua_settop(L, 1);
-    scope *self = lua_newuserdatauv(L, sizeof *self, 0);
+    scope *self = lua_newuserdatauv(L, sizeof *self, 1);
     *self = (scope){.parent = task_current(L), .tasks = LUA_NOREF};
+    future_init(&self->done, FUTURE_PLAIN);
     chain_init(&self->members);
     luaL_setmetatable(L, SCOPE);
+    task_push_held(L, self->parent);
+    lua_setiuservalue(L, -2, 1);
     lua_newtable(L);
     self->tasks = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_insert(L, 1);
@@ -159,6 +167,8 @@ static int method_spawn(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, self->tasks);
     lua_pushvalue(L, 2);
     lua_rawseti(L, 3, (lua_Integer)task->id);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, 3, ITSELF);
     lua_settop(L, 2);
     member *made = malloc(sizeof *made);
     if (!made)
@@ -176,6 +186,7 @@ static int scope_gc(lua_State *L) {
     while (!chain_is_empty(&self->members))
         member_free(chain_entry(self->members.next, member, link));
     luaL_unref(L, LUA_REGISTRYINDEX, self->tasks);
+    type_is_gone(L);
     return 0;
 }
 

@@ -109,6 +109,16 @@ static void look_for_cancel(strand *self) {
     }
 }
 
+void slice_look(lua_State *L) {
+    strand *self = strand_of(L);
+    uint64_t most_ns = self->options->cpu_ns;
+    look_for_cancel(self);
+    if (most_ns && self->ran_ns + (hd_now() - self->since_ns) >= most_ns)
+        count_time(self);
+    if (self->kill_reason)
+        slice_die(L);
+}
+
 /* `L` runs, and will again; NULL: none does. */
 static void give_way(strand *self, lua_State *L) {
     slice_leave(self);

@@ -34,6 +34,9 @@ int slice_reset(lua_State *thread, lua_State *from);
 /* If the slice is over: lets others run. Also asks whether the script is to end. Between two Lua functions. */
 void slice_check(strand *strand);
 
+/* Asks whether the script is to end, in a C function that it called; then it does not return. Lets nobody else run. */
+void slice_look(lua_State *L);
+
 /* In a C function that a script called, when strand_kill was called: does not return, or makes that L runs no more. */
 int slice_die(lua_State *L);
 

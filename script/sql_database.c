@@ -7,10 +7,13 @@
 #include "strand.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define HEAP_BYTES ((sqlite3_int64)1 << 30)
 
 /* ---- what is refused ---- */
 
@@ -106,6 +109,12 @@ void database_note_files(database *self) {
 
 /* ---- opening and shutting ---- */
 
+/* SQLite's own memory is counted for the process alone: a statement of many large values is refused when all of them together
+ * would be too much. */
+static void limit_heap(void) {
+    sqlite3_hard_heap_limit64(HEAP_BYTES);
+}
+
 static char *text_of(const char *text) {
     return strdup(text);
 }
@@ -116,6 +125,8 @@ int64_t database_open(database *self, const char *path, bool read_only, char **e
         *error = text_of("is not a file");
         return HD_EINVAL;
     }
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, limit_heap);
     int flags =
         SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     int result = sqlite3_open_v2(self->in_memory ? ":memory:" : path, &self->handle, flags, NULL);

@@ -11,7 +11,8 @@
 
 #define BLOB "blob"
 
-enum { MOST_VALUES = 32766 };
+/* Names are looked for one by one. */
+enum { MOST_VALUES = 32766, MOST_NAMED = 1000 };
 
 /* ---- blobs ---- */
 
@@ -84,8 +85,10 @@ static void take(lua_State *L, sql_call *call, sql_value *value) {
 }
 
 static void make_room(lua_State *L, sql_call *call, size_t count) {
-    if (count > MOST_VALUES)
-        errand_raise(L, "%s: %s: more than %d values", function_of(call), call->database->name, MOST_VALUES);
+    int most = call->named ? MOST_NAMED : MOST_VALUES;
+    if (count > (size_t)most)
+        errand_raise(L, "%s: %s: more than %d %s", function_of(call), call->database->name, most,
+                     call->named ? "named values" : "values");
     call->values = calloc(count + 1, sizeof *call->values);
     if (!call->values)
         errand_raise(L, "not enough memory");
@@ -108,8 +111,8 @@ static void take_named(lua_State *L, sql_call *call, int table) {
     size_t count = 0;
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
         count++;
-    make_room(L, call, count);
     call->named = true;
+    make_room(L, call, count);
     for (lua_pushnil(L); lua_next(L, table); call->value_count++) {
         sql_value *value = &call->values[call->value_count];
         size_t length;

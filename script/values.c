@@ -17,6 +17,12 @@ void type_open(lua_State *L, const char *name, const luaL_Reg *methods, const lu
     lua_pop(L, 1);
 }
 
+void type_is_gone(lua_State *L) {
+    lua_settop(L, 1);
+    lua_pushnil(L);
+    lua_setmetatable(L, 1);
+}
+
 static int value_tostring(lua_State *L) {
     lua_getiuservalue(L, 1, 1);
     return 1;

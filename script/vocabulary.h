@@ -67,6 +67,9 @@ void show_names(lua_State *L, const char *prefix, shown *to);
 /* The metatable of the type `name`, with these methods and metamethods (either may be NULL). */
 void type_open(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *meta);
 
+/* For the end of a finalizer: a script may find the value at 1 again, as a key of a weak table. It has no type then. */
+void type_is_gone(lua_State *L);
+
 /* report.c: malloc'ed texts of the error at `index`, printable; NULL: no memory. May raise a memory error. */
 
 /* Of any text, at most so many bytes and "...". */

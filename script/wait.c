@@ -49,20 +49,25 @@ static bool cancel_callbacks(waiting *self) {
     return late;
 }
 
-static void were_looked_at(strand *strand, callback *callback) {
-    lua_pushnil(strand->state);
-    lua_rawsetp(strand->state, LUA_REGISTRYINDEX, callback);
+/* From the registry, which has it while it is to be told of ends. (Does not allocate.) */
+static void let_fall(lua_State *L, waiting *self) {
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, self);
 }
 
-/* As in asyncio, wait "error" asks also those for their errors whose end it learns of when it is over. Stack: 2 waiting. */
+static void were_looked_at(strand *strand, callback *callback) {
+    let_fall(strand->state, chain_entry(callback, waiting, looked_at));
+}
+
+/* As in asyncio, wait "error" asks also those for their errors whose end it learns of when it is over. */
 static void let_go(lua_State *L, waiting *self) {
     strand *strand = strand_of(L);
     self->over = true;
     timers_remove(&strand->timers, &self->waiter->timer);
-    if (!cancel_callbacks(self))
+    if (!cancel_callbacks(self)) {
+        let_fall(L, self);
         return;
-    lua_pushvalue(L, 2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &self->looked_at); /* it lives until then */
+    }
     strand_soon(strand, &self->looked_at);
 }
 
@@ -137,6 +142,8 @@ static int script_wait(lua_State *L) {
     future_init(&self->waiter->own, FUTURE_PLAIN);
     if (has_limit && !task_start_timer(strand, self->waiter, limit_ns))
         return luaL_error(L, "not enough memory");
+    lua_pushvalue(L, 2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, self);
     for (; self->count < count; self->count++) {
         member *member = &self->members[self->count];
         lua_rawgeti(L, 1, (lua_Integer)self->count + 1);

@@ -322,6 +322,11 @@ for i = 1, 20 do
 end
 for _, n in ipairs(gather(jobs)) do equal(n, 20) end
 
+-- names are few
+local values, names = {}, {}
+for i = 1, 1001 do values["a" .. i], names[i] = i, ":a" .. i end
+fails_with("sql.query: a.db: more than 1000 named values", db.query, db, "SELECT 1 WHERE 0 IN (" .. table.concat(names, ",") .. ")", values)
+
 -- what is under way when the script ends
 spawn(db.query, db, long:format(10000000000))
 spawn(db.transaction, db, function() sleep(100) end)
