@@ -166,12 +166,12 @@ static int settle_main(strand *self, script_report *report) {
 
 /* ---- 3 ----------------------------------------------------------------------------------------------------------------- */
 
-/* Tells of the tasks that run, save for the first ones, up to `told`. Returns up to which it has. */
+/* Tells of the tasks that run, save for the program's own, and for the first ones, up to `told`. Returns up to which it has. */
 static uint64_t tell_of_tasks(strand *self, uint64_t told) {
     for (const chain *link = self->tasks.next; link != &self->tasks; link = link->next) {
         const task *left = chain_entry(link, task, link);
         char name[256];
-        if (left->id <= told)
+        if (left->id <= told || left == self->main)
             continue;
         task_name(left, name, sizeof name);
         findings_tell(&self->findings, SCRIPT_STILL_RAN, name, NULL);
