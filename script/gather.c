@@ -24,23 +24,12 @@ typedef struct gather {
     member *members; /* each task once */
 } gather;
 
-static void keep(lua_State *L, gather *self, int index) {
-    lua_pushvalue(L, index);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, self);
-}
-
-/* (Does not allocate.) */
-static void let_fall(lua_State *L, gather *self) {
-    lua_pushnil(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, self);
-}
-
 static void member_ended(strand *self, callback *callback) {
     member *member = (struct member *)callback;
     gather *gather = member->gather;
     future_state state = member->task->future.state;
     if (--gather->left == 0 && !gather->joined) /* it failed half way */
-        let_fall(self->state, gather);
+        registry_drop(self->state, gather);
     if (gather->group.future.state != FUTURE_PENDING)
         return;
     if (!gather->collects && state != FUTURE_DONE) {
@@ -91,7 +80,7 @@ static int gather_goes_on(lua_State *L, int status, lua_KContext context) {
     gather *self = (gather *)context;
     (void)status;
     let_go(strand_of(L), self);
-    let_fall(L, self);
+    registry_drop(L, self);
     if (task_is_interrupted(L) || self->is_cancelled)
         return raise_cancelled(L);
     if (!self->failed)
@@ -143,6 +132,8 @@ static void join_members(lua_State *L, gather *self, size_t count) {
         if (task->walk == walk)
             continue;
         task->walk = walk;
+        if (self->left == 0)
+            registry_hold(L, 3, self);
         member *member = &self->members[self->group.count];
         self->group.tasks[self->group.count++] = task;
         self->left++;
@@ -165,7 +156,6 @@ static int script_gather(lua_State *L) {
         return push_results(L, self);
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, 3, 1);
-    keep(L, self, 3);
     join_members(L, self, count);
     self->joined = true;
     return task_suspend(L, &self->group.future, "gather", (lua_KContext)self, gather_goes_on);

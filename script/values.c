@@ -23,6 +23,16 @@ void type_is_gone(lua_State *L) {
     lua_setmetatable(L, 1);
 }
 
+void registry_hold(lua_State *L, int index, const void *self) {
+    lua_pushvalue(L, index);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, self);
+}
+
+void registry_drop(lua_State *L, const void *self) {
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, self);
+}
+
 static int value_tostring(lua_State *L) {
     lua_getiuservalue(L, 1, 1);
     return 1;

@@ -70,6 +70,10 @@ void type_open(lua_State *L, const char *name, const luaL_Reg *methods, const lu
 /* For the end of a finalizer: a script may find the value at 1 again, as a key of a weak table. It has no type then. */
 void type_is_gone(lua_State *L);
 
+/* The registry holds the userdata at `index`, which is at `self`, until it is dropped; dropping does not allocate, and may be done twice. */
+void registry_hold(lua_State *L, int index, const void *self);
+void registry_drop(lua_State *L, const void *self);
+
 /* report.c: malloc'ed texts of the error at `index`, printable; NULL: no memory. May raise a memory error. */
 
 /* Of any text, at most so many bytes and "...". */

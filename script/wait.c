@@ -13,7 +13,7 @@ typedef struct member {
     task *task;
 } member;
 
-/* Lies on the stack of who waits; its user value is the list of the tasks. */
+/* Lies on the stack of who waits, and in the registry while it is to be told of ends; its user value is the list of the tasks. */
 typedef struct waiting {
     task *waiter;
     enum mode mode;
@@ -49,14 +49,8 @@ static bool cancel_callbacks(waiting *self) {
     return late;
 }
 
-/* From the registry, which has it while it is to be told of ends. (Does not allocate.) */
-static void let_fall(lua_State *L, waiting *self) {
-    lua_pushnil(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, self);
-}
-
 static void were_looked_at(strand *strand, callback *callback) {
-    let_fall(strand->state, chain_entry(callback, waiting, looked_at));
+    registry_drop(strand->state, chain_entry(callback, waiting, looked_at));
 }
 
 /* As in asyncio, wait "error" asks also those for their errors whose end it learns of when it is over. */
@@ -65,7 +59,7 @@ static void let_go(lua_State *L, waiting *self) {
     self->over = true;
     timers_remove(&strand->timers, &self->waiter->timer);
     if (!cancel_callbacks(self)) {
-        let_fall(L, self);
+        registry_drop(L, self);
         return;
     }
     strand_soon(strand, &self->looked_at);
@@ -142,8 +136,7 @@ static int script_wait(lua_State *L) {
     future_init(&self->waiter->own, FUTURE_PLAIN);
     if (has_limit && !task_start_timer(strand, self->waiter, limit_ns))
         return luaL_error(L, "not enough memory");
-    lua_pushvalue(L, 2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, self);
+    registry_hold(L, 2, self);
     for (; self->count < count; self->count++) {
         member *member = &self->members[self->count];
         lua_rawgeti(L, 1, (lua_Integer)self->count + 1);

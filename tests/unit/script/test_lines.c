@@ -369,8 +369,7 @@ static void a_killed_script_ends_its_line(void **state) {
     (void)state;
     limits.cpu_ns = HD_MS(30);
     conversation_is("", compute_for_long, 1,
-                    NO_MORE NO_MORE NO_MORE
-                    "still ran: line-1\ncpu time: more than the limit of 0.03 s\n");
+                    NO_MORE NO_MORE NO_MORE "still ran: line-1\ncpu time: more than the limit of 0.03 s\n");
     limits.cpu_ns = 0;
 }
 
