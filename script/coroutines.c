@@ -42,8 +42,9 @@ static int resume_goes_on(lua_State *L, int status, lua_KContext wraps) {
 
 static int fail(lua_State *L, lua_State *thread, bool wraps) {
     if (!wraps) {
-        lua_pushboolean(L, 0);
         lua_xmove(thread, L, 1);
+        lua_pushboolean(L, 0);
+        lua_insert(L, -2); /* below: the coroutine may be L itself */
         return 2;
     }
     int status = lua_status(thread);
@@ -139,6 +140,16 @@ static int script_close(lua_State *L) {
     return 2;
 }
 
+/* lua_resume says these where no error may be raised: so they are there before memory ends. */
+static void keep_words(lua_State *L) {
+    static const char *const words[] = {"cannot resume dead coroutine", "cannot resume non-suspended coroutine",
+                                        "C stack overflow", "error in error handling"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        lua_pushstring(L, words[i]);
+        luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+}
+
 void coroutines_open(lua_State *L) {
     static const luaL_Reg functions[] = {{"resume", script_resume},   {"wrap", script_wrap},
                                          {"yield", script_yield},     {"close", script_close},
@@ -146,4 +157,5 @@ void coroutines_open(lua_State *L) {
     lua_getglobal(L, LUA_COLIBNAME);
     luaL_setfuncs(L, functions, 0);
     lua_pop(L, 1);
+    keep_words(L);
 }

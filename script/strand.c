@@ -122,7 +122,7 @@ static void collect_due(strand *self) {
         strand_soon(self, &due->due);
 }
 
-void strand_turn(strand *self) {
+static void turn(strand *self) {
     inbox_take(self);
     collect_due(self);
     self->turned = true;
@@ -136,6 +136,27 @@ void strand_turn(strand *self) {
     }
 }
 
+/* What scripts call is protected; but Lua itself needs memory at places that are not, and an error there would end the process. It
+ * ends the script. What hangs in its chains meanwhile must not lie on the stack below. */
+static void protect(strand *self, lua_CFunction turns, void *arg) {
+    lua_pushcfunction(self->state, turns);
+    lua_pushlightuserdata(self->state, arg);
+    if (lua_pcall(self->state, 1, 0, 0) == LUA_OK)
+        return;
+    lua_pop(self->state, 1);
+    memory_describe_limit(self, self->kill_text, sizeof self->kill_text);
+    strand_kill(self, self->kill_text);
+}
+
+static int one_turn(lua_State *L) {
+    turn(strand_of(L));
+    return 0;
+}
+
+void strand_turn(strand *self) {
+    protect(self, one_turn, NULL);
+}
+
 /* asyncio's loop is stopped by a callback of what it runs until, and ends the turn it is in. */
 typedef struct stop {
     callback callback;
@@ -147,17 +168,24 @@ static void on_stop(strand *self, callback *callback) {
     ((stop *)callback)->called = true;
 }
 
-void strand_run_until(strand *self, future *until) {
-    stop stop = {.called = false};
-    callback_init(&stop.callback, on_stop);
-    future_then(self, until, &stop.callback);
-    while (!stop.called && !self->kill_reason) {
+static int turns_until(lua_State *L) {
+    strand *self = strand_of(L);
+    const stop *stop = lua_touserdata(L, 1);
+    while (!stop->called && !self->kill_reason) {
         if (chain_is_empty(&self->ready))
             inbox_take(self);
         if (chain_is_empty(&self->ready))
             pause_until(self, timers_next_ns(&self->timers));
         if (!self->kill_reason)
-            strand_turn(self);
+            turn(self);
     }
+    return 0;
+}
+
+void strand_run_until(strand *self, future *until) {
+    stop stop = {.called = false};
+    callback_init(&stop.callback, on_stop);
+    future_then(self, until, &stop.callback);
+    protect(self, turns_until, &stop);
     callback_cancel(&stop.callback);
 }

@@ -63,7 +63,7 @@ def main():
     runner = ROOT / 'build' / preset / 'bin/script_run'
     programs = [path for path in sorted((HERE / 'libraries').glob('*.lua')) if not arguments or path.stem in arguments]
     runs = [(program, loops) for program in programs for loops in LOOPS]
-    failures = 0
+    failures = []
 
     def timed(program, loops):
         began = time.monotonic()
@@ -73,9 +73,8 @@ def main():
         for (program, loops), (wrong, took) in zip(runs, pool.map(timed, *zip(*runs))):
             print(f'{program.stem:20} {" ".join(loops):10} {took:6.2f} s  {"FAILED" if wrong else "ok"}')
             if wrong:
-                failures += 1
-                print(wrong.rstrip())
-    print(f'{len(runs) - failures} passed, {failures} failed')
+                failures.append(f'FAILED {program.stem} {" ".join(loops)}: {wrong.rstrip()}')
+    print(*failures, f'{len(runs) - len(failures)} passed, {len(failures)} failed', sep='\n')
     sys.exit(1 if failures or not programs else 0)
 
 

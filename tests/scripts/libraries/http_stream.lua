@@ -98,15 +98,16 @@ for _, leave in ipairs{
   timeout(5, ended.wait, ended)
   assert(written < 200)
 end
-written, ended = 0, event()
+local asked
 handler = function(c) -- never a head
+  asked:set()
   assert(c:read() == nil)
   ended:set()
 end
 for _, stream in ipairs{true, false} do
-  ended = event()
+  asked, ended = event(), event()
   local t = spawn(http.get, url, {stream = stream})
-  sleep(0.03)
+  asked:wait()
   t:cancel()
   fails("cancelled", await, t)
   timeout(5, ended.wait, ended)
@@ -116,15 +117,15 @@ end
 fails("no answer within 0.1 seconds", http.get, url, {stream = true, timeout = 0.1})
 handler = function(c)
   c:write(HEAD)
-  for _ = 1, 3 do
+  for _ = 1, 4 do
     chunk(c, "x")
-    sleep(0.1)
+    sleep(0.3)
   end
   sleep(100)
 end
-r = http.get(url, {stream = true, timeout = 0.25})
-for _ = 1, 3 do assert(r:read() == "x") end
-fails("no answer within 0.25 seconds", r.read, r)
+r = http.get(url, {stream = true, timeout = 1})
+for _ = 1, 4 do assert(r:read() == "x") end
+fails("no answer within 1.0 seconds", r.read, r)
 
 -- it ends too early, or is larger than allowed
 handler = function(c)
@@ -134,13 +135,15 @@ end
 r = http.get(url, {stream = true})
 assert(r:read() == "some")
 fails("http.get: " .. url .. ": ", r.read, r)
+local go_on = event()
 handler = function(c)
   c:write("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nfirst")
-  sleep(0.02)
+  go_on:wait()
   c:write("second")
 end
 r = http.get(url, {stream = true, max_bytes = 10})
 assert(r:read() == "first")
+go_on:set()
 fails("the answer is larger than 10 bytes", r.read, r)
 
 -- two tasks may read: each piece goes to one of them
