@@ -17,6 +17,7 @@
 #include "socket_path.h"
 #include "spawn.h"
 
+#include <inttypes.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,7 +44,7 @@ struct service {
 };
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-enum { SIGNALS = sizeof signals / sizeof *signals, MESSAGE_MAX = 512 };
+enum { SIGNALS = sizeof signals / sizeof *signals, MESSAGE_MAX = 512, STUCK_MAX = 4000 };
 
 /* For clients that follow a job to read to its end. */
 #define LAST_WORDS_NS HD_SECONDS(5)
@@ -187,8 +188,19 @@ static const char **copy_environment(void) {
     return copy;
 }
 
+/* A warning, a line at a time, which names the job whose task it is. */
+static void warn_of_stuck(const hd_stuck_report *report, void *arg) {
+    char text[STUCK_MAX], *rest = text, job[32] = "";
+    (void)arg;
+    hd_stuck_report_format(report, text, sizeof text);
+    if (report->tag)
+        snprintf(job, sizeof job, "job %" PRIu64 ": ", report->tag);
+    for (const char *line = strsep(&rest, "\n"); line && *line; line = strsep(&rest, "\n"))
+        log_warning("%s%s", line == text ? job : "", line);
+}
+
 static hd_runtime *start_runtime(const char *name, unsigned loops) {
-    hd_runtime_options options = {.name = name, .loops = loops};
+    hd_runtime_options options = {.name = name, .loops = loops, .on_stuck = warn_of_stuck};
     hd_runtime *runtime = hd_runtime_create(&options);
     if (!runtime)
         log_error("the %s runtime cannot start: %s", name, strerror(errno));

@@ -623,6 +623,10 @@ struct hd_stuck_report {
     const hd_stuck_frame *frames; /* innermost first, up to the task's function */
 };
 
+/* The report in words: lines that each end, the first of them without the "heddle: " that it has on stderr. Returns the
+ * length, at most bytes - 1. For on_stuck. */
+HD_API size_t hd_stuck_report_format(const hd_stuck_report *report, char *text, size_t bytes);
+
 /* ---- errno --------------------------------------------------------------------------------------------------- */
 /* glibc declares errno's address constant for a thread, so compilers keep it across an await, after which it is another
  * thread's. This accessor's result is opaque to them. An await keeps the value of errno. */

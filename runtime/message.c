@@ -45,9 +45,9 @@ static void add_duration(writer *out, uint64_t ns) {
         add(out, "%.1f s", (double)ns / 1e9);
 }
 
-size_t hd_message_format(const hd_stuck_report *report, char *to, size_t bytes) {
+size_t hd_stuck_report_format(const hd_stuck_report *report, char *to, size_t bytes) {
     writer out = {.to = to, .bytes = bytes};
-    add(&out, "heddle: task %llu \"%s\"", (unsigned long long)report->task, report->name);
+    add(&out, "task %llu \"%s\"", (unsigned long long)report->task, report->name);
     if (report->function)
         add(&out, " (%s)", report->function);
     add(&out,
@@ -75,8 +75,9 @@ size_t hd_message_format(const hd_stuck_report *report, char *to, size_t bytes) 
 
 /* One write, and only into a place that takes it: nobody who forgot to read stderr stops us. */
 void hd_message_print(const hd_stuck_report *report) {
-    char to[TEXT_BYTES];
-    size_t length = hd_message_format(report, to, sizeof to);
+    char to[TEXT_BYTES] = "heddle: ";
+    size_t length = strlen(to);
+    length += hd_stuck_report_format(report, to + length, sizeof to - length);
     struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
     if (poll(&ready, 1, WRITE_MS) == 1 && (ready.revents & POLLOUT)) {
         ssize_t written HD_UNUSED = write(STDERR_FILENO, to, length);

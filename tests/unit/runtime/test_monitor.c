@@ -536,11 +536,11 @@ static void the_message_says_who_where_and_what_to_do(void **state) {
                               .withheld = 3,
                               .frame_count = 4,
                               .frames = frames};
-    size_t length = hd_message_format(&report, text, sizeof text);
+    size_t length = hd_stuck_report_format(&report, text, sizeof text);
     assert_int_equal(length, strlen(text));
     assert_string_equal(
         text,
-        "heddle: task 7 \"report\" (slow_query) has blocked worker 1 of runtime \"heddle\" for 12 ms, in the system call "
+        "task 7 \"report\" (slow_query) has blocked worker 1 of runtime \"heddle\" for 12 ms, in the system call "
         "clock_nanosleep\n"
         "    usleep in libc.so.6+0x20\n"
         "    query at app.c:12 (inlined)\n"
@@ -550,14 +550,14 @@ static void the_message_says_who_where_and_what_to_do(void **state) {
         "  (3 more reports like this were withheld.)\n");
     report = (hd_stuck_report){
         .task = 8, .name = "sum", .runtime = "heddle", .stuck_ns = HD_MS(2500), .system_call = -1};
-    hd_message_format(&report, text, sizeof text);
+    hd_stuck_report_format(&report, text, sizeof text);
     assert_string_equal(
         text,
-        "heddle: task 8 \"sum\" has kept worker 0 of runtime \"heddle\" busy for 2.5 s\n"
+        "task 8 \"sum\" has kept worker 0 of runtime \"heddle\" busy for 2.5 s\n"
         "    (no backtrace could be had)\n"
         "  Meanwhile whatever waits there stands still. Long computations call hd_yield() now and then, "
         "or are for hd_blocking().\n");
-    assert_int_equal(hd_message_format(&report, text, 20), 19);
+    assert_int_equal(hd_stuck_report_format(&report, text, 20), 19);
     assert_int_equal(strlen(text), 19);
 }
 
