@@ -64,7 +64,10 @@ def log_level_says_how_much_is_logged(t):
     sizes = []
     for level in ("error", "debug"):
         s = t.service(config=f"log_level = {level}\n")
-        s.ctl("run", "exec", "--", "true")
+        job = s.submit("lua", "-e", "block(0.5)")  # a warning: its loop stands still meanwhile
+        s.wait(job)
+        if level == "debug":
+            until(t, lambda: f"warning: job {job}: task" in s.log(), "no warning of a job that blocks its loop")
         s.stop()
         sizes.append(len(s.log()))
     check(sizes[0] == 0 and sizes[1] > 0, f"bytes logged by error and debug: {sizes}")
