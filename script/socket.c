@@ -11,11 +11,14 @@
 /* How long until a descriptor may be free again. */
 #define MOMENT_NS HD_MS(100)
 
+/* What ends a wait: news of the descriptor, a moment after which another may be free, or nothing, save that others had a turn. */
+typedef enum reason { FOR_NEWS, FOR_DESCRIPTORS, FOR_A_TURN } reason;
+
 typedef struct waiting {
     operation op;
     socket_ref *socket;
     socket_wait_kind kind;
-    bool for_descriptors;
+    reason reason;
     hd_task *previous; /* that is on its way out; NULL: none */
     lua_CFunction go_on;
     int code;
@@ -59,8 +62,10 @@ bool socket_is_waited_for(const socket_ref *self, socket_wait_kind kind) {
 static void run(operation *op) {
     waiting *self = (waiting *)op;
     int direction = self->kind == SOCKET_WRITE ? HD_WRITABLE : HD_READABLE;
-    if (self->for_descriptors)
+    if (self->reason == FOR_DESCRIPTORS)
         self->code = hd_sleep(MOMENT_NS);
+    else if (self->reason == FOR_A_TURN)
+        self->code = 0;
     else if (self->previous)
         self->code = (int)hd_await(self->previous);
     else
@@ -83,8 +88,7 @@ static void destroy(operation *op) {
     free(self);
 }
 
-static int wait_for(lua_State *L, socket_ref *self, socket_wait_kind kind, lua_CFunction go_on,
-                    bool descriptors) {
+static int wait_for(lua_State *L, socket_ref *self, socket_wait_kind kind, lua_CFunction go_on, reason reason) {
     static const operation_class classes[SOCKET_WAITS] = {
         [SOCKET_READ] = {"tcp.read", run, finish, destroy},
         [SOCKET_WRITE] = {"tcp.write", run, finish, destroy},
@@ -97,7 +101,7 @@ static int wait_for(lua_State *L, socket_ref *self, socket_wait_kind kind, lua_C
                       .socket = self,
                       .kind = kind,
                       .go_on = go_on,
-                      .for_descriptors = descriptors};
+                      .reason = reason};
     if (self->waits[kind] && self->waits[kind]->task)
         made->previous = hd_retain(self->waits[kind]->task);
     self->references++;
@@ -106,9 +110,13 @@ static int wait_for(lua_State *L, socket_ref *self, socket_wait_kind kind, lua_C
 }
 
 int socket_wait(lua_State *L, socket_ref *self, socket_wait_kind kind, lua_CFunction go_on) {
-    return wait_for(L, self, kind, go_on, false);
+    return wait_for(L, self, kind, go_on, FOR_NEWS);
 }
 
 int socket_wait_for_descriptors(lua_State *L, socket_ref *self, lua_CFunction go_on) {
-    return wait_for(L, self, SOCKET_ACCEPT, go_on, true);
+    return wait_for(L, self, SOCKET_ACCEPT, go_on, FOR_DESCRIPTORS);
+}
+
+int socket_let_others(lua_State *L, socket_ref *self, socket_wait_kind kind, lua_CFunction go_on) {
+    return wait_for(L, self, kind, go_on, FOR_A_TURN);
 }

@@ -32,6 +32,9 @@ bool socket_is_waited_for(const socket_ref *self, socket_wait_kind kind);
 /* The end of a C function that got EAGAIN: waits, then calls `go_on` with the same stack. */
 int socket_wait(lua_State *L, socket_ref *self, socket_wait_kind kind, lua_CFunction go_on);
 
+/* The same of one that has done much without EAGAIN: lets the script's other tasks have a turn. */
+int socket_let_others(lua_State *L, socket_ref *self, socket_wait_kind kind, lua_CFunction go_on);
+
 /* The same where the system has no descriptors left: for a moment. */
 int socket_wait_for_descriptors(lua_State *L, socket_ref *self, lua_CFunction go_on);
 

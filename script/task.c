@@ -177,14 +177,13 @@ static void timer_is_due(strand *self, callback *due) {
 
 /* ---- how it ends ----------------------------------------------------------------------------------------------------- */
 
-static bool is_cancelled_value(const strand *self, lua_State *L, int index) {
+bool task_is_cancelled_value(const strand *self, lua_State *L, int index) {
     return lua_type(L, index) == LUA_TUSERDATA && lua_topointer(L, index) == self->cancelled;
 }
 
-/* Where an error was raised, while its stack stands. */
-static int on_error(lua_State *L) {
+int task_on_error(lua_State *L) {
     strand *self = strand_of(L);
-    if (self->kill_reason || is_cancelled_value(self, L, 1))
+    if (self->kill_reason || task_is_cancelled_value(self, L, 1))
         return 1;
     task_push_held(L, self->current);
     error_push_traceback(L, 1);
@@ -203,7 +202,7 @@ static int after_body(lua_State *L, int status, lua_KContext context) {
 }
 
 static int body(lua_State *L) {
-    lua_pushcfunction(L, on_error);
+    lua_pushcfunction(L, task_on_error);
     lua_insert(L, 1);
     return after_body(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, after_body), 0);
 }
@@ -242,7 +241,7 @@ static void stop(strand *self, task *task, int status, int results) {
     if (succeeded) {
         task->results = results;
         end(self, task, task->must_cancel ? FUTURE_CANCELLED : FUTURE_DONE);
-    } else if (is_cancelled_value(self, task->thread, -1)) {
+    } else if (task_is_cancelled_value(self, task->thread, -1)) {
         cancelled(self, task);
     } else {
         fail(self, task);

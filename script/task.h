@@ -74,6 +74,12 @@ task *task_check(lua_State *L, int index);
 /* Pushes a task that has not ended. */
 void task_push_held(lua_State *L, const task *task);
 
+/* Is it what scripts know as `cancelled`? */
+bool task_is_cancelled_value(const strand *self, lua_State *L, int index);
+
+/* A message handler: keeps in the task where the error was raised, while its stack stands (TASK_ERROR). The error stays. */
+int task_on_error(lua_State *L);
+
 /* Of what stands at `index`: itself if it is a task; of a function, a new one, in its place. */
 task *task_ensure(lua_State *L, int index);
 

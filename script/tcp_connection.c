@@ -1,7 +1,7 @@
 /* Connections: reading, writing, closing.
  *
  * What was received and not yet read lies in a buffer, a userdata of Lua's, so that it counts for the script's memory. A
- * function that reads looks there first, then asks the system, and waits only if that has nothing. */
+ * function that reads looks there first, then asks the system, and waits only if that has nothing, or has had much. */
 #include "errand.h"
 #include "tcp.h"
 
@@ -16,6 +16,7 @@ enum {
     READ_BYTES = 64 << 10,     /* that read gives at most, if it is not told */
     LINE_MAX_BYTES = 64 << 10, /* of a line, likewise */
     ASK_BYTES = 256 << 10,     /* of the system, at once */
+    TURN_BYTES = 1 << 20,      /* after so many the script's other tasks have a turn, if the other side is that fast */
 };
 
 typedef struct connection {
@@ -73,6 +74,12 @@ static void make_room(lua_State *L, connection *self, size_t bytes) {
     lua_setiuservalue(L, 1, 1);
     self->buffer = larger;
     self->capacity = bytes;
+}
+
+/* For a function that does not know how much it needs: what there is, or half as much again. */
+static size_t room_for_more(const connection *self) {
+    size_t there = available(self);
+    return there < self->capacity ? there + 1 : there + there / 2 + 1;
 }
 
 /* Asks the system for more. 1: there is, or it has ended; 0: it would have to wait. */
@@ -144,7 +151,7 @@ static int connection_read(lua_State *L) {
 
 static int read_line(lua_State *L) {
     connection *self = check(L);
-    size_t most = (size_t)lua_tointeger(L, 2);
+    size_t most = (size_t)lua_tointeger(L, 2), turn_ends = available(self) + TURN_BYTES;
     for (;;) {
         if (!self->socket)
             fail(L, self, "read_line", 0);
@@ -163,7 +170,9 @@ static int read_line(lua_State *L) {
         self->seen = length;
         if (self->at_end)
             return length ? take(L, self, length, 0) : give_end(L);
-        if (!receive(L, self, "read_line", length + length / 2 + 1))
+        if (length >= turn_ends)
+            return socket_let_others(L, self->socket, SOCKET_READ, read_line);
+        if (!receive(L, self, "read_line", room_for_more(self)))
             return socket_wait(L, self->socket, SOCKET_READ, read_line);
     }
 }
@@ -180,13 +189,15 @@ static int connection_read_line(lua_State *L) {
 
 static int read_exactly(lua_State *L) {
     connection *self = check(L);
-    size_t bytes = (size_t)lua_tointeger(L, 2);
+    size_t bytes = (size_t)lua_tointeger(L, 2), turn_ends = available(self) + TURN_BYTES;
     while (available(self) < bytes) {
         if (!self->socket)
             fail(L, self, "read_exactly", 0);
         if (self->at_end)
             return errand_raise(L, "tcp.read_exactly: %s: it ended after %I of %I bytes", self->peer,
                               (lua_Integer)available(self), (lua_Integer)bytes);
+        if (available(self) >= turn_ends)
+            return socket_let_others(L, self->socket, SOCKET_READ, read_exactly);
         if (!receive(L, self, "read_exactly", bytes))
             return socket_wait(L, self->socket, SOCKET_READ, read_exactly);
     }
@@ -209,10 +220,14 @@ static int write_all(lua_State *L) {
     connection *self = check(L);
     size_t length;
     const char *data = lua_tolstring(L, 2, &length);
+    size_t turn_ends = self->written + TURN_BYTES;
     while (self->written < length) {
         if (!self->socket)
             fail(L, self, "write", 0);
-        ssize_t sent = send(self->socket->fd, data + self->written, length - self->written, MSG_NOSIGNAL);
+        if (self->written >= turn_ends)
+            return socket_let_others(L, self->socket, SOCKET_WRITE, write_all);
+        size_t most = length - self->written < ASK_BYTES ? length - self->written : ASK_BYTES;
+        ssize_t sent = send(self->socket->fd, data + self->written, most, MSG_NOSIGNAL);
         if (sent >= 0)
             self->written += (size_t)sent;
         else if (errno == EAGAIN)

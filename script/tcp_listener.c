@@ -102,8 +102,12 @@ void tcp_listener_set(lua_State *L, int index, int fd) {
 }
 
 /* serve(f [, most]): f(connection) in a task for each, at most so many at a time, until the listener is closed. A connection
- * is closed when its task ends. */
-static const char serve[] = "local accept, spawn, semaphore, place_of = ...\n"
+ * is closed when its task ends, and at once where there is no room for one more. */
+static const char serve[] = "local accept, try_spawn, semaphore, place_of = ...\n"
+                            "local function leave(place, connection)\n"
+                            "  local place <close> = place\n"
+                            "  local connection <close> = connection\n"
+                            "end\n"
                             "local function one(place, f, connection)\n"
                             "  local place <close> = place\n"
                             "  local connection <close> = connection\n"
@@ -116,7 +120,7 @@ static const char serve[] = "local accept, spawn, semaphore, place_of = ...\n"
                             "    semaphore:acquire()\n"
                             "    local connection = accept(listener)\n"
                             "    if not connection then return end\n"
-                            "    spawn(one, place, f, connection)\n"
+                            "    if not try_spawn(one, place, f, connection) then leave(place, connection) end\n"
                             "  end\n"
                             "end\n";
 
@@ -138,12 +142,20 @@ static int place_of(lua_State *L) {
     return 1;
 }
 
+/* try_spawn(f, ...) -> is there room for one more task? */
+static int try_spawn(lua_State *L) {
+    lua_pushcfunction(L, script_spawn);
+    lua_insert(L, 1);
+    lua_pushboolean(L, lua_pcall(L, lua_gettop(L) - 1, 0, 0) == LUA_OK);
+    return 1;
+}
+
 static void open_serve(lua_State *L) {
     locks_types_open(L);
     if (luaL_loadbufferx(L, serve, sizeof serve - 1, "=tcp.serve", "t") != LUA_OK)
         lua_error(L);
     lua_pushcfunction(L, listener_accept_patiently);
-    lua_pushcfunction(L, script_spawn);
+    lua_pushcfunction(L, try_spawn);
     lua_pushcfunction(L, script_semaphore);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, leave_place);

@@ -1,5 +1,6 @@
 #include "web.h"
 
+#include "strand.h"
 #include "web_exchange.h"
 
 #include <fcntl.h>
@@ -32,7 +33,9 @@ static void stop(web *self) {
     exchanges_resume(self); /* it must not stop otherwise */
     MHD_stop_daemon(daemon);
     exchanges_drop(self);
-    hd_cancel(self->watcher);
+    timers_remove(&self->strand->timers, &self->silence);
+    if (self->watcher)
+        hd_cancel(self->watcher);
     hd_event_set(self->stopped);
     if (!self->L)
         return;
@@ -77,6 +80,17 @@ void web_call_again(web *self) {
     strand_post(self->strand, &self->again);
 }
 
+/* One that comes too early sets the next. */
+static void set_timer(web *self, uint64_t timeout_ms) {
+    struct timers *timers = &self->strand->timers;
+    uint64_t deadline_ns = strand_now(self->strand) + HD_MS(timeout_ms);
+    if (self->silence.place && self->silence.deadline_ns <= deadline_ns)
+        return;
+    timers_remove(timers, &self->silence);
+    if (!timers_add(timers, &self->silence, deadline_ns))
+        web_call_again(self); /* until there is memory */
+}
+
 static void release_watcher(web *self) {
     MHD_UNSIGNED_LONG_LONG timeout_ms;
     bool has_timeout = MHD_get_timeout(self->daemon, &timeout_ms) == MHD_YES;
@@ -84,23 +98,38 @@ static void release_watcher(web *self) {
         web_call_again(self);
         return;
     }
+    if (has_timeout)
+        set_timer(self, timeout_ms);
     if (!self->waits_to_go_on)
         return;
     self->waits_to_go_on = false;
-    self->deadline_ns = has_timeout ? hd_after(HD_MS(timeout_ms)) : HD_NEVER;
     hd_event_set(self->go_on);
 }
 
+static unsigned connections(const web *self) {
+    return MHD_get_daemon_info(self->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+}
+
+/* A daemon that had no room for connections looks for new ones only when it is called again. */
 static void call_daemon(web *self) {
     if (!self->daemon)
         return;
     if (self->closing && !self->quiesced)
         quiesce(self);
+    unsigned before = connections(self);
     MHD_run(self->daemon);
-    if (self->closing && self->open == 0)
+    if (self->closing && self->open == 0) {
         stop(self);
-    else
-        release_watcher(self);
+        return;
+    }
+    if (connections(self) < before)
+        web_call_again(self);
+    release_watcher(self);
+}
+
+static void on_silence(struct strand *strand, callback *due) {
+    (void)strand;
+    call_daemon(chain_entry(chain_entry(due, timer, due), web, silence));
 }
 
 static void on_ready(struct strand *strand, post *posted) {
@@ -121,6 +150,8 @@ static void on_again(struct strand *strand, post *posted) {
 static void on_ended(struct strand *strand, post *posted) {
     web *self = chain_entry(posted, web, ended);
     hd_release(self->watcher);
+    self->watcher = NULL;
+    stop(self); /* it is over if there is nobody to watch */
     hd_close(self->epoll);
     web_put(self);
     strand_unhold(strand);
@@ -131,8 +162,8 @@ static void on_ended(struct strand *strand, post *posted) {
 static int64_t watch(void *arg) {
     web *self = arg;
     for (int code = 0; !code;) {
-        code = hd_fd_wait(self->epoll, HD_READABLE, self->deadline_ns);
-        if (code && code != HD_ETIMEDOUT)
+        code = hd_fd_wait(self->epoll, HD_READABLE, HD_NEVER);
+        if (code)
             break;
         strand_post(self->strand, &self->ready);
         code = hd_event_wait(self->go_on, HD_NEVER);
@@ -164,7 +195,7 @@ static void say_nothing(void *arg, const char *format, va_list list) {
 static struct MHD_Daemon *start_daemon(web *self, const web_options *options, int listener) {
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, exchange_step, self, MHD_OPTION_LISTEN_SOCKET,
-        listener, MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        listener, MHD_OPTION_URI_LOG_CALLBACK, exchange_begins, self, MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT,
         options->timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_A_CONNECTION,
         MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, self, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL, MHD_OPTION_END);
@@ -206,6 +237,7 @@ web *web_create(lua_State *L, const web_options *options, int handler, const cha
                          .again.run = on_again,
                          .ended.run = on_ended};
         chain_init(&self->exchanges);
+        callback_init(&self->silence.due, on_silence);
         code = start(self, options);
     }
     if (!code) {

@@ -3,7 +3,7 @@
  * The daemon is libmicrohttpd's with an epoll of its own, and only the strand calls it: so a request's task is spawned, and
  * takes its first step, inside of the callback that brings the request, and what does not wait is answered there. The *watcher*,
  * a task of heddle's, awaits the epoll's descriptor, and posts that there is something to do; then it waits until the strand
- * has done it.
+ * has done it. What the daemon is to do at a certain time is a timer of the strand's.
  *
  *   open ── web_close ──▶ closing (accepts no more; ends when all exchanges have) ──▶ stopped
  *     └──────────────── web_release: at the script's end ─────────────────────────────────┘
@@ -14,6 +14,7 @@
 
 #include "kept.h"
 #include "operation.h"
+#include "timers.h"
 
 #include <microhttpd.h>
 
@@ -38,17 +39,17 @@ typedef struct web {
     struct MHD_Daemon *daemon; /* NULL: stopped */
     bool closing, quiesced;
     chain exchanges; /* requests that have begun, and tasks that have not ended */
-    size_t open;     /* requests of these */
+    size_t open;     /* requests of these, as soon as their heads are there */
     post again;
     bool again_posted;
 
     /* the watcher's */
-    hd_task *watcher;
+    hd_task *watcher; /* NULL: it has ended */
     int epoll; /* a copy of the daemon's descriptor, which is ours to close */
     hd_event *go_on, *stopped;
     post ready, ended;
     bool waits_to_go_on;
-    uint64_t deadline_ns; /* written while it waits for that */
+    timer silence; /* the next time that a client may have been silent for too long */
 } web;
 
 /* Starts it. The handler's place in the registry is its to give back. `*error`, for people: NULL, or why there is none. */

@@ -12,6 +12,9 @@
 /* So much more than the limit is read of a body that is too large, so that its sender may learn of it. */
 enum { PATIENCE_BYTES = 1 << 20 };
 
+#define DIGITS "0123456789"
+#define TOKEN DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&'*+-.^_`|~"
+
 /* ---- its life --------------------------------------------------------------------------------------------------------- */
 
 static void destroy(exchange *self) {
@@ -21,15 +24,22 @@ static void destroy(exchange *self) {
     free(self);
 }
 
-static exchange *begin(web *server, struct MHD_Connection *connection) {
+/* The path's text would end there. */
+static bool has_zero_in_path(const char *uri) {
+    const char *zero = strstr(uri, "%00"), *query = strchr(uri, '?');
+    return zero && (!query || zero < query);
+}
+
+void *exchange_begins(void *arg, const char *uri, struct MHD_Connection *connection) {
+    web *server = arg;
     exchange *self = calloc(1, sizeof *self);
     if (!self)
         return NULL;
+    self->is_malformed = has_zero_in_path(uri);
     self->server = server;
     self->body.budget = &server->strand->beside;
     self->connection = connection;
     chain_append(&server->exchanges, &self->link);
-    server->open++;
     return self;
 }
 
@@ -42,7 +52,7 @@ void exchange_completed(void *arg, struct MHD_Connection *connection, void **req
         return;
     *request = NULL;
     self->connection = NULL;
-    server->open--;
+    server->open -= self->has_head;
     if (!self->has_task)
         destroy(self);
 }
@@ -100,14 +110,49 @@ static enum MHD_Result answer(exchange *self) {
     return MHD_queue_response(self->connection, self->status, self->response);
 }
 
+/* What follows on the connection is not looked at. */
 static enum MHD_Result refuse(exchange *self, unsigned status, const char *text) {
     response_refuse(self, status, text);
+    if (self->response)
+        MHD_add_response_header(self->response, MHD_HTTP_HEADER_CONNECTION, "close");
     return answer(self);
+}
+
+/* Where a body ends must not be open to different readings: else someone in between takes a part of it for a request. */
+typedef struct framing {
+    unsigned lengths, codings;
+    bool is_doubtful;
+} framing;
+
+static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_length,
+                                      const char *value, size_t value_length) {
+    framing *seen = arg;
+    (void)kind;
+    if (!value)
+        value = "";
+    if (strspn(name, TOKEN) != name_length || name_length == 0)
+        seen->is_doubtful = true;
+    if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
+        seen->lengths++;
+        seen->is_doubtful |= value_length == 0 || strspn(value, DIGITS) != value_length;
+    } else if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+        seen->codings++;
+        seen->is_doubtful |= strcasecmp(value, "chunked") != 0;
+    }
+    return MHD_YES;
+}
+
+static bool is_well_framed(exchange *self) {
+    framing seen = {.lengths = 0};
+    MHD_get_connection_values_n(self->connection, MHD_HEADER_KIND, look_at_header, &seen);
+    return !seen.is_doubtful && seen.lengths + seen.codings <= 1;
 }
 
 /* With the head: what is refused at once is not read any further. */
 static enum MHD_Result look_at_head(exchange *self) {
     uint64_t most = (uint64_t)self->server->max_body_bytes + PATIENCE_BYTES;
+    if (self->is_malformed || !is_well_framed(self))
+        return refuse(self, MHD_HTTP_BAD_REQUEST, "the request is malformed\n");
     if (self->server->closing)
         return refuse(self, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is closing\n");
     if (announced_length(self->connection) > most)
@@ -126,10 +171,13 @@ static void begin_task(exchange *self, const char *method, const char *path) {
 enum MHD_Result exchange_step(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
                               const char *version, const char *upload, size_t *upload_bytes, void **request) {
     exchange *self = *request;
-    (void)version;
-    if (!self) {
-        *request = self = begin(arg, connection);
-        return self ? look_at_head(self) : MHD_NO;
+    (void)arg, (void)version;
+    if (!self)
+        return MHD_NO; /* there was no memory for it */
+    if (!self->has_head) {
+        self->has_head = true;
+        self->server->open++;
+        return look_at_head(self);
     }
     if (*upload_bytes > 0) {
         bool goes_on = gather(self, upload, *upload_bytes);

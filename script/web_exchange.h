@@ -9,7 +9,7 @@ typedef struct exchange {
     chain link;
     web *server;
     struct MHD_Connection *connection; /* NULL: the daemon is done with it */
-    bool has_begun, has_task, is_suspended;
+    bool is_malformed, has_head, has_begun, has_task, is_suspended;
 
     bytes body;
     size_t in_excess; /* bytes that were read of one that is too large */
@@ -21,7 +21,9 @@ typedef struct exchange {
     int anchor; /* of its body, in the registry; 0: none */
 } exchange;
 
-/* libmicrohttpd's callbacks. `arg` is the server. */
+/* libmicrohttpd's callbacks. `arg` is the server. The first is given the path and what it asks for as they were sent, and returns
+ * what the others are given in *request. */
+void *exchange_begins(void *arg, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result exchange_step(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
                               const char *version, const char *upload, size_t *upload_bytes, void **request);
 void exchange_completed(void *arg, struct MHD_Connection *connection, void **request,

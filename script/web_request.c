@@ -98,19 +98,11 @@ static void tell(lua_State *L, const char *error) {
     char method[32], path[160];
     show(request_text(L, "method"), method, sizeof method);
     show(request_text(L, "path"), path, sizeof path);
-    lua_pushfstring(L, "serve: %s %s: %s\n", method, path, error ? error : "not enough memory");
+    lua_pushfstring(L, "serve: %s %s: %s\n", method, path,
+                    error ? error : "an error for which no memory was left");
     size_t length;
     const char *line = lua_tolstring(L, -1, &length);
     output_print(L, true, line, length);
-}
-
-/* An error's text and traceback, malloc'ed; `cancelled` stays what it is. */
-static int on_error(lua_State *L) {
-    const strand *strand = strand_of(L);
-    if (strand->kill_reason || (lua_type(L, 1) == LUA_TUSERDATA && lua_topointer(L, 1) == strand->cancelled))
-        return 1;
-    lua_pushlightuserdata(L, error_traceback(L, 1));
-    return 1;
 }
 
 static int build(lua_State *L, int status, lua_KContext context) {
@@ -127,25 +119,26 @@ static int call_handler(lua_State *L) {
 }
 
 static int ends(lua_State *L, int status, lua_KContext context) {
+    const strand *strand = strand_of(L);
     exchange *exchange = lua_touserdata(L, EXCHANGE);
     bool failed = status != LUA_OK && status != LUA_YIELD;
+    bool is_over = failed && (strand->kill_reason || task_is_cancelled_value(strand, L, -1));
     (void)context;
     if (failed)
-        response_refuse(exchange, lua_islightuserdata(L, -1) ? 500 : 503, "the server failed\n");
+        response_refuse(exchange, is_over ? 503 : 500, "the server failed\n");
     exchange_answered(exchange);
-    if (failed && !lua_islightuserdata(L, -1))
+    if (is_over)
         return lua_error(L);
     if (failed) {
-        char *error = lua_touserdata(L, -1);
-        lua_pushstring(L, error ? error : "not enough memory");
-        free(error);
+        task_push_held(L, strand->current);
+        lua_getiuservalue(L, -1, TASK_ERROR);
         tell(L, lua_tostring(L, -1));
     }
     return 0;
 }
 
 static int run(lua_State *L) {
-    lua_pushcfunction(L, on_error);
+    lua_pushcfunction(L, task_on_error);
     lua_pushcfunction(L, call_handler);
     for (int i = HANDLER; i <= EXCHANGE; i++)
         lua_pushvalue(L, i);

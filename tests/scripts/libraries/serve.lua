@@ -5,7 +5,8 @@ local function fails(expected, f, ...)
   assert(tostring(err):find(expected, 1, true), tostring(err))
 end
 
-local seen
+local seen, met
+local problem = {}
 local bytes = {}
 for i = 0, 255 do bytes[#bytes + 1] = string.char(i) end
 bytes = table.concat(bytes):rep(1024) -- 256 KiB
@@ -29,6 +30,10 @@ local pages = {
   ["/smuggled"] = function() return {headers = {a = "b\r\nc: d"}} end,
   ["/wrong body"] = function() return {body = {}} end,
   ["/cancelled"] = function() error(cancelled) end,
+  ["/closes"] = function()
+    local _ <close> = setmetatable({}, {__close = function(_, problem) met = problem end})
+    error(problem)
+  end,
 }
 
 local server = serve{port = 0, max_body = 300000, function(request)
@@ -83,6 +88,7 @@ assert(http.post(url .. "/echo", ("x"):rep(4000000)).status == 413)
 assert(http.post(url .. "/echo", ("x"):rep(300000), {headers = {["Content-Type"] = "a/b"}}).status == 200)
 
 -- a handler that fails is answered for, and the server goes on
+assert(get("/closes").status == 500 and met == problem) -- the error itself
 for _, path in ipairs{"/fails", "/fails%20late", "/wrong", "/wrong%20status", "/wrong%20header", "/smuggled", "/wrong%20body"} do
   r = get(path)
   assert(r.status == 500 and not r.headers.c, path)

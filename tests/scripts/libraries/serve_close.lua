@@ -1,3 +1,4 @@
+-- options: --memory 200000000
 -- Closing: what was asked is answered, what comes later is not; and what a script leaves open is closed with it.
 local function fails(expected, f, ...)
   local ok, err = pcall(f, ...)
@@ -70,6 +71,19 @@ sleep(0.1)
 assert(#http.get("http://127.0.0.1:" .. late.port).body == 1000000)
 late:close()
 late:wait()
+
+-- a client that does not read is left in time, also if its handler waited and nothing else comes
+local big = ("x"):rep(20 << 20)
+local patient = serve{timeout = 1, function()
+  sleep(0.01)
+  return big
+end}
+local deaf = tcp.connect("127.0.0.1", patient.port)
+deaf:write("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+while not deaf:read(1) do end
+patient:close()
+timeout(20, patient.wait, patient)
+deaf:close()
 
 -- the script ends while servers are open, and handlers and clients wait
 local stuck = serve{function() sleep(100) end}

@@ -73,4 +73,21 @@ c2:close()
 big:close()
 listener:close()
 await(server)
+
+-- much at once, from a sender that is faster: the other tasks have their turns meanwhile
+local fast = tcp.listen(0)
+local sender = spawn(exec, {"bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/" .. fast.port .. "; (head -c 20000000 /dev/zero; echo) >&3; cat <&3 >/dev/null"})
+local c3 = fast:accept()
+local turns, much = 0, ("m"):rep(10000000)
+local function count_turns() for _ = 1, math.huge do turns = turns + 1 yield() end end
+for _, call in ipairs{function() return #c3:read_exactly(10000000) end, function() return #c3:read_line(10000000) end,
+                      function() c3:write(much) return #much end} do
+  local counter = spawn(count_turns)
+  turns = 0
+  assert(call() == 10000000)
+  assert(turns > 3, turns)
+  counter:cancel()
+end
+c3:close()
+await(sender)
 print "ok"
