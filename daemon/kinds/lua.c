@@ -5,7 +5,10 @@
 #include "kinds.h"
 
 #include "script.h"
+#include "text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,18 +17,22 @@
 
 /* ---- limits ------------------------------------------------------------------------------------------------------ */
 
+static void put_count(uint64_t count, char *text, size_t bytes) {
+    snprintf(text, bytes, "%" PRIu64, count);
+}
+
 static const struct {
-    const char *field, *key, *unit;
-    uint64_t per_unit;
+    const char *option, *key; /* heddlectl's and the configuration's names */
+    void (*put)(uint64_t value, char *text, size_t bytes);
     size_t asked_at, limit_at;
 } limits[] = {
-    {"memory_bytes", "script_memory_max", "bytes", 1, offsetof(wire_job, u.lua.memory_bytes),
+    {"max-memory", "script_memory_max", text_put_size, offsetof(wire_job, u.lua.memory_bytes),
      offsetof(kind_settings, script_memory)},
-    {"cpu", "script_cpu_max", "ms", HD_MS(1), offsetof(wire_job, u.lua.cpu_ns),
+    {"max-cpu", "script_cpu_max", text_put_duration, offsetof(wire_job, u.lua.cpu_ns),
      offsetof(kind_settings, script_cpu)},
-    {"output_bytes", "script_output_max", "bytes", 1, offsetof(wire_job, u.lua.output_bytes),
+    {"max-output", "script_output_max", text_put_size, offsetof(wire_job, u.lua.output_bytes),
      offsetof(kind_settings, script_output)},
-    {"tasks", "script_tasks_max", "at once", 1, offsetof(wire_job, u.lua.tasks),
+    {"max-tasks", "script_tasks_max", put_count, offsetof(wire_job, u.lua.tasks),
      offsetof(kind_settings, script_tasks)},
 };
 
@@ -48,12 +55,15 @@ static uint64_t granted(const wire_job *job, int which) {
 
 static bool check_limits(const wire_job *job, char *error, size_t error_bytes) {
     for (int i = 0; i < LIMITS; i++) {
-        uint64_t asked = asked_of(job, i), most = limit_of(i)->most, unit = limits[i].per_unit;
-        if (most && asked > most)
-            return kinds_refuse(error, error_bytes, limits[i].field, NULL,
-                                "%llu %s is more than this service lets a script have (%s is %llu)",
-                                (unsigned long long)(asked / unit), limits[i].unit, limits[i].key,
-                                (unsigned long long)(most / unit));
+        uint64_t asked = asked_of(job, i), most = limit_of(i)->most;
+        char wanted[64], allowed[64];
+        if (!most || asked <= most)
+            continue;
+        limits[i].put(asked, wanted, sizeof wanted);
+        limits[i].put(most, allowed, sizeof allowed);
+        return kinds_refuse(error, error_bytes, limits[i].option, NULL,
+                            "%s is more than this service lets a script have (%s is %s)", wanted,
+                            limits[i].key, allowed);
     }
     return true;
 }

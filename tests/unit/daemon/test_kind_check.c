@@ -184,11 +184,11 @@ static void lua_asks_for_no_more_than_the_service_gives(void **state) {
     job.u.lua.tasks = UINT64_MAX;
     expect_good(&job, "x.lua");
     job.u.lua.output_bytes = 1001;
-    EXPECT_BAD(&job, "output_bytes: 1001 bytes is more than", "(script_output_max is 1000)");
+    EXPECT_BAD(&job, "max-output: 1001 is more than", "(script_output_max is 1000)");
     job.u.lua.cpu_ns = HD_SECONDS(3);
-    EXPECT_BAD(&job, "cpu: 3000 ms is more than", "(script_cpu_max is 2000)");
+    EXPECT_BAD(&job, "max-cpu: 3s is more than", "(script_cpu_max is 2s)");
     job.u.lua.memory_bytes = 1 << 30;
-    EXPECT_BAD(&job, "memory_bytes: 1073741824 bytes is more than", "(script_memory_max is 2097152)");
+    EXPECT_BAD(&job, "max-memory: 1GiB is more than", "(script_memory_max is 2MiB)");
     kinds_fini();
     assert_int_equal(kinds_init(&(kind_settings){.http_connections = 1}), 0);
     expect_good(&job, "x.lua");
