@@ -9,7 +9,8 @@ dev_coverage() {
   find build/coverage -name '*.gcda' -delete
   for source in tests/unit/runtime/test_*.c; do
     name=$(basename "$source" .c) output=$log/coverage-$name.log
-    run_tap "coverage $name" "$output" "build/coverage/tests/unit/runtime/$name"
+    run_tap "$output" "build/coverage/tests/unit/runtime/$name"
+    count_tap "coverage $name" "$output"
   done
   [ "$failed" = 0 ] || die "$failed tests failed: what they cover is not told"
   python3 cmake/dev/coverage.py --objects build/coverage/runtime/CMakeFiles/heddle_test.dir "$@"

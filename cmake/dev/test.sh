@@ -95,21 +95,35 @@ build_step() {
   check "the $1 build" "$log/build-$1-errors.log" cmake_build "$1"
 }
 
-# unit_step PRESET: each tests/unit/<component>/test_*.c, so that one whose program is missing is noticed.
+# unit_step PRESET: each tests/unit/<component>/test_*.c, so that one whose program is missing is noticed; two at a time.
 unit_step() {
-  local source name
+  local source name names=()
   for source in tests/unit/*/test_*.c; do
     [ -f "$source" ] || continue
-    name=${source#tests/unit/} name=${name%.c}
-    run_tap "$1 $name" "$log/$1-${name//\//-}.log" "build/$1/tests/unit/$name"
+    name=${source#tests/unit/} names+=("${name%.c}")
   done
+  for name in "${names[@]}"; do
+    [ "$(jobs -rp | wc -l)" -lt 2 ] || wait -n
+    run_tap "$(unit_log "$1" "$name")" "build/$1/tests/unit/$name" &
+  done
+  wait
+  for name in "${names[@]}"; do count_tap "$1 $name" "$(unit_log "$1" "$name")"; done
 }
 
-# run_tap WHAT LOG PROGRAM: counts each test that the program reports in TAP.
+unit_log() { echo "$log/$1-${2//\//-}.log"; }
+
+# run_tap LOG PROGRAM: a program that reports in TAP; its exit status gets into LOG.status.
 run_tap() {
-  local what=$1 output=$2 status=0 good_tests bad_tests skipped planned
-  # (The shell's own word on a crash goes nowhere; the log gets its status.)
-  { CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=5 "$limit" "$3" >"$output" 2>&1 </dev/null || status=$?; } 2>/dev/null
+  local status=0
+  # (The shell's own word on a crash goes nowhere.)
+  { CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=5 "$limit" "$2" >"$1" 2>&1 </dev/null || status=$?; } 2>/dev/null
+  echo "$status" >"$1.status"
+}
+
+# count_tap WHAT LOG: counts each test that the program reported.
+count_tap() {
+  local what=$1 output=$2 status good_tests bad_tests skipped planned
+  status=$(cat "$output.status")
   good_tests=$(grep -cE '^ok ' "$output" || true)
   skipped=$(grep -cE '^not ok .*# SKIP' "$output" || true)
   bad_tests=$(($(grep -cE '^not ok ' "$output" || true) - skipped))
@@ -143,7 +157,8 @@ thread_local_step() {
   [ -f "tests/unit/$name.c" ] || { step_note="none yet"; return 0; }
   for preset in lto-gcc lto-clang; do
     if cmake_build "$preset" runtime_test_thread_local >"$log/build-$preset-errors.log" 2>&1; then
-      run_tap "$preset $name" "$log/$preset-test_thread_local.log" "build/$preset/tests/unit/$name"
+      run_tap "$log/$preset-test_thread_local.log" "build/$preset/tests/unit/$name"
+      count_tap "$preset $name" "$log/$preset-test_thread_local.log"
     else
       bad "the $preset build" "$log/build-$preset-errors.log"
     fi
