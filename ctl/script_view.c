@@ -97,7 +97,10 @@ void script_view_print(const wire_script_report *report, const char *told) {
         printf("  %-*s and %s more\n", VIEW_KEY_WIDTH, "", human_count(count, report->more_findings));
 }
 
-void script_view_say(const wire_script_report *report) {
+void script_view_say(const wire_script_report *report, const char *told) {
+    human count;
+    if (*report->error != '\0' && strcmp(report->error, told) != 0)
+        say("%s", report->error);
     if (*report->traceback != '\0')
         fputs("    ", stderr);
     if (*report->traceback != '\0')
@@ -107,16 +110,9 @@ void script_view_say(const wire_script_report *report) {
         if (finding->kind == WIRE_NOT_AWAITED)
             say("%s failed, and nobody awaited it: %.*s", finding->task, (int)strcspn(finding->text, "\n"),
                 finding->text);
-    }
-}
-
-void script_view_say_running(const wire_script_report *report) {
-    for (size_t i = 0; i < report->finding_count; i++) {
-        const wire_script_finding *finding = &report->findings[i];
-        if (finding->kind == WIRE_STILL_RAN)
+        else
             say("%s still ran, and was cancelled", finding->task);
     }
-    human count;
     if (report->more_findings > 0)
         say("and %s more tasks", human_count(count, report->more_findings));
 }

@@ -13,10 +13,8 @@ json_t *script_view_json(const wire_script_report *report);
 /* Lines for show, on stdout. `told` is what has been said of the error already. */
 void script_view_print(const wire_script_report *report, const char *told);
 
-/* For run, on stderr: where it failed, and which tasks failed without anybody hearing of it. */
-void script_view_say(const wire_script_report *report);
-
-/* For shell, on stderr: which tasks were cancelled by its end. */
-void script_view_say_running(const wire_script_report *report);
+/* For run and shell, on stderr: why and where it failed, which tasks failed without anybody hearing of it, and which were cancelled by
+ * its end. `told` as above. */
+void script_view_say(const wire_script_report *report, const char *told);
 
 #endif

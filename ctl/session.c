@@ -257,10 +257,8 @@ static void cancel_job(struct session *self) {
 static void say_report(const struct session *self) {
     wire_request request = {.verb = WIRE_SHOW, .u.show.id = self->id};
     wire_reply *reply;
-    if (client_ask(self->cli->client, &request, CLIENT_PATIENCE_NS, &reply) == CLIENT_OK) {
-        script_view_say(&reply->u.show.script);
-        script_view_say_running(&reply->u.show.script);
-    }
+    if (client_ask(self->cli->client, &request, CLIENT_PATIENCE_NS, &reply) == CLIENT_OK)
+        script_view_say(&reply->u.show.script, reply->u.show.script.error);
     wire_reply_free(reply);
 }
 

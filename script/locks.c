@@ -132,14 +132,16 @@ static void give_back(lua_State *L, lock *self) {
     }
 }
 
-/* with(f, ...): stack: 1 lock, then f's results or its error. */
+/* with(f, ...): stack: 1 lock, 2 the message handler, then f's results or its error. */
 static int with_ended(lua_State *L, int status, lua_KContext context) {
     give_back(L, (lock *)context);
-    return status == LUA_OK || status == LUA_YIELD ? lua_gettop(L) - 1 : lua_error(L);
+    return status == LUA_OK || status == LUA_YIELD ? lua_gettop(L) - 2 : lua_error(L);
 }
 
 static int with_acquired(lua_State *L, lock *self) {
-    int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, (lua_KContext)self, with_ended);
+    lua_pushcfunction(L, error_on_the_way);
+    lua_insert(L, 2);
+    int status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, (lua_KContext)self, with_ended);
     return with_ended(L, status, (lua_KContext)self);
 }
 

@@ -54,7 +54,7 @@ static int script_require(lua_State *L) {
         file = find(options, path, "/init.lua");
     if (!file)
         return luaL_error(L, "require: the script was submitted without \"%s.lua\" or \"%s/init.lua\"", path, path);
-    if (source_load(L, file->code, file->bytes, lua_pushfstring(L, "@%s", file->name)) != LUA_OK)
+    if (source_load_file(L, file->code, file->bytes, lua_pushfstring(L, "@%s", file->name)) != LUA_OK)
         return lua_error(L);
     lua_pushvalue(L, 1);
     lua_pushlightuserdata(L, (void *)file);

@@ -121,8 +121,7 @@ static int body_ended(lua_State *L, int status, lua_KContext context) {
     return wait_for_members(L, LUA_OK, context);
 }
 
-/* Where the body's error came from, while its stack stands. */
-static int on_body_error(lua_State *L) {
+int error_on_the_way(lua_State *L) {
     strand *strand = strand_of(L);
     if (!strand->kill_reason && lua_topointer(L, 1) != strand->cancelled) {
         free(strand->rethrown_traceback);
@@ -147,7 +146,7 @@ static int script_scope(lua_State *L) {
     lua_newtable(L);
     self->tasks = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_insert(L, 1);
-    lua_pushcfunction(L, on_body_error);
+    lua_pushcfunction(L, error_on_the_way);
     lua_insert(L, 2);
     lua_pushvalue(L, 1);
     int status = lua_pcallk(L, 1, LUA_MULTRET, 2, (lua_KContext)self, body_ended);

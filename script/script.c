@@ -88,7 +88,7 @@ static int prepare(lua_State *L) {
     output_open(L);
     push_args(L, options);
     const char *name = lua_pushfstring(L, "@%s", options->program.name);
-    if (source_load(L, options->program.code, options->program.bytes, name) != LUA_OK)
+    if (source_load_file(L, options->program.code, options->program.bytes, name) != LUA_OK)
         return lua_error(L);
     luaL_checkstack(L, (int)options->arg_count + 8, "too many arguments");
     for (size_t i = 0; i < options->arg_count; i++)
@@ -285,14 +285,9 @@ static void strand_fini(strand *self, script_report *report) {
 
 /* It was killed before the program had ended. */
 static int settle_killed(strand *self, script_report *report) {
-    if (self->killed_by_cancel) {
-        free(report->error);
-        report->error = NULL;
-        return HD_ECANCELED;
-    }
     if (!report->error)
         report->error = strdup(self->kill_reason);
-    return SCRIPT_FAILED;
+    return self->killed_by_cancel ? HD_ECANCELED : SCRIPT_FAILED;
 }
 
 static int run(strand *self, script_report *report) {
@@ -312,6 +307,8 @@ static int run(strand *self, script_report *report) {
     }
     if (self->kill_reason)
         tell_of_tasks(self, told);
+    if (self->kill_reason && !report->error)
+        report->error = strdup(self->kill_reason); /* its clean-up was cut off */
     lines_detach(self);
     close_state(self);
     slice_leave(self);

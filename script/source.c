@@ -51,6 +51,18 @@ int source_load(lua_State *L, const char *code, size_t bytes, const char *name) 
     return lua_load(L, next_piece, &s, name, "t");
 }
 
+int source_load_file(lua_State *L, const char *code, size_t bytes, const char *name) {
+    static const char mark[] = "\xef\xbb\xbf";
+    const char *end = code + bytes;
+    if (bytes >= sizeof mark - 1 && memcmp(code, mark, sizeof mark - 1) == 0)
+        code += sizeof mark - 1;
+    if (code < end && *code == '#') {
+        code = memchr(code, '\n', (size_t)(end - code)); /* which stays: lines are counted */
+        code = code ? code : end;
+    }
+    return source_load(L, code, (size_t)(end - code), name);
+}
+
 static int load(lua_State *L) {
     source s = {NULL, 0};
     const char *mode = luaL_optstring(L, LOAD_MODE, "t");

@@ -9,4 +9,7 @@
 /* luaL_loadbufferx for text: pushes a function or a message, and returns a status. */
 int source_load(lua_State *L, const char *code, size_t bytes, const char *name);
 
+/* The same for a file, which may begin with a byte order mark, and with a line for the system ("#!"). */
+int source_load_file(lua_State *L, const char *code, size_t bytes, const char *name);
+
 #endif

@@ -192,6 +192,14 @@ int task_on_error(lua_State *L) {
     return 1;
 }
 
+const char *task_push_kept_error(lua_State *L) {
+    task_push_held(L, strand_of(L)->current);
+    lua_getiuservalue(L, -1, TASK_ERROR);
+    if (lua_isnil(L, -1))
+        lua_pushliteral(L, "an error for which no memory was left");
+    return lua_tostring(L, -1);
+}
+
 /* A task's coroutine runs its function in a protected call, so that what is to be closed when an error comes (<close>) can wait. */
 static int after_body(lua_State *L, int status, lua_KContext context) {
     (void)context;

@@ -80,6 +80,9 @@ bool task_is_cancelled_value(const strand *self, lua_State *L, int index);
 /* A message handler: keeps in the task where the error was raised, while its stack stands (TASK_ERROR). The error stays. */
 int task_on_error(lua_State *L);
 
+/* Pushes, and returns, what it kept of the task that runs: the error's text and traceback. */
+const char *task_push_kept_error(lua_State *L);
+
 /* Of what stands at `index`: itself if it is a task; of a function, a new one, in its place. */
 task *task_ensure(lua_State *L, int index);
 

@@ -68,7 +68,9 @@ static int meta_index(lua_State *L) {
         lua_pushinteger(L, (lua_Integer)self->id);
     } else {
         lua_pushvalue(L, 2);
-        lua_rawget(L, lua_upvalueindex(1));
+        if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL)
+            return luaL_error(L, "a task has no field \"%s\": await it, and ask what it returns",
+                              luaL_tolstring(L, 2, NULL));
     }
     return 1;
 }

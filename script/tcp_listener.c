@@ -103,7 +103,7 @@ void tcp_listener_set(lua_State *L, int index, int fd) {
 
 /* serve(f [, most]): f(connection) in a task for each, at most so many at a time, until the listener is closed. A connection
  * is closed when its task ends, and at once where there is no room for one more. */
-static const char serve[] = "local accept, try_spawn, semaphore, place_of = ...\n"
+static const char serve[] = "local accept, try_spawn, call, semaphore, place_of = ...\n"
                             "local function leave(place, connection)\n"
                             "  local place <close> = place\n"
                             "  local connection <close> = connection\n"
@@ -111,7 +111,7 @@ static const char serve[] = "local accept, try_spawn, semaphore, place_of = ...\
                             "local function one(place, f, connection)\n"
                             "  local place <close> = place\n"
                             "  local connection <close> = connection\n"
-                            "  f(connection)\n"
+                            "  call(f, connection)\n"
                             "end\n"
                             "return function(listener, f, most)\n"
                             "  local semaphore = semaphore(most or 1000)\n"
@@ -150,18 +150,43 @@ static int try_spawn(lua_State *L) {
     return 1;
 }
 
+/* call(f, connection): nobody can ask for the error of f, so it is told at once. */
+static int called(lua_State *L, int status, lua_KContext context) {
+    strand *self = strand_of(L);
+    size_t length;
+    (void)context;
+    if (status == LUA_OK || status == LUA_YIELD)
+        return 0;
+    if (self->kill_reason || task_is_cancelled_value(self, L, -1))
+        return lua_error(L);
+    const char *peer = luaL_tolstring(L, 1, NULL), *error = task_push_kept_error(L);
+    lua_pushfstring(L, "tcp.serve: %s: %s\n", peer, error);
+    const char *line = lua_tolstring(L, -1, &length);
+    output_print(L, true, line, length);
+    return 0;
+}
+
+static int call(lua_State *L) {
+    lua_pushvalue(L, 2);
+    lua_insert(L, 1); /* for who tells of it */
+    lua_pushcfunction(L, task_on_error);
+    lua_insert(L, 2);
+    return called(L, lua_pcallk(L, 1, 0, 2, 0, called), 0);
+}
+
 static void open_serve(lua_State *L) {
     locks_types_open(L);
     if (luaL_loadbufferx(L, serve, sizeof serve - 1, "=tcp.serve", "t") != LUA_OK)
         lua_error(L);
     lua_pushcfunction(L, listener_accept_patiently);
     lua_pushcfunction(L, try_spawn);
+    lua_pushcfunction(L, call);
     lua_pushcfunction(L, script_semaphore);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, leave_place);
     lua_setfield(L, -2, "__close");
     lua_pushcclosure(L, place_of, 1);
-    lua_call(L, 4, 1);
+    lua_call(L, 5, 1);
 }
 
 void tcp_listener_open(lua_State *L) {

@@ -88,4 +88,7 @@ char *error_traceback(lua_State *L, int index);
 /* The same, pushed. */
 void error_push_traceback(lua_State *L, int index);
 
+/* A message handler for who raises the error again: remembers where it came from, while its stack stands. */
+int error_on_the_way(lua_State *L);
+
 #endif

@@ -98,8 +98,7 @@ static void tell(lua_State *L, const char *error) {
     char method[32], path[160];
     show(request_text(L, "method"), method, sizeof method);
     show(request_text(L, "path"), path, sizeof path);
-    lua_pushfstring(L, "serve: %s %s: %s\n", method, path,
-                    error ? error : "an error for which no memory was left");
+    lua_pushfstring(L, "serve: %s %s: %s\n", method, path, error);
     size_t length;
     const char *line = lua_tolstring(L, -1, &length);
     output_print(L, true, line, length);
@@ -129,11 +128,8 @@ static int ends(lua_State *L, int status, lua_KContext context) {
     exchange_answered(exchange);
     if (is_over)
         return lua_error(L);
-    if (failed) {
-        task_push_held(L, strand->current);
-        lua_getiuservalue(L, -1, TASK_ERROR);
-        tell(L, lua_tostring(L, -1));
-    }
+    if (failed)
+        tell(L, task_push_kept_error(L));
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* The body of an answer is the script's string, which is held until it has been sent. */
 #include "web_response.h"
 
+#include "fields.h"
 #include "headers.h"
 
 #include <lauxlib.h>
@@ -65,6 +66,8 @@ static void add_header(lua_State *L, const char *name, const char *value, void *
 }
 
 static void build_of_table(exchange *self, lua_State *L, int index) {
+    static const char *const known[] = {"status", "headers", "body", NULL};
+    fields_of(L, index, "serve", known);
     unsigned status = read_status(L, index);
     lua_pushliteral(L, "body");
     int type = lua_rawget(L, index);

@@ -97,12 +97,13 @@ static int submit(struct following *following, wire_job *job) {
     return status;
 }
 
-/* Says what a script's output does not: where it failed. */
-static void say_report(const struct following *following) {
+/* Says what neither a script's output nor its outcome does. */
+static void say_report(const struct following *following, const wire_outcome *outcome) {
     wire_request request = {.verb = WIRE_SHOW, .u.show.id = following->id};
     wire_reply *reply;
     if (client_ask(following->cli->client, &request, CLIENT_PATIENCE_NS, &reply) == CLIENT_OK)
-        script_view_say(&reply->u.show.script);
+        script_view_say(&reply->u.show.script,
+                        outcome->state == WIRE_FAILED ? reply->u.show.script.error : outcome->error);
     wire_reply_free(reply);
 }
 
@@ -114,7 +115,7 @@ static int end(const struct following *following, const wire_outcome *outcome) {
     if (!outcome_is_plain(outcome) && !following->cli->quiet)
         say("job %" PRIu64 " %s", outcome->id, outcome_text(text, outcome));
     if (following->is_script && !following->cli->quiet)
-        say_report(following);
+        say_report(following, outcome);
     return outcome_exit_code(outcome);
 }
 

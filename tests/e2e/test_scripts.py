@@ -159,6 +159,7 @@ def what_nobody_looked_after_stands_in_the_record(t):
     """)
     result = s.ctl("run", path)
     check("loser failed, and nobody awaited it: x.lua:2: lost" in result.err, f"{result}")
+    check("task-3 still ran, and was cancelled" in result.err, f"{result}")
     told = report(s, 1)
     check(sorted((finding["kind"], finding["task"]) for finding in told["findings"])
           == [("not-awaited", "loser"), ("still-ran", "task-3")], f"{told}")
@@ -224,6 +225,42 @@ def an_endless_script_ends_when_it_is_cancelled_and_the_service_answers_meanwhil
         s.ctl("cancel", *map(str, jobs))
         for job, code in zip(jobs, ENDLESS):
             check(s.outcome(job)["state"] == "cancelled", f"{code}: {s.show(job)}")
+
+
+@test
+def clean_up_that_is_cut_off_is_told(t):
+    s = t.service()
+    slow = "local _ <close> = setmetatable({}, {__close = function() sleep(3600) end}) sleep(3600)"
+    told = "clean-up lasts longer than the grace period"
+    result = s.ctl("run", "--timeout", "50ms", "--grace", "50ms", "-e", slow, code=124)
+    check(told in result.err, f"{result}")
+    deaf = "spawn(function() while true do pcall(sleep, 3600) end end) yield()"
+    result = s.ctl("run", "--grace", "50ms", "-e", deaf)
+    check(told in result.err and "task-2 still ran" in result.err, f"{result}")
+    check(report(s, 2)["error"] == told and f"error       {told}" in s.ctl("show", "2").out, f"{s.show(2)}")
+
+
+@test
+def a_script_may_begin_with_a_line_for_the_system_or_a_mark(t):
+    s = t.service()
+    for head in ("#!/usr/bin/env -S heddlectl run\n", "\ufeff\n", "\ufeff#!x\n"):
+        path = script(t, head + "print(require 'lib') error('here')")
+        script(t, head + "return 'there'", "lib.lua")
+        result = s.ctl("run", path, code=1)
+        check(result.out == "there\n" and "x.lua:2: here" in result.err, f"{head}: {result}")
+
+
+@test
+def what_fails_in_a_task_of_tcps_is_told_at_once(t):
+    s = t.service()
+    code = """local listener = tcp.listen(0, function(c) error("no " .. c:read(2)) end)
+              local c = tcp.connect("127.0.0.1", listener.port)
+              c:write("ok") print(c:read()) sleep(3600)"""
+    running = s.tool("run", "-e", code)
+    check(running.out.line(t.setup.limit(30)) == "nil", "the connection was closed")
+    lines = running.err.line(t.setup.limit(30))
+    check(re.fullmatch(r"tcp.serve: connection with 127.0.0.1:\d+: -e:1: no ok", lines), f"{lines}")
+    s.ctl("cancel", "1")
 
 
 @test

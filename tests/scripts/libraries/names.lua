@@ -10,3 +10,4 @@ for _ in pairs(_G) do names = names + 1 end -- opens all
 assert(names > 40)
 assert(event == 1 and shield == 2 and fs == 3 and exec == 4)
 assert(http and json and tcp and serve and semaphore and string.rep)
+assert(select(2, pcall(function() return spawn(sleep, 0).status end)):find('a task has no field "status": await it', 1, true))

@@ -51,7 +51,11 @@ static void print_told(const void *report) {
 }
 
 static void print_said(const void *report) {
-    script_view_say(report);
+    script_view_say(report, "it did not end within its timeout");
+}
+
+static void print_said_and_told(const void *report) {
+    script_view_say(report, "x.lua:3: boom");
 }
 
 static void show_tells_all_of_it_line_by_line(void **state) {
@@ -84,10 +88,15 @@ static void what_is_no_script_has_no_lines(void **state) {
 
 static void run_says_where_it_failed_and_what_nobody_heard_of(void **state) {
     (void)state;
-    assert_string_equal(printed(stderr, print_said, &failed),
-                        "    x.lua:3: in upvalue 'g'\n"
-                        "    [C]: in ?\n"
-                        "heddlectl: task-2 failed, and nobody awaited it: x.lua:9: oops\n");
+    static const char rest[] = "    x.lua:3: in upvalue 'g'\n"
+                               "    [C]: in ?\n"
+                               "heddlectl: task-2 failed, and nobody awaited it: x.lua:9: oops\n"
+                               "heddlectl: evil\\x1b[1m still ran, and was cancelled\n"
+                               "heddlectl: and 3 more tasks\n";
+    assert_string_equal(printed(stderr, print_said_and_told, &failed), rest);
+    const char *text = printed(stderr, print_said, &failed);
+    assert_memory_equal(text, "heddlectl: x.lua:3: boom\n", 25);
+    assert_string_equal(text + 25, rest);
 }
 
 static void json_has_every_part_under_a_stable_key(void **state) {
