@@ -42,15 +42,17 @@ typedef struct database {
 
 /* A transaction holds the database's turn, and has a line of its own for what is done within it. */
 typedef struct transaction {
-    int holders;
-    kept kept;          /* by its handle */
+    int holders; /* its handle, and its users, together */
+    int users;   /* calls within it, and who begins it, runs its function and ends it. The last one rolls it back, if it
+                    has not been ended */
+    kept kept;   /* by its handle */
     database *database; /* held */
     struct task *owner; /* to be compared only */
     turn turn; /* at the database; whose handle is used from then on by who has the turn in this line: */
     turns turns;
-    bool tried;  /* it has had its turn, and perhaps begun. The errand's that begins it */
-    bool over;   /* to the script */
-    bool ending; /* somebody sees to its end */
+    bool tried; /* it has had its turn, and perhaps begun. The errand's that begins it */
+    bool over;  /* to the script */
+    bool ended; /* or somebody sees to its end */
 } transaction;
 
 /* A value, as it goes to SQLite. */
@@ -66,7 +68,7 @@ typedef struct sql_value {
 typedef struct sql_call {
     errand errand;
     database *database;       /* held */
-    transaction *transaction; /* within it; held; NULL: by itself */
+    transaction *transaction; /* within it; a user of it; NULL: by itself */
     turn turn;
     bool wants_rows; /* one statement, and what it gives; else any number of them */
 
@@ -125,7 +127,9 @@ void sql_values_open(lua_State *L);
 
 /* ---- sql_transaction.c ---- */
 
-/* With the last one it is rolled back, if nobody has ended it. On the strand. */
+/* A user more, and less; a handle less. On the strand. */
+void transaction_join(transaction *self);
+void transaction_quit(transaction *self);
 void transaction_release(transaction *self);
 
 /* For its handle. */
