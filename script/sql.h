@@ -10,12 +10,8 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-enum { SQL_FILES = 12 }; /* of one connection: SQLite attaches ten at most */
-
-typedef struct sql_file {
-    dev_t device;
-    ino_t inode;
-} sql_file;
+/* What SQLite calls our way to reach files. */
+#define SQL_FILES "heddle"
 
 typedef struct database {
     /* the strand's */
@@ -33,9 +29,6 @@ typedef struct database {
     /* of who has the turn, on a thread of the pool */
     sqlite3 *handle;     /* NULL: not open */
     const char *refused; /* why the authorizer refused; constant */
-    bool attached;       /* perhaps there is one more file */
-    sql_file files[SQL_FILES];
-    int file_count;
 
     atomic_bool stop; /* what runs is to end soon. relaxed: a hint */
 } database;
@@ -102,8 +95,10 @@ void database_release(database *self);
 /* For its handle. */
 void database_drop(kept *kept);
 
-/* After statements: files that were attached meanwhile. On a pool thread. */
-void database_note_files(database *self);
+/* ---- sql_files.c ---- */
+
+/* Once. */
+void sql_files_set_up(void);
 
 /* ---- sql_statement.c ---- */
 

@@ -3,7 +3,6 @@
  * What would reach beyond the script is refused: settings that hold for the whole process, memory without bounds, paths that
  * are relative to the process's directory, not the script's. */
 #include "sql.h"
-#include "locked_files.h"
 #include "strand.h"
 
 #include <limits.h>
@@ -40,6 +39,8 @@ static const char *why_refused(const database *self, int action, const char *fir
                    ? NULL
                    : "ATTACH takes a whole path, from / on, as a literal";
     case SQLITE_PRAGMA:
+        if (second && sqlite3_stricmp(first, "journal_mode") == 0 && sqlite3_strnicmp(second, "w", 1) == 0)
+            return "WAL shares memory with other processes, and a file that shrinks would end this one";
         for (size_t i = 0; second && i < sizeof refused_pragmas / sizeof *refused_pragmas; i++)
             if (sqlite3_stricmp(first, refused_pragmas[i].name) == 0)
                 return refused_pragmas[i].why;
@@ -54,8 +55,6 @@ static int authorize(void *arg, int action, const char *first, const char *secon
                      const char *trigger) {
     database *self = arg;
     (void)schema, (void)trigger;
-    if (action == SQLITE_ATTACH)
-        self->attached = true;
     const char *why = why_refused(self, action, first, second);
     if (!why)
         return SQLITE_OK;
@@ -84,35 +83,13 @@ static void set_limits(database *self) {
     sqlite3_progress_handler(self->handle, 1000, is_to_stop, self);
 }
 
-/* ---- its files ---- */
-
-static bool is_known(const database *self, const struct stat *about) {
-    for (int i = 0; i < self->file_count; i++)
-        if (self->files[i].device == about->st_dev && self->files[i].inode == about->st_ino)
-            return true;
-    return false;
-}
-
-void database_note_files(database *self) {
-    const char *schema;
-    struct stat about;
-    self->attached = false;
-    for (int i = 0; (schema = sqlite3_db_name(self->handle, i)); i++) {
-        const char *path = sqlite3_db_filename(self->handle, schema);
-        if (!path || !*path || stat(path, &about) < 0 || is_known(self, &about) ||
-            self->file_count == SQL_FILES)
-            continue;
-        if (locked_files_add(about.st_dev, about.st_ino))
-            self->files[self->file_count++] = (sql_file){.device = about.st_dev, .inode = about.st_ino};
-    }
-}
-
 /* ---- opening and shutting ---- */
 
 /* SQLite's own memory is counted for the process alone: a statement of many large values is refused when all of them together
  * would be too much. */
-static void limit_heap(void) {
+static void set_up(void) {
     sqlite3_hard_heap_limit64(HEAP_BYTES);
+    sql_files_set_up();
 }
 
 static char *text_of(const char *text) {
@@ -126,10 +103,10 @@ int64_t database_open(database *self, const char *path, bool read_only, char **e
         return HD_EINVAL;
     }
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, limit_heap);
+    pthread_once(&once, set_up);
     int flags =
         SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    int result = sqlite3_open_v2(self->in_memory ? ":memory:" : path, &self->handle, flags, NULL);
+    int result = sqlite3_open_v2(self->in_memory ? ":memory:" : path, &self->handle, flags, SQL_FILES);
     if (result != SQLITE_OK) {
         int cause = self->handle ? sqlite3_system_errno(self->handle) : 0;
         *error = text_of(cause ? strerrordesc_np(cause) : sqlite3_errstr(result));
@@ -138,16 +115,12 @@ int64_t database_open(database *self, const char *path, bool read_only, char **e
         return result == SQLITE_NOMEM ? HD_ENOMEM : -EIO;
     }
     set_limits(self);
-    database_note_files(self);
     return 0;
 }
 
 void database_shut(database *self) {
     sqlite3_close_v2(self->handle);
     self->handle = NULL;
-    for (int i = 0; i < self->file_count; i++)
-        locked_files_remove(self->files[i].device, self->files[i].inode);
-    self->file_count = 0;
 }
 
 static int64_t shut(void *arg) {

@@ -23,6 +23,19 @@ static int64_t fail_text(sql_call *self, const char *text) {
     return self->error ? -EIO : HD_ENOMEM;
 }
 
+/* Is one of the databases in WAL mode? The file's header says so. */
+static bool is_in_wal_mode(sqlite3 *handle) {
+    const char *schema;
+    for (int i = 0; (schema = sqlite3_db_name(handle, i)); i++) {
+        sqlite3_file *file = NULL;
+        char version;
+        if (sqlite3_file_control(handle, schema, SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK && file &&
+            file->pMethods && file->pMethods->xRead(file, &version, 1, 19) == SQLITE_OK && version == 2)
+            return true;
+    }
+    return false;
+}
+
 static int64_t fail(sql_call *self, int result) {
     database *database = self->database;
     char text[300];
@@ -42,6 +55,11 @@ static int64_t fail(sql_call *self, int result) {
                  "a database in memory may have %.4g MiB, a quarter of the script's memory limit",
                  (double)database->reserved / (1 << 20));
         return fail_text(self, text);
+    case SQLITE_CANTOPEN:
+        if (!is_in_wal_mode(database->handle))
+            break;
+        return fail_text(self, "it is in WAL mode, which shares memory with other processes (PRAGMA locking_mode = "
+                               "EXCLUSIVE goes without; PRAGMA journal_mode = DELETE then ends the mode)");
     case SQLITE_INTERRUPT: return HD_ECANCELED;
     case SQLITE_AUTH:
         if (!database->refused)
@@ -233,8 +251,6 @@ static int64_t try(void *arg) {
     while (!code && (self->next == self->text || *self->next))
         code = run_next(self);
     self->rowid = sqlite3_last_insert_rowid(self->database->handle);
-    if (self->database->attached)
-        database_note_files(self->database);
     return code;
 }
 
