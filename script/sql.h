@@ -13,6 +13,9 @@
 /* What SQLite calls our way to reach files. */
 #define SQL_FILES "heddle"
 
+/* In bytes; also of a row. */
+enum { SQL_LONGEST_VALUE = 16 << 20 };
+
 typedef struct database {
     /* the strand's */
     struct strand *strand;
@@ -99,6 +102,11 @@ void database_drop(kept *kept);
 
 /* Once. */
 void sql_files_set_up(void);
+
+/* ---- sql_functions.c ---- */
+
+/* SQLite's code. */
+int sql_functions_add(database *self);
 
 /* ---- sql_statement.c ---- */
 

@@ -5,7 +5,6 @@
 #include "sql.h"
 #include "strand.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +12,21 @@
 #include <sys/stat.h>
 
 #define HEAP_BYTES ((sqlite3_int64)1 << 30)
+enum { LONGEST_PATTERN = 100 }; /* LIKE takes the product of its and the text's length */
 
 /* ---- what is refused ---- */
 
-static const struct {
+typedef struct refusal {
     const char *name, *why;
-} refused_pragmas[] = {
+} refusal;
+
+static const refusal refused_functions[] = {
+    {"fts3_tokenizer", "fts3_tokenizer takes addresses in memory"},
+    {"json_patch", "json_patch of large values cannot be ended (json.decode makes tables of them)"},
+    {NULL, NULL},
+};
+
+static const refusal refused_pragmas[] = {
     {"hard_heap_limit", "holds for the whole process"},
     {"soft_heap_limit", "holds for the whole process"},
     {"temp_store_directory", "holds for the whole process"},
@@ -30,7 +38,24 @@ static const struct {
     {"temp_store", "temporary tables are in files, for the script's memory limit"},
     {"threads", "there is one thread for a statement"},
     {"writable_schema", "would allow to break the database"},
+    {NULL, NULL},
 };
+
+static const char *find(const refusal *all, const char *name) {
+    while (all->name && sqlite3_stricmp(all->name, name) != 0)
+        all++;
+    return all->why;
+}
+
+static const char *why_refused_pragma(const database *self, const char *name, const char *value) {
+    if (!value)
+        return NULL;
+    if (sqlite3_stricmp(name, "journal_mode") == 0 && sqlite3_strnicmp(value, "w", 1) == 0)
+        return "WAL shares memory with other processes, and a file that shrinks would end this one";
+    if (self->in_memory && sqlite3_stricmp(name, "page_size") == 0)
+        return "is fixed for a database in memory";
+    return find(refused_pragmas, name);
+}
 
 static const char *why_refused(const database *self, int action, const char *first, const char *second) {
     switch (action) {
@@ -38,15 +63,8 @@ static const char *why_refused(const database *self, int action, const char *fir
         return first && (*first == '/' || *first == '\0')
                    ? NULL
                    : "ATTACH takes a whole path, from / on, as a literal";
-    case SQLITE_PRAGMA:
-        if (second && sqlite3_stricmp(first, "journal_mode") == 0 && sqlite3_strnicmp(second, "w", 1) == 0)
-            return "WAL shares memory with other processes, and a file that shrinks would end this one";
-        for (size_t i = 0; second && i < sizeof refused_pragmas / sizeof *refused_pragmas; i++)
-            if (sqlite3_stricmp(first, refused_pragmas[i].name) == 0)
-                return refused_pragmas[i].why;
-        if (second && self->in_memory && sqlite3_stricmp(first, "page_size") == 0)
-            return "is fixed for a database in memory";
-        return NULL;
+    case SQLITE_FUNCTION: return find(refused_functions, second);
+    case SQLITE_PRAGMA: return why_refused_pragma(self, first, second);
     default: return NULL;
     }
 }
@@ -66,10 +84,12 @@ static int is_to_stop(void *arg) {
     return atomic_load_explicit(&((database *)arg)->stop, memory_order_relaxed);
 }
 
-static void set_limits(database *self) {
+/* The code of what could not be set. */
+static int set_limits(database *self) {
     size_t most = self->budget->most;
     char text[80];
-    sqlite3_limit(self->handle, SQLITE_LIMIT_LENGTH, most < INT_MAX ? (int)most : INT_MAX);
+    sqlite3_limit(self->handle, SQLITE_LIMIT_LENGTH, most < SQL_LONGEST_VALUE ? (int)most : SQL_LONGEST_VALUE);
+    sqlite3_limit(self->handle, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LONGEST_PATTERN);
     sqlite3_limit(self->handle, SQLITE_LIMIT_WORKER_THREADS, 0);
     sqlite3_db_config(self->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(self->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -81,6 +101,7 @@ static void set_limits(database *self) {
     sqlite3_exec(self->handle, text, NULL, NULL, NULL);
     sqlite3_set_authorizer(self->handle, authorize, self);
     sqlite3_progress_handler(self->handle, 1000, is_to_stop, self);
+    return sql_functions_add(self);
 }
 
 /* ---- opening and shutting ---- */
@@ -107,6 +128,8 @@ int64_t database_open(database *self, const char *path, bool read_only, char **e
     int flags =
         SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     int result = sqlite3_open_v2(self->in_memory ? ":memory:" : path, &self->handle, flags, SQL_FILES);
+    if (result == SQLITE_OK)
+        result = set_limits(self);
     if (result != SQLITE_OK) {
         int cause = self->handle ? sqlite3_system_errno(self->handle) : 0;
         *error = text_of(cause ? strerrordesc_np(cause) : sqlite3_errstr(result));
@@ -114,7 +137,6 @@ int64_t database_open(database *self, const char *path, bool read_only, char **e
         self->handle = NULL;
         return result == SQLITE_NOMEM ? HD_ENOMEM : -EIO;
     }
-    set_limits(self);
     return 0;
 }
 

@@ -47,7 +47,10 @@ static int64_t fail(sql_call *self, int result) {
             self, "the transaction began with a read, and others have written since (begin it with BEGIN "
                   "IMMEDIATE)");
     case SQLITE_NOMEM: return HD_ENOMEM;
-    case SQLITE_TOOBIG: return BUDGET_EXCEEDED;
+    case SQLITE_TOOBIG:
+        if (database->budget->most <= SQL_LONGEST_VALUE)
+            return BUDGET_EXCEEDED;
+        return fail_text(self, "a value, or a row, of more than 16 MiB");
     case SQLITE_FULL:
         if (!database->in_memory)
             break;
@@ -62,6 +65,7 @@ static int64_t fail(sql_call *self, int result) {
                                "EXCLUSIVE goes without; PRAGMA journal_mode = DELETE then ends the mode)");
     case SQLITE_INTERRUPT: return HD_ECANCELED;
     case SQLITE_AUTH:
+    case SQLITE_ERROR: /* for functions */
         if (!database->refused)
             break;
         snprintf(text, sizeof text, "this is not for scripts: %s", database->refused);
