@@ -72,7 +72,8 @@ typedef struct sql_call {
     sql_value *values;
     size_t value_count;
     bool named;
-    bytes data; /* texts, blobs and names of values */
+    bytes data;     /* texts, blobs and names of values */
+    uint32_t steps; /* while they are taken; see pace.h */
 
     bytes names; /* of the columns, each with its zero */
     int columns;
