@@ -22,6 +22,7 @@ typedef struct refusal {
 
 static const refusal refused_functions[] = {
     {"fts3_tokenizer", "fts3_tokenizer takes addresses in memory"},
+    {"jsonb_patch", "json_patch of large values cannot be ended (json.decode makes tables of them)"},
     {"json_patch", "json_patch of large values cannot be ended (json.decode makes tables of them)"},
     {NULL, NULL},
 };
@@ -131,7 +132,7 @@ int64_t database_open(database *self, const char *path, bool read_only, char **e
     if (result == SQLITE_OK)
         result = set_limits(self);
     if (result != SQLITE_OK) {
-        int cause = self->handle ? sqlite3_system_errno(self->handle) : 0;
+        int cause = self->handle && result != SQLITE_NOMEM ? sqlite3_system_errno(self->handle) : 0;
         *error = text_of(cause ? strerrordesc_np(cause) : sqlite3_errstr(result));
         sqlite3_close(self->handle);
         self->handle = NULL;
