@@ -15,11 +15,16 @@ static void drop(kept *kept) {
     self->operation.class->destroy(&self->operation);
 }
 
+void errand_drop(errand *self) {
+    *self->guard = NULL;
+    if (kept_remove(&self->kept))
+        drop(&self->kept);
+}
+
 static int guard_gc(lua_State *L) {
     errand **guard = lua_touserdata(L, 1);
-    if (*guard && kept_remove(&(*guard)->kept))
-        drop(&(*guard)->kept);
-    *guard = NULL;
+    if (*guard)
+        errand_drop(*guard);
     return 0;
 }
 

@@ -17,6 +17,9 @@ typedef struct errand {
 /* A new one, of `bytes` bytes; its guard is pushed, and stays on the stack until errand_await. */
 void *errand_create(lua_State *L, size_t bytes, const operation_class *class);
 
+/* Frees one that is not to start after all. */
+void errand_drop(errand *self);
+
 /* operation_await, with its own way to be called: `return errand_await(L, &it->errand);`. */
 int errand_await(lua_State *L, errand *self);
 

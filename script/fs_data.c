@@ -1,22 +1,16 @@
 /* Files' contents, read and written whole. What is no file (a pipe, a device, a directory) is refused: it could block a
  * thread of the pool for ever, or do more than be read. */
 #include "fs.h"
-#include "locked_files.h"
 
 #include <fcntl.h>
-#include <limits.h>
-#include <string.h>
 #include <unistd.h>
 
 /* A piece at a time, so that it can be stopped in between. */
 enum { PIECE_BYTES = 1 << 20 };
 
-static const char THE_LOCKS[] =
-    "is a database that is open in this process (closing the file would drop its locks)";
-
 static int check_kind(const struct stat *about, const char **why) {
     switch (about->st_mode & S_IFMT) {
-    case S_IFREG: break;
+    case S_IFREG: return 0;
     case S_IFDIR: *why = "is a directory"; return -EISDIR;
     case S_IFIFO:
         *why = "is a pipe, and not a file (exec can read from one: exec{\"cat\", path})";
@@ -24,22 +18,6 @@ static int check_kind(const struct stat *about, const char **why) {
     case S_IFSOCK: *why = "is a socket, and not a file"; return HD_EINVAL;
     default: *why = "is a device, and not a file"; return HD_EINVAL;
     }
-    if (!locked_files_has(about->st_dev, about->st_ino))
-        return 0;
-    *why = THE_LOCKS;
-    return -EBUSY;
-}
-
-/* The file by which processes share a database in WAL mode: locked as the database is. */
-static bool is_index_of_database(const char *path) {
-    size_t length = strlen(path);
-    struct stat about;
-    char base[PATH_MAX];
-    if (length < 5 || length >= sizeof base || strcmp(path + length - 4, "-shm") != 0)
-        return false;
-    memcpy(base, path, length - 4);
-    base[length - 4] = '\0';
-    return stat(base, &about) == 0 && locked_files_has(about.st_dev, about.st_ino);
 }
 
 int fs_open_file(const char *path, int flags, const char **why) {
@@ -49,10 +27,6 @@ int fs_open_file(const char *path, int flags, const char **why) {
         code = check_kind(&about, why);
     else if (errno != ENOENT || !(flags & O_CREAT))
         code = -errno;
-    if (!code && is_index_of_database(path)) {
-        *why = THE_LOCKS;
-        code = -EBUSY;
-    }
     if (code)
         return code;
     /* it may have become another since: so opening does not block, and it is looked at once more */

@@ -44,6 +44,14 @@ static int handle_gc(lua_State *L) {
     return 0;
 }
 
+/* A transaction ends when its function does. */
+static int handle_leave(lua_State *L) {
+    sql_handle *self = luaL_checkudata(L, 1, TYPE);
+    if (!self->within)
+        handle_drop(self);
+    return 0;
+}
+
 sql_handle *sql_check(lua_State *L, const char *function) {
     sql_handle *self = luaL_checkudata(L, 1, TYPE);
     if (!self->database)
@@ -70,7 +78,7 @@ void *sql_call_create(lua_State *L, size_t bytes, const operation_class *class, 
     database->holders++;
     self->transaction = within;
     if (within)
-        within->holders++;
+        transaction_join(within);
     return self;
 }
 
@@ -88,7 +96,7 @@ void sql_call_destroy(operation *op) {
     if (self->database) {
         turns_leave(line_of(self), &self->turn);
         if (self->transaction)
-            transaction_release(self->transaction);
+            transaction_quit(self->transaction);
         database_release(self->database);
     }
     bytes_fini(&self->data);
@@ -285,7 +293,7 @@ void sql_open(lua_State *L) {
                                        {"close", sql_close},
                                        {NULL, NULL}};
     static const luaL_Reg meta[] = {
-        {"__gc", handle_gc}, {"__close", handle_gc}, {"__tostring", handle_tostring}, {NULL, NULL}};
+        {"__gc", handle_gc}, {"__close", handle_leave}, {"__tostring", handle_tostring}, {NULL, NULL}};
     type_open(L, TYPE, methods, meta);
     sql_values_open(L);
     luaL_newlib(L, functions);

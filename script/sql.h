@@ -10,12 +10,11 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-enum { SQL_FILES = 12 }; /* of one connection: SQLite attaches ten at most */
+/* What SQLite calls our way to reach files. */
+#define SQL_FILES "heddle"
 
-typedef struct sql_file {
-    dev_t device;
-    ino_t inode;
-} sql_file;
+/* In bytes; also of a row. */
+enum { SQL_LONGEST_VALUE = 16 << 20 };
 
 typedef struct database {
     /* the strand's */
@@ -33,24 +32,23 @@ typedef struct database {
     /* of who has the turn, on a thread of the pool */
     sqlite3 *handle;     /* NULL: not open */
     const char *refused; /* why the authorizer refused; constant */
-    bool attached;       /* perhaps there is one more file */
-    sql_file files[SQL_FILES];
-    int file_count;
 
     atomic_bool stop; /* what runs is to end soon. relaxed: a hint */
 } database;
 
 /* A transaction holds the database's turn, and has a line of its own for what is done within it. */
 typedef struct transaction {
-    int holders;
-    kept kept;          /* by its handle */
+    int holders; /* its handle, and its users, together */
+    int users;   /* calls within it, and who begins it, runs its function and ends it. The last one rolls it back, if it
+                    has not been ended */
+    kept kept;   /* by its handle */
     database *database; /* held */
     struct task *owner; /* to be compared only */
     turn turn; /* at the database; whose handle is used from then on by who has the turn in this line: */
     turns turns;
-    bool tried;  /* it has had its turn, and perhaps begun. The errand's that begins it */
-    bool over;   /* to the script */
-    bool ending; /* somebody sees to its end */
+    bool tried; /* it has had its turn, and perhaps begun. The errand's that begins it */
+    bool over;  /* to the script */
+    bool ended; /* or somebody sees to its end */
 } transaction;
 
 /* A value, as it goes to SQLite. */
@@ -66,7 +64,7 @@ typedef struct sql_value {
 typedef struct sql_call {
     errand errand;
     database *database;       /* held */
-    transaction *transaction; /* within it; held; NULL: by itself */
+    transaction *transaction; /* within it; a user of it; NULL: by itself */
     turn turn;
     bool wants_rows; /* one statement, and what it gives; else any number of them */
 
@@ -74,7 +72,8 @@ typedef struct sql_call {
     sql_value *values;
     size_t value_count;
     bool named;
-    bytes data; /* texts, blobs and names of values */
+    bytes data;     /* texts, blobs and names of values */
+    uint32_t steps; /* while they are taken; see pace.h */
 
     bytes names; /* of the columns, each with its zero */
     int columns;
@@ -100,8 +99,15 @@ void database_release(database *self);
 /* For its handle. */
 void database_drop(kept *kept);
 
-/* After statements: files that were attached meanwhile. On a pool thread. */
-void database_note_files(database *self);
+/* ---- sql_files.c ---- */
+
+/* Once. */
+void sql_files_set_up(void);
+
+/* ---- sql_functions.c ---- */
+
+/* SQLite's code. */
+int sql_functions_add(database *self);
 
 /* ---- sql_statement.c ---- */
 
@@ -125,7 +131,9 @@ void sql_values_open(lua_State *L);
 
 /* ---- sql_transaction.c ---- */
 
-/* With the last one it is rolled back, if nobody has ended it. On the strand. */
+/* A user more, and less; a handle less. On the strand. */
+void transaction_join(transaction *self);
+void transaction_quit(transaction *self);
 void transaction_release(transaction *self);
 
 /* For its handle. */

@@ -3,10 +3,8 @@
  * What would reach beyond the script is refused: settings that hold for the whole process, memory without bounds, paths that
  * are relative to the process's directory, not the script's. */
 #include "sql.h"
-#include "locked_files.h"
 #include "strand.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +12,22 @@
 #include <sys/stat.h>
 
 #define HEAP_BYTES ((sqlite3_int64)1 << 30)
+enum { LONGEST_PATTERN = 100 }; /* LIKE takes the product of its and the text's length */
 
 /* ---- what is refused ---- */
 
-static const struct {
+typedef struct refusal {
     const char *name, *why;
-} refused_pragmas[] = {
+} refusal;
+
+static const refusal refused_functions[] = {
+    {"fts3_tokenizer", "fts3_tokenizer takes addresses in memory"},
+    {"jsonb_patch", "json_patch of large values cannot be ended (json.decode makes tables of them)"},
+    {"json_patch", "json_patch of large values cannot be ended (json.decode makes tables of them)"},
+    {NULL, NULL},
+};
+
+static const refusal refused_pragmas[] = {
     {"hard_heap_limit", "holds for the whole process"},
     {"soft_heap_limit", "holds for the whole process"},
     {"temp_store_directory", "holds for the whole process"},
@@ -31,7 +39,24 @@ static const struct {
     {"temp_store", "temporary tables are in files, for the script's memory limit"},
     {"threads", "there is one thread for a statement"},
     {"writable_schema", "would allow to break the database"},
+    {NULL, NULL},
 };
+
+static const char *find(const refusal *all, const char *name) {
+    while (all->name && sqlite3_stricmp(all->name, name) != 0)
+        all++;
+    return all->why;
+}
+
+static const char *why_refused_pragma(const database *self, const char *name, const char *value) {
+    if (!value)
+        return NULL;
+    if (sqlite3_stricmp(name, "journal_mode") == 0 && sqlite3_strnicmp(value, "w", 1) == 0)
+        return "WAL shares memory with other processes, and a file that shrinks would end this one";
+    if (self->in_memory && sqlite3_stricmp(name, "page_size") == 0)
+        return "is fixed for a database in memory";
+    return find(refused_pragmas, name);
+}
 
 static const char *why_refused(const database *self, int action, const char *first, const char *second) {
     switch (action) {
@@ -39,13 +64,8 @@ static const char *why_refused(const database *self, int action, const char *fir
         return first && (*first == '/' || *first == '\0')
                    ? NULL
                    : "ATTACH takes a whole path, from / on, as a literal";
-    case SQLITE_PRAGMA:
-        for (size_t i = 0; second && i < sizeof refused_pragmas / sizeof *refused_pragmas; i++)
-            if (sqlite3_stricmp(first, refused_pragmas[i].name) == 0)
-                return refused_pragmas[i].why;
-        if (second && self->in_memory && sqlite3_stricmp(first, "page_size") == 0)
-            return "is fixed for a database in memory";
-        return NULL;
+    case SQLITE_FUNCTION: return find(refused_functions, second);
+    case SQLITE_PRAGMA: return why_refused_pragma(self, first, second);
     default: return NULL;
     }
 }
@@ -54,8 +74,6 @@ static int authorize(void *arg, int action, const char *first, const char *secon
                      const char *trigger) {
     database *self = arg;
     (void)schema, (void)trigger;
-    if (action == SQLITE_ATTACH)
-        self->attached = true;
     const char *why = why_refused(self, action, first, second);
     if (!why)
         return SQLITE_OK;
@@ -67,10 +85,12 @@ static int is_to_stop(void *arg) {
     return atomic_load_explicit(&((database *)arg)->stop, memory_order_relaxed);
 }
 
-static void set_limits(database *self) {
+/* The code of what could not be set. */
+static int set_limits(database *self) {
     size_t most = self->budget->most;
     char text[80];
-    sqlite3_limit(self->handle, SQLITE_LIMIT_LENGTH, most < INT_MAX ? (int)most : INT_MAX);
+    sqlite3_limit(self->handle, SQLITE_LIMIT_LENGTH, most < SQL_LONGEST_VALUE ? (int)most : SQL_LONGEST_VALUE);
+    sqlite3_limit(self->handle, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LONGEST_PATTERN);
     sqlite3_limit(self->handle, SQLITE_LIMIT_WORKER_THREADS, 0);
     sqlite3_db_config(self->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(self->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -82,37 +102,16 @@ static void set_limits(database *self) {
     sqlite3_exec(self->handle, text, NULL, NULL, NULL);
     sqlite3_set_authorizer(self->handle, authorize, self);
     sqlite3_progress_handler(self->handle, 1000, is_to_stop, self);
-}
-
-/* ---- its files ---- */
-
-static bool is_known(const database *self, const struct stat *about) {
-    for (int i = 0; i < self->file_count; i++)
-        if (self->files[i].device == about->st_dev && self->files[i].inode == about->st_ino)
-            return true;
-    return false;
-}
-
-void database_note_files(database *self) {
-    const char *schema;
-    struct stat about;
-    self->attached = false;
-    for (int i = 0; (schema = sqlite3_db_name(self->handle, i)); i++) {
-        const char *path = sqlite3_db_filename(self->handle, schema);
-        if (!path || !*path || stat(path, &about) < 0 || is_known(self, &about) ||
-            self->file_count == SQL_FILES)
-            continue;
-        if (locked_files_add(about.st_dev, about.st_ino))
-            self->files[self->file_count++] = (sql_file){.device = about.st_dev, .inode = about.st_ino};
-    }
+    return sql_functions_add(self);
 }
 
 /* ---- opening and shutting ---- */
 
 /* SQLite's own memory is counted for the process alone: a statement of many large values is refused when all of them together
  * would be too much. */
-static void limit_heap(void) {
+static void set_up(void) {
     sqlite3_hard_heap_limit64(HEAP_BYTES);
+    sql_files_set_up();
 }
 
 static char *text_of(const char *text) {
@@ -126,28 +125,25 @@ int64_t database_open(database *self, const char *path, bool read_only, char **e
         return HD_EINVAL;
     }
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, limit_heap);
+    pthread_once(&once, set_up);
     int flags =
         SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    int result = sqlite3_open_v2(self->in_memory ? ":memory:" : path, &self->handle, flags, NULL);
+    int result = sqlite3_open_v2(self->in_memory ? ":memory:" : path, &self->handle, flags, SQL_FILES);
+    if (result == SQLITE_OK)
+        result = set_limits(self);
     if (result != SQLITE_OK) {
-        int cause = self->handle ? sqlite3_system_errno(self->handle) : 0;
+        int cause = self->handle && result != SQLITE_NOMEM ? sqlite3_system_errno(self->handle) : 0;
         *error = text_of(cause ? strerrordesc_np(cause) : sqlite3_errstr(result));
         sqlite3_close(self->handle);
         self->handle = NULL;
         return result == SQLITE_NOMEM ? HD_ENOMEM : -EIO;
     }
-    set_limits(self);
-    database_note_files(self);
     return 0;
 }
 
 void database_shut(database *self) {
     sqlite3_close_v2(self->handle);
     self->handle = NULL;
-    for (int i = 0; i < self->file_count; i++)
-        locked_files_remove(self->files[i].device, self->files[i].inode);
-    self->file_count = 0;
 }
 
 static int64_t shut(void *arg) {

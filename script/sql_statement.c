@@ -23,6 +23,19 @@ static int64_t fail_text(sql_call *self, const char *text) {
     return self->error ? -EIO : HD_ENOMEM;
 }
 
+/* Is one of the databases in WAL mode? The file's header says so. */
+static bool is_in_wal_mode(sqlite3 *handle) {
+    const char *schema;
+    for (int i = 0; (schema = sqlite3_db_name(handle, i)); i++) {
+        sqlite3_file *file = NULL;
+        char version;
+        if (sqlite3_file_control(handle, schema, SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK && file &&
+            file->pMethods && file->pMethods->xRead(file, &version, 1, 19) == SQLITE_OK && version == 2)
+            return true;
+    }
+    return false;
+}
+
 static int64_t fail(sql_call *self, int result) {
     database *database = self->database;
     char text[300];
@@ -34,7 +47,10 @@ static int64_t fail(sql_call *self, int result) {
             self, "the transaction began with a read, and others have written since (begin it with BEGIN "
                   "IMMEDIATE)");
     case SQLITE_NOMEM: return HD_ENOMEM;
-    case SQLITE_TOOBIG: return BUDGET_EXCEEDED;
+    case SQLITE_TOOBIG:
+        if (database->budget->most <= SQL_LONGEST_VALUE)
+            return BUDGET_EXCEEDED;
+        return fail_text(self, "a value, or a row, of more than 16 MiB");
     case SQLITE_FULL:
         if (!database->in_memory)
             break;
@@ -42,8 +58,14 @@ static int64_t fail(sql_call *self, int result) {
                  "a database in memory may have %.4g MiB, a quarter of the script's memory limit",
                  (double)database->reserved / (1 << 20));
         return fail_text(self, text);
+    case SQLITE_CANTOPEN:
+        if (!is_in_wal_mode(database->handle))
+            break;
+        return fail_text(self, "it is in WAL mode, which shares memory with other processes (PRAGMA locking_mode = "
+                               "EXCLUSIVE goes without; PRAGMA journal_mode = DELETE then ends the mode)");
     case SQLITE_INTERRUPT: return HD_ECANCELED;
     case SQLITE_AUTH:
+    case SQLITE_ERROR: /* for functions */
         if (!database->refused)
             break;
         snprintf(text, sizeof text, "this is not for scripts: %s", database->refused);
@@ -233,8 +255,6 @@ static int64_t try(void *arg) {
     while (!code && (self->next == self->text || *self->next))
         code = run_next(self);
     self->rowid = sqlite3_last_insert_rowid(self->database->handle);
-    if (self->database->attached)
-        database_note_files(self->database);
     return code;
 }
 

@@ -4,31 +4,34 @@
  * All of it has one turn at the database, so that other tasks' calls come before or after. What is done within goes through
  * `t`, by whichever task, and lines up there. A task that would wait for the end of its own transaction is told so.
  *
- * The stack of sql_transaction: 1 the database, 2 the transaction's handle, 3 what is called, or its results, and at the end
- * an errand's guard. */
+ * The errand that ends it is made before its function runs, whose user of the transaction it is: so what has begun needs no
+ * memory to end, and a function that is given up (its coroutine is dropped, or closed) lets go of it.
+ *
+ * The stack: 1 the database, 2 the transaction's handle, 3 what is called, with its arguments behind it, and at the end an
+ * errand's guard. While it runs, 3 is the guard of the errand that ends it, and 4 what is called, or its results. */
 #include "sql.h"
 #include "task.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
 
-enum { HANDLE = 2, BODY = 3 };
-
-typedef struct beginning {
-    sql_call call;
-    bool handed; /* the function runs, and sees to the end */
-} beginning;
+enum { HANDLE = 2, GUARD = 3, BODY = 4 };
 
 typedef struct ending {
     sql_call call;
     bool failed; /* the function has, and its error is on the stack */
+    bool ran;    /* it has seen to the end */
 } ending;
 
 /* ---- its end, whoever sees to it ---- */
 
-static void leave(transaction *self) {
+static void forget(transaction *self) {
     if (self->database->current == self)
         self->database->current = NULL;
+}
+
+static void leave(transaction *self) {
+    forget(self);
     turns_leave(&self->database->turns, &self->turn);
 }
 
@@ -51,9 +54,7 @@ static void rolled_back(void *arg) {
 
 /* Nobody is within it, and nobody has ended it. */
 static void abandon(transaction *self) {
-    if (self->ending)
-        return;
-    self->ending = self->over = true;
+    self->ended = self->over = true;
     if (!self->tried) {
         leave(self);
         return;
@@ -66,11 +67,20 @@ static void abandon(transaction *self) {
     rolled_back(self);
 }
 
-void transaction_release(transaction *self) {
-    if (--self->holders > 0)
+void transaction_join(transaction *self) {
+    if (self->users++ == 0)
+        self->holders++;
+}
+
+void transaction_quit(transaction *self) {
+    if (--self->users > 0)
         return;
-    self->holders++;
-    abandon(self);
+    if (!self->ended)
+        abandon(self);
+    transaction_release(self);
+}
+
+void transaction_release(transaction *self) {
     if (--self->holders > 0)
         return;
     turns_fini(&self->turns);
@@ -87,6 +97,7 @@ void transaction_drop(kept *kept) {
 static void ending_run(operation *op) {
     ending *self = (ending *)op;
     sqlite3 *handle = self->call.database->handle;
+    self->ran = true;
     hd_shield_begin();
     (void)!turns_wait(&self->call.turn);
     if (!self->failed)
@@ -103,10 +114,14 @@ static void ending_run(operation *op) {
     hd_shield_end();
 }
 
+static void end(ending *self) {
+    self->call.transaction->ended = true;
+    leave(self->call.transaction);
+}
+
 static int ending_finish(lua_State *L, operation *op) {
     ending *self = (ending *)op;
-    leave(self->call.transaction);
-    lua_pop(L, 1);
+    end(self);
     if (self->failed)
         return lua_error(L);
     if (self->call.code)
@@ -115,23 +130,26 @@ static int ending_finish(lua_State *L, operation *op) {
 }
 
 static void ending_destroy(operation *op) {
-    transaction *within = ((ending *)op)->call.transaction;
-    if (within && within->ending)
-        leave(within);
+    ending *self = (ending *)op;
+    transaction *within = self->call.transaction;
+    within->over = true;
+    forget(within); /* its task may wait for the end now */
+    if (self->ran)
+        end(self);
     sql_call_destroy(op);
 }
 
 /* The function has returned, or raised an error. */
 static int body_ended(lua_State *L, int status, lua_KContext context) {
-    static const operation_class class = {
-        .name = "sql.transaction", .run = ending_run, .finish = ending_finish, .destroy = ending_destroy};
-    transaction *within = (transaction *)context;
+    ending *self = (ending *)context;
+    transaction *within = self->call.transaction;
     within->over = true;
-    luaL_checkstack(L, 8, "results");
-    ending *self = sql_call_create(L, sizeof *self, &class, within->database, within);
     self->failed = status != LUA_OK && status != LUA_YIELD;
-    sql_call_line_up(L, &self->call);
-    within->ending = true;
+    if (!lua_checkstack(L, 8) || !turns_join(&within->turns, &self->call.turn)) {
+        errand_drop(&self->call.errand);
+        lua_settop(L, HANDLE);
+        return errand_raise(L, "not enough memory");
+    }
     return errand_await(L, &self->call.errand);
 }
 
@@ -148,23 +166,19 @@ static void beginning_run(operation *op) {
 }
 
 static int beginning_finish(lua_State *L, operation *op) {
-    beginning *self = (beginning *)op;
-    transaction *within = self->call.transaction;
+    static const operation_class class = {
+        .name = "sql.transaction", .run = ending_run, .finish = ending_finish, .destroy = ending_destroy};
+    sql_call *begun = (sql_call *)op;
+    transaction *within = begun->transaction;
     lua_pop(L, 1);
-    if (self->call.code)
-        return sql_call_fail(L, &self->call);
-    self->handed = true;
+    if (begun->code)
+        return sql_call_fail(L, begun);
+    int arguments = lua_gettop(L) - (BODY - 1);
+    ending *self = sql_call_create(L, sizeof *self, &class, within->database, within);
+    lua_insert(L, GUARD);
     within->database->current = within;
-    int arguments = lua_gettop(L) - BODY;
-    lua_KContext context = (lua_KContext)within;
+    lua_KContext context = (lua_KContext)self;
     return body_ended(L, lua_pcallk(L, arguments, LUA_MULTRET, 0, context, body_ended), context);
-}
-
-static void beginning_destroy(operation *op) {
-    beginning *self = (beginning *)op;
-    if (!self->handed && self->call.transaction)
-        abandon(self->call.transaction);
-    sql_call_destroy(op);
 }
 
 static transaction *transaction_create(lua_State *L, database *database) {
@@ -185,7 +199,7 @@ int sql_transaction(lua_State *L) {
     static const operation_class class = {.name = "sql.transaction",
                                           .run = beginning_run,
                                           .finish = beginning_finish,
-                                          .destroy = beginning_destroy};
+                                          .destroy = sql_call_destroy};
     sql_handle *handle = sql_check(L, class.name);
     luaL_checkany(L, 2);
     if (handle->within)
@@ -195,9 +209,9 @@ int sql_transaction(lua_State *L) {
     transaction *within = transaction_create(L, handle->database);
     lua_insert(L, HANDLE);
     lua_pushvalue(L, HANDLE);
-    lua_insert(L, BODY + 1);
-    beginning *self = sql_call_create(L, sizeof *self, &class, within->database, within);
+    lua_insert(L, HANDLE + 2); /* the first argument */
+    sql_call *self = sql_call_create(L, sizeof *self, &class, within->database, within);
     if (!turns_join(&within->database->turns, &within->turn))
         return errand_raise(L, "not enough memory");
-    return errand_await(L, &self->call.errand);
+    return errand_await(L, &self->errand);
 }

@@ -13,6 +13,7 @@
 
 /* Names are looked for one by one. */
 enum { MOST_VALUES = 32766, MOST_NAMED = 1000 };
+enum { PIECE_BYTES = 64 << 10, BYTES_A_STEP = 16 };
 
 /* ---- blobs ---- */
 
@@ -43,11 +44,32 @@ static const char *function_of(const sql_call *call) {
     return call->errand.operation.class->name;
 }
 
-static void keep(lua_State *L, sql_call *call, size_t *at, const char *data, size_t length) {
-    *at = call->data.length;
-    int code = bytes_add(&call->data, data, length);
+static void check(lua_State *L, const sql_call *call, int code) {
     if (code)
         errand_fail(L, function_of(call), "values", code);
+}
+
+/* How many bytes the value on top of the stack has, which is popped. */
+static size_t size_of(lua_State *L) {
+    size_t size = 0;
+    if (luaL_testudata(L, -1, BLOB)) {
+        lua_getiuservalue(L, -1, 1);
+        lua_remove(L, -2);
+    }
+    if (lua_type(L, -1) == LUA_TSTRING)
+        size = lua_rawlen(L, -1);
+    lua_pop(L, 1);
+    return size;
+}
+
+/* There is room for it all, so that nothing is moved; a large one is copied by pieces. */
+static void keep(lua_State *L, sql_call *call, size_t *at, const char *data, size_t length) {
+    *at = call->data.length;
+    for (size_t piece; length; data += piece, length -= piece) {
+        piece = length < PIECE_BYTES ? length : PIECE_BYTES;
+        check(L, call, bytes_add(&call->data, data, piece));
+        pace_by(L, &call->steps, 1 + (uint32_t)piece / BYTES_A_STEP);
+    }
 }
 
 static void keep_string(lua_State *L, sql_call *call, sql_value *value, int type) {
@@ -101,39 +123,55 @@ static void take_list(lua_State *L, sql_call *call, int table) {
     size_t count = lua_isinteger(L, -1) ? (size_t)lua_tointeger(L, -1) : lua_rawlen(L, table);
     lua_pop(L, 1);
     make_room(L, call, count);
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(L, table, (lua_Integer)i + 1);
+        size += size_of(L);
+    }
+    check(L, call, bytes_reserve(&call->data, size));
     for (size_t i = 0; i < count; i++, call->value_count++) {
         lua_rawgeti(L, table, (lua_Integer)i + 1);
         take(L, call, &call->values[i]);
     }
 }
 
-static void take_named(lua_State *L, sql_call *call, int table) {
-    size_t count = 0;
-    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
-        count++;
-    call->named = true;
-    make_room(L, call, count);
-    for (lua_pushnil(L); lua_next(L, table); call->value_count++) {
-        sql_value *value = &call->values[call->value_count];
-        size_t length;
+/* Counts them, up to one too many, and makes room. */
+static void survey_named(lua_State *L, sql_call *call, int table) {
+    size_t count = 0, size = 0;
+    int top = lua_gettop(L);
+    for (lua_pushnil(L); count <= MOST_NAMED && lua_next(L, table); count++) {
         if (lua_type(L, -2) != LUA_TSTRING)
             errand_raise(L, "%s: %s: a table of values is a list, or has names alone", function_of(call),
                          call->database->name);
+        size += lua_rawlen(L, -2) + 1;
+        size += size_of(L);
+    }
+    lua_settop(L, top);
+    call->named = true;
+    make_room(L, call, count);
+    check(L, call, bytes_reserve(&call->data, size));
+}
+
+static void take_named(lua_State *L, sql_call *call, int table) {
+    survey_named(L, call, table);
+    for (lua_pushnil(L); lua_next(L, table); call->value_count++) {
+        sql_value *value = &call->values[call->value_count];
+        size_t length;
         const char *name = lua_tolstring(L, -2, &length);
         keep(L, call, &value->name_at, name, length + 1);
         take(L, call, value);
     }
 }
 
+/* One that is too long for a list is taken for one, and refused as such. */
 static bool has_names(lua_State *L, int table) {
     bool has = false;
-    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
-        has = lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "n") != 0;
-        if (has) {
-            lua_pop(L, 2);
-            break;
-        }
+    int top = lua_gettop(L), count = 0;
+    for (lua_pushnil(L); !has && count <= MOST_VALUES && lua_next(L, table); count++) {
+        lua_pop(L, 1);
+        has = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "n") != 0;
     }
+    lua_settop(L, top);
     return has;
 }
 
@@ -146,7 +184,13 @@ void sql_take_values(lua_State *L, sql_call *call, int first, int last) {
             take_list(L, call, first);
         return;
     }
+    size_t size = 0;
     make_room(L, call, last < first ? 0 : (size_t)(last - first + 1));
+    for (int i = first; i <= last; i++) {
+        lua_pushvalue(L, i);
+        size += size_of(L);
+    }
+    check(L, call, bytes_reserve(&call->data, size));
     for (int i = first; i <= last; i++, call->value_count++) {
         lua_pushvalue(L, i);
         take(L, call, &call->values[call->value_count]);
@@ -211,10 +255,11 @@ int sql_push_rows(lua_State *L, const sql_call *call) {
     while (call->rows.length && at < call->rows.data + call->rows.length) {
         lua_createtable(L, 0, call->columns);
         for (int i = 1; i <= call->columns; i++) {
+            const char *from = at;
             lua_pushvalue(L, rows + 1 + i);
             push_value(L, &at);
             lua_rawset(L, -3);
-            pace(L, &steps);
+            pace_by(L, &steps, 1 + (uint32_t)((size_t)(at - from) / BYTES_A_STEP));
         }
         lua_rawseti(L, rows, ++count);
     }
