@@ -78,22 +78,19 @@ void command_release(command *self) {
 
 /* ---- the streams ---- */
 
-/* Writes what the child's stdin takes now; closes it after the last byte. */
+/* Writes once to the child's stdin; closes it after the last byte. */
 static void feed(command *self) {
-    while (self->fed < self->input.length) {
-        ssize_t sent =
-            write(self->ours[COMMAND_IN], self->input.data + self->fed, self->input.length - self->fed);
-        if (sent < 0 && errno == EAGAIN)
-            return;
-        if (sent < 0 && errno != EINTR)
-            break; /* EPIPE: it does not want the rest, which is its right */
-        if (sent > 0)
-            self->fed += (size_t)sent;
-    }
-    command_close(self, COMMAND_IN);
+    size_t left = self->input.length - self->fed;
+    ssize_t sent = write(self->ours[COMMAND_IN], self->input.data + self->fed, left < CHUNK_BYTES ? left : CHUNK_BYTES);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (sent > 0)
+        self->fed += (size_t)sent;
+    if (sent < 0 || self->fed == self->input.length) /* EPIPE: it does not want the rest, which is its right */
+        command_close(self, COMMAND_IN);
 }
 
-/* Reads once, at most `most` bytes. > 0: so many; 0: the end of the stream; or a negative code. */
+/* Reads once, at most `most` bytes. > 0: so many; 0: the end of the stream; or a negative code: -EAGAIN if nothing is there. */
 static int64_t take(command *self, int stream, size_t most) {
     bytes *output = &self->output[stream];
     int code = bytes_reserve(output, most < CHUNK_BYTES ? most : CHUNK_BYTES);
@@ -137,7 +134,7 @@ static int64_t serve(command *self, int what, bool *ended) {
     int64_t got = take(self, what, CHUNK_BYTES);
     if (got == 0)
         command_close(self, what);
-    return got == -EINTR || got > 0 ? 0 : got;
+    return got == -EINTR || got == -EAGAIN || got > 0 ? 0 : got;
 }
 
 bool command_is_silent(const command *self) {

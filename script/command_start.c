@@ -12,17 +12,15 @@
 
 /* ---- streams ---- */
 
-/* Both ends close on exec, as the child gets copies. Only our end of stdin is non-blocking: a command may not expect it
- * of its own, and the others are read only when they have something. */
+/* Both ends close on exec, as the child gets copies. Only our end is non-blocking, as a command may not expect it of its own:
+ * whatever says that there is something to read, the command may open its end once more and have it first. */
 static int open_pipe(command *self, int stream, int theirs[COMMAND_STREAMS]) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
     self->ours[stream] = ends[stream == COMMAND_IN];
     theirs[stream] = ends[stream != COMMAND_IN];
-    if (stream == COMMAND_IN && fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0)
-        return -errno;
-    return 0;
+    return fcntl(self->ours[stream], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 static int open_pipes(command *self, int theirs[COMMAND_STREAMS]) {

@@ -15,17 +15,15 @@ enum { EXIT_NOT_STARTED = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 }
 
 /* ---- streams ---- */
 
-/* Both ends close on exec, as the child gets copies. Only our end of stdin is non-blocking: a command may not expect it
- * of its own, and the output's are read only when they have something. */
+/* Both ends close on exec, as the child gets copies. Only our end is non-blocking, as a command may not expect it of its own:
+ * whatever says that there is something to read, the command may open its end once more and have it first. */
 static int open_pipe(exec *self, int stream, int theirs[EXEC_STREAMS]) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
     self->ours[stream] = ends[stream == EXEC_IN];
     theirs[stream] = ends[stream != EXEC_IN];
-    if (stream == EXEC_IN && fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0)
-        return -errno;
-    return 0;
+    return fcntl(self->ours[stream], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 static int64_t open_streams(exec *self, int theirs[EXEC_STREAMS]) {

@@ -61,6 +61,25 @@ r = exec { "tee", "/dev/stderr", stdin = big }
 assert(r.stdout == big and r.stderr == big)
 equal(exec { "true", stdin = big }.status, 0) -- it does not want it
 
+-- no end of its pipes that is the script's ever blocks: a command may open its own once more, and read there first
+local theirs = [[
+for stream in 0 1 2; do
+  pipe=$(stat -L -c %d:%i /proc/$$/fd/$stream)
+  stat -L -c "%d:%i %n" /proc/$PPID/fd/* 2> /dev/null | while read id name; do
+    [ $id = $pipe ] && grep flags /proc/$PPID/fdinfo/${name##*/} | sed s/flags/$stream/
+  done
+done
+true]]
+local ends = 0
+for stream, flags in exec(theirs, { stdin = big }).stdout:gmatch("(%d):%s*(%d+)") do
+  flags = tonumber(flags, 8)
+  if flags & 3 == (stream == "0" and 1 or 0) then -- else it is the command's, about to be closed
+    ends = ends + 1
+    assert(flags & 2048 ~= 0, stream) -- O_NONBLOCK
+  end
+end
+equal(ends, 3)
+
 -- it ends when its process does, whoever still has its pipes
 local began = now()
 r = exec("sleep 5 & echo $!")
