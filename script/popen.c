@@ -122,14 +122,16 @@ int popen_script(lua_State *L) {
     return errand_await(L, &popening_create(L, self, &class)->errand);
 }
 
+/* If it is cancelled before its turn, somebody reads: then the command is ended when that has been done, as the handle is
+ * closed. */
 static void close_run(operation *op) {
     popening *self = (popening *)op;
     command *command = self->handle->command;
     self->code = turns_wait(&self->turn);
-    if (!self->code) {
-        command_close(command, COMMAND_OUT); /* it need not go on for us */
-        self->code = command_run(command, COMMAND_UNTIL_END);
-    }
+    if (self->code)
+        return;
+    command_close(command, COMMAND_OUT); /* it need not go on for us */
+    self->code = command_run(command, COMMAND_UNTIL_END);
     if (self->code)
         command_stop(command);
 }

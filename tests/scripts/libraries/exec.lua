@@ -163,6 +163,18 @@ equal(h:close(), true)
 h = io.popen("sleep 100.125")
 fails_with(timed_out, timeout, 0.1, h.close, h) -- which ends it
 fails("it is closed", h.close, h)
+do -- unless a task reads: then it is ended when that one has what it wants
+  exec("mkfifo more")
+  h = io.popen("echo first; read x < more; echo $x; exec sleep 100.125")
+  local reading = spawn(h.read, h, 9)
+  yield()
+  local closing = spawn(h.close, h)
+  yield()
+  closing:cancel()
+  fails_with(cancelled, await, closing)
+  exec("echo two > more")
+  equal(await(reading), "first\ntwo")
+end
 do
   local left <close> = io.popen("sleep 100.125")
 end
