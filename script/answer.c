@@ -22,6 +22,7 @@ typedef struct answer {
     uint64_t deadline_ns; /* of the wait that it is in */
     const char *what;
     uint64_t max_bytes;
+    size_t held; /* of the budget: by the request, which the transfer has a copy of */
     bytes body;  /* the whole, as far as it has come */
     char *piece; /* that is being given to the script; malloc'ed */
 } answer;
@@ -41,6 +42,8 @@ static void drop_transfer(answer *self) {
         http_transfer_break_off(self->transfer);
     http_transfer_put(self->transfer);
     self->transfer = NULL;
+    budget_give(self->body.budget, self->held);
+    self->held = 0;
 }
 
 static void destroy(kept *kept) {
@@ -329,6 +332,21 @@ static answer *answer_new(lua_State *L) {
     return *place;
 }
 
+static size_t size_of(const http_request *request) {
+    size_t bytes = strlen(request->url) + request->body_bytes + 2 * request->ca_bytes; /* for a proxy, too */
+    if (request->proxy)
+        bytes += strlen(request->proxy);
+    for (size_t i = 0; i < request->header_count; i++)
+        bytes += strlen(request->headers[i]);
+    return bytes;
+}
+
+static void hold(lua_State *L, answer *self, size_t bytes) {
+    if (!strand_take(L, self->body.budget, bytes))
+        fail(L, self, "the request is larger than the script's memory allows");
+    self->held = bytes;
+}
+
 int answer_await(lua_State *L, const http_request *request, const char *what, bool streams, uint64_t timeout_ns) {
     answer *self = answer_new(L);
     self->timeout_ns = timeout_ns;
@@ -337,6 +355,7 @@ int answer_await(lua_State *L, const http_request *request, const char *what, bo
     self->max_bytes = request->max_bytes;
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
+    hold(L, self, size_of(request));
     self->transfer = http_transfer_create(request);
     if (!self->transfer)
         fail(L, self, "not enough memory");

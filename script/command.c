@@ -58,6 +58,7 @@ static void destroy(command *self) {
     free_strings(self->argv);
     free_strings(self->envp);
     free(self->cwd);
+    budget_give(&self->strand->beside, self->held);
     free(self);
 }
 

@@ -19,6 +19,7 @@ typedef struct command {
     char **argv; /* NULL ends it */
     char **envp; /* NULL: the process's */
     char *cwd;   /* NULL: the process's */
+    size_t held; /* of the budget, by these */
     bytes input;
 
     /* what came, until somebody takes it: [COMMAND_OUT] and [COMMAND_ERR] */

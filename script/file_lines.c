@@ -120,16 +120,16 @@ int file_lines(lua_State *L) {
     luaL_setmetatable(L, TYPE);
     opening *self = errand_create(L, sizeof *self, &opening_class);
     self->path = errand_path(L, path);
-    char *what = errand_copy(L, path);
-    *box = calloc(1, sizeof **box);
-    if (!*box) {
-        free(what);
-        return errand_raise(L, "not enough memory");
+    lines *made = calloc(1, sizeof *made);
+    int code = made ? reader_init(L, &made->reader, &source, path, lines_destroy) : HD_ENOMEM;
+    if (code) {
+        free(made);
+        return errand_fail(L, "fs.lines", path, code);
     }
-    reader_init(&(*box)->reader, &source, strand_of(L), what, lines_destroy);
-    (*box)->fd = -1;
-    reader_hold(&(*box)->reader);
-    self->lines = *box;
+    *box = made;
+    made->fd = -1;
+    reader_hold(&made->reader);
+    self->lines = made;
     return errand_await(L, &self->errand);
 }
 

@@ -110,7 +110,7 @@ static int script_execute(lua_State *L) {
     }
     lua_settop(L, 1);
     executing *self = executing_create(L, &execute_class);
-    command_check_shell(L, self->command);
+    command_check_shell(L, "os.execute", self->command);
     return errand_await(L, &self->errand);
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, HOST_BYTES = 1024 };
 
 /* ---- connect ---------------------------------------------------------------------------------------------------------- */
 
@@ -50,6 +50,7 @@ static int tcp_connect(lua_State *L) {
     static const operation_class class = {"tcp.connect", connect_run, connect_finish, connect_destroy};
     static const char *const known[] = {"timeout", NULL};
     const char *host = fields_text(L, 1);
+    luaL_argcheck(L, strlen(host) <= HOST_BYTES, 1, "a host's name is not so long");
     lua_Integer port = luaL_checkinteger(L, 2);
     luaL_argcheck(L, port >= 1 && port <= 65535, 2, "not a port");
     fields options = fields_of(L, 3, "tcp.connect", known);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The longest number that is looked at, as in Lua. */
-enum { NUMERAL_BYTES = 200 };
+/* The longest number that is looked at, as in Lua. And what each reader holds of the budget, whatever it reads from. */
+enum { NUMERAL_BYTES = 200, READER_BYTES = 2048 };
 
 typedef struct reading {
     errand errand;
@@ -189,17 +189,26 @@ static void drop(kept *kept) {
     reader_let_go(chain_entry(kept, reader, kept));
 }
 
-void reader_init(reader *self, const reader_source *source, struct strand *strand, char *what,
-                 void (*destroy)(reader *self)) {
+int reader_init(lua_State *L, reader *self, const reader_source *source, const char *what,
+                void (*destroy)(reader *self)) {
+    strand *strand = strand_of(L);
+    self->held = READER_BYTES + strlen(what);
+    if (!strand_take(L, &strand->beside, self->held))
+        return BUDGET_EXCEEDED;
+    self->what = strdup(what);
+    if (!self->what) {
+        budget_give(&strand->beside, self->held);
+        return HD_ENOMEM;
+    }
     self->source = source;
     self->class = (operation_class){
         .name = source->name, .run = reading_run, .finish = reading_finish, .destroy = reading_destroy};
     turns_init(&self->turns);
     self->data.budget = &strand->beside;
     self->holders = 1;
-    self->what = what;
     self->destroy = destroy;
     kept_add(strand, &self->kept, drop);
+    return 0;
 }
 
 void reader_drop(reader *self) {
@@ -225,6 +234,7 @@ void reader_let_go(reader *self) {
         return;
     reader_close(self);
     turns_fini(&self->turns);
+    budget_give(self->data.budget, self->held);
     free(self->what);
     self->destroy(self);
 }

@@ -68,6 +68,7 @@ struct strand {
 
     /* what goes on outside */
     operation *ended_operations; /* to be freed */
+    operation *filled;           /* the errand whose arguments are being read; NULL: none is (errand.c) */
     uint64_t held;
     chain kept; /* what is held through userdata (kept.h) */
     hd_event *arrived;
