@@ -56,6 +56,8 @@ static void close_theirs(int theirs[EXEC_STREAMS]) {
 
 /* ---- the command's name ---- */
 
+enum { LONGEST_PATH = 16 << 10 }; /* each of its folders is looked into, on a thread that others want, too */
+
 typedef struct look_up {
     const run *attempt;
     const char *name, *path;
@@ -97,11 +99,17 @@ static int64_t search_path(void *arg) {
     }
 }
 
-/* The command as it is to be started. hd_process_spawn looks a name up in the service's PATH; a job that brings its own
- * has it looked up here. 0 with `*found` (NULL: as it is), or a negative code. */
-static int64_t find_command(exec *self, const char *name, char **found) {
+/* hd_process_spawn looks a name up in the service's PATH; a job that brings its own has it looked up here. NULL: no need. */
+static const char *path_to_search(exec *self, const char *name) {
     const char *path = path_of(run_env(self->attempt)), *own = getenv("PATH");
-    if (strchr(name, '/') || !path || (own && strcmp(path, own) == 0))
+    bool needless = strchr(name, '/') || !path || (own && strcmp(path, own) == 0);
+    return needless ? NULL : path;
+}
+
+/* The command as it is to be started. 0 with `*found` (NULL: as it is), or a negative code. */
+static int64_t find_command(exec *self, const char *name, char **found) {
+    const char *path = path_to_search(self, name);
+    if (!path)
         return 0;
     look_up call = {.attempt = self->attempt, .name = name, .path = path};
     int64_t code = hd_blocking(HD_POOL_FS, search_path, &call);
@@ -187,6 +195,9 @@ static int64_t spawn(exec *self, const int theirs[EXEC_STREAMS]) {
 
 int64_t exec_start(exec *self) {
     int theirs[EXEC_STREAMS] = {-1, -1, -1};
+    const char *command = run_job(self->attempt)->u.exec.argv.items[0], *path = path_to_search(self, command);
+    if (path && strlen(path) > LONGEST_PATH)
+        return fail(self, EXIT_NOT_STARTED, HD_EINVAL, command, "the job's PATH is longer than 16 KiB");
     int64_t code = open_streams(self, theirs);
     if (code) {
         run_set_exit(self->attempt, EXIT_NOT_STARTED, 0);

@@ -426,3 +426,12 @@ def no_end_of_a_commands_pipes_that_is_the_services_ever_blocks(t):
     ends = [int(word, 8) for word in s.ctl("run", "exec", "--", "sh", "-c", script).out.split() if word != "flags:"]
     ours = [flags for flags in ends if flags & os.O_ACCMODE == os.O_RDONLY]
     check(len(ours) == 2 and all(flags & os.O_NONBLOCK for flags in ours), f"two to read from: {[oct(f) for f in ends]}")
+
+
+@test
+def a_job_whose_path_is_endless_is_not_searched_for(t):
+    s = t.service()
+    failed = s.outcome(s.submit("--env", "PATH=" + ":" * 16385, "exec", "--", "nonsuch"))
+    check(failed["state"] == "failed" and "the job's PATH is longer than 16 KiB" in failed["error"], f"{failed}")
+    failed = s.outcome(s.submit("--env", "PATH=" + ":" * 16384, "exec", "--", "nonsuch"))
+    check(failed["state"] == "failed" and "command not found" in failed["error"], f"{failed}")

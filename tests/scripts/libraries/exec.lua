@@ -35,6 +35,9 @@ fails_with("exec: ./none: no such file (or the interpreter in its first line is 
 fails_with("exec: ./d/f: is not executable, or not by this user", exec, { "./d/f" })
 fails_with("exec: nowhere: the working directory is not there", exec, { "ls", cwd = "nowhere" })
 fails_with("exec: own: command not found", exec, { "own", env = { PATH = "/bin" } })
+fails_with("exec: own: its PATH is longer than 16 KiB", exec, { "own", env = { PATH = (":"):rep(16385) } })
+equal(exec { "/bin/echo", env = { PATH = (":"):rep(100000) } }.status, 0) -- where it is not looked through
+equal(exec { "own", "3", env = { PATH = (":"):rep(16382) .. "d" } }.stdout, "mine 3\n")
 fails_with("exec: echo: arguments and environment are too large together", exec, { "echo", ("x"):rep(200000) })
 fails_with("exec: arguments and environment are too large together", function()
   local many = { "x" }
