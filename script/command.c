@@ -1,4 +1,5 @@
 #include "command.h"
+#include "descriptors.h"
 #include "errand.h"
 #include "strand.h"
 
@@ -9,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { CHUNK_BYTES = 64 << 10, EVENTS = 4, THE_PROCESS = COMMAND_STREAMS, ROUNDS_BETWEEN_YIELDS = 8 };
+enum { CHUNK_BYTES = 64 << 10, EVENTS = 4, THE_PROCESS = COMMAND_STREAMS, ROUNDS_BETWEEN_YIELDS = 8, COMMANDS_AT_ONCE = 256 };
 
 command *command_create(struct strand *strand) {
     command *self = calloc(1, sizeof *self);
@@ -21,6 +22,14 @@ command *command_create(struct strand *strand) {
     self->ours[COMMAND_IN] = self->ours[COMMAND_OUT] = self->ours[COMMAND_ERR] = -1;
     self->epoll = self->pidfd = -1;
     return self;
+}
+
+bool command_line_up(command *self) {
+    struct strand *strand = self->strand;
+    if (!strand->commands)
+        strand->commands = hd_semaphore_create(COMMANDS_AT_ONCE);
+    self->places = strand->commands;
+    return self->places != NULL;
 }
 
 /* A process that is just being started elsewhere has copies of all descriptors until it calls exec, and an epoll
@@ -41,6 +50,11 @@ static void close_all(command *self) {
     if (self->epoll >= 0)
         hd_close(self->epoll);
     self->pidfd = self->epoll = -1;
+    if (self->has_place)
+        hd_semaphore_release(self->places);
+    self->has_place = false;
+    descriptors_give(self->strand, self->descriptors);
+    self->descriptors = 0;
 }
 
 static void free_strings(char **strings) {
@@ -179,8 +193,16 @@ static int64_t carry(command *self, command_until until) {
     return code;
 }
 
+static int64_t begin(command *self) {
+    int code = self->places && !self->has_place ? hd_semaphore_acquire(self->places, HD_NEVER) : 0;
+    if (code)
+        return code;
+    self->has_place = self->places != NULL;
+    return command_start(self);
+}
+
 int64_t command_run(command *self, command_until until) {
-    int64_t code = self->process ? 0 : command_start(self);
+    int64_t code = self->process ? 0 : begin(self);
     return code || self->ended ? code : carry(self, until);
 }
 

@@ -1,4 +1,5 @@
 #include "file_lines.h"
+#include "descriptors.h"
 #include "fields.h"
 #include "fs.h"
 #include "reader.h"
@@ -15,7 +16,8 @@ enum { BLOCK_BYTES = 64 << 10 };
 
 typedef struct lines {
     reader reader;
-    int fd; /* -1: closed */
+    struct strand *strand; /* of which it holds a descriptor; NULL: it does not */
+    int fd;                /* -1: closed */
 } lines;
 
 /* ---- the source ---- */
@@ -43,6 +45,9 @@ static void lines_close(reader *reader) {
     if (self->fd >= 0)
         close(self->fd);
     self->fd = -1;
+    if (self->strand)
+        descriptors_give(self->strand, 1);
+    self->strand = NULL;
 }
 
 static void lines_destroy(reader *reader) {
@@ -59,6 +64,7 @@ typedef struct opening {
     lines *lines; /* held by this errand */
     const char *why;
     int code;
+    bool is_given; /* to the script; else nobody closes it */
 } opening;
 
 static int64_t open_file(void *arg) {
@@ -77,6 +83,8 @@ static int opening_finish(lua_State *L, operation *op);
 
 static void opening_destroy(operation *op) {
     opening *self = (opening *)op;
+    if (self->lines && !self->is_given)
+        reader_close(&self->lines->reader);
     if (self->lines)
         reader_let_go(&self->lines->reader);
     free(self->path);
@@ -108,6 +116,7 @@ static int opening_finish(lua_State *L, operation *op) {
     lua_pushnil(L);
     lua_pushnil(L);
     lua_pushvalue(L, 3);
+    self->is_given = true;
     return 4;
 }
 
@@ -130,6 +139,8 @@ int file_lines(lua_State *L) {
     made->fd = -1;
     reader_hold(&made->reader);
     self->lines = made;
+    descriptors_take(L, "fs.lines", 1);
+    made->strand = strand_of(L);
     return errand_await(L, &self->errand);
 }
 

@@ -58,7 +58,7 @@ static int exec_finish(lua_State *L, operation *op) {
 static executing *executing_create(lua_State *L, const operation_class *class) {
     executing *self = errand_create(L, sizeof *self, class);
     self->command = command_create(strand_of(L));
-    if (!self->command)
+    if (!self->command || !command_line_up(self->command))
         errand_raise(L, "not enough memory");
     return self;
 }

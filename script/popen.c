@@ -1,5 +1,6 @@
 #include "popen.h"
 #include "command_args.h"
+#include "descriptors.h"
 #include "reader.h"
 #include "strand.h"
 #include "vocabulary.h"
@@ -117,6 +118,8 @@ int popen_script(lua_State *L) {
     self->command = command_create(strand_of(L));
     if (!self->command)
         return errand_raise(L, "not enough memory");
+    descriptors_take(L, "io.popen", COMMAND_DESCRIPTORS);
+    self->command->descriptors = COMMAND_DESCRIPTORS;
     popening *errand = popening_create(L, self, &class);
     command_check_shell(L, "io.popen", self->command);
     return errand_await(L, &errand->errand);

@@ -17,6 +17,9 @@
 
 #include <microhttpd.h>
 
+/* The listener, the epoll twice, and what wakes it. Each connection has one more. */
+enum { WEB_DESCRIPTORS = 4 };
+
 typedef struct web_options {
     const char *address;
     int port;
@@ -27,7 +30,7 @@ typedef struct web_options {
 
 typedef struct web {
     kept kept; /* by the script */
-    struct strand *strand;
+    struct strand *strand; /* which holds WEB_DESCRIPTORS for it, until the watcher has ended */
     lua_State *L; /* the main thread; NULL: the state was closed */
     unsigned references;
     int port;
@@ -51,7 +54,8 @@ typedef struct web {
     uint64_t deadline_ns; /* written while it waits for that */
 } web;
 
-/* Starts it. The handler's place in the registry is its to give back. `*error`, for people: NULL, or why there is none. */
+/* Starts it. The handler's place in the registry is its to give back. `*error`, for people: NULL, or why there is none (which may
+ * lie on the stack). */
 web *web_create(lua_State *L, const web_options *options, int handler, const char **error);
 
 /* It accepts no more connections, and stops when the last request was answered. */
