@@ -27,6 +27,14 @@ fs.write("d/a", "12")
 fs.write("d/.m", "")
 equal(table.concat(fs.list("d"), " "), ".m a z")
 equal(#fs.list("p/q/r"), 0)
+for _, count in ipairs { 1, 2, 3, 1000, 1025 } do
+  local folder, names = "many" .. count, {}
+  fs.mkdir(folder)
+  for i = 1, count do names[i] = ("%x"):format(i * 7919 % 100003) end
+  for i = 1, count do fs.write(folder .. "/" .. names[i], "") end
+  table.sort(names)
+  equal(table.concat(fs.list(folder), " "), table.concat(names, " "))
+end
 local about = fs.stat("d/a")
 assert(about.type == "file" and about.size == 2 and about.mode & 0x180 == 0x180)
 assert(math.abs(about.modified - os.time()) < 60 and math.type(about.uid) == "integer" and about.gid)
