@@ -2,6 +2,7 @@
 #include "errand.h"
 #include "fields.h"
 #include "output.h"
+#include "pace.h"
 #include "strand.h"
 
 #include <lauxlib.h>
@@ -11,6 +12,7 @@
 
 enum {
     MOST_BYTES = 2 << 20, /* of words and environment: the kernel takes less, and copies are made until it is asked */
+    MOST_STRINGS = MOST_BYTES / sizeof(char *),
     LINE_BYTES = 128 << 10, /* of a word, with its zero: the kernel takes no longer ones (MAX_ARG_STRLEN) */
     BLOCK_BYTES = 16, /* that malloc adds to each copy, more or less */
 };
@@ -74,13 +76,16 @@ static char *word_of(lua_State *L, command *self, lua_Integer place, size_t *tot
 
 static void set_words(lua_State *L, command *self, size_t *total) {
     size_t count = lua_rawlen(L, 1);
+    uint32_t steps = 0;
     if (count == 0)
         errand_raise(L, "exec: there is no command (try: exec{\"echo\", \"hello\"})");
-    if (count > MOST_BYTES / sizeof(char *))
+    if (count > MOST_STRINGS)
         errand_raise(L, "exec: arguments and environment are too large together");
     self->argv = new_list(L, self, count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         self->argv[i] = word_of(L, self, (lua_Integer)i + 1, total);
+        pace(L, &steps);
+    }
     if (self->argv[0][0] == '\0')
         errand_raise(L, "exec: \"\" is not the name of a command");
 }
@@ -125,6 +130,7 @@ static char *entry_of(lua_State *L, command *self, size_t *total) {
 static void set_environment(lua_State *L, command *self, size_t *total) {
     const char *const *base = strand_options(strand_of(L))->env;
     size_t count = 0, room = 0;
+    uint32_t steps = 0;
     bool changes = lua_istable(L, -1);
     if (!base && !changes)
         return;
@@ -133,7 +139,8 @@ static void set_environment(lua_State *L, command *self, size_t *total) {
         room++;
     if (changes)
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
-            room++;
+            if (++room > MOST_STRINGS)
+                errand_raise(L, "exec: arguments and environment are too large together");
     self->envp = new_list(L, self, room);
     for (; *base; base++)
         if (!changes || !is_changed(L, *base))
@@ -143,6 +150,7 @@ static void set_environment(lua_State *L, command *self, size_t *total) {
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
         self->envp[count] = entry_of(L, self, total);
         count += self->envp[count] != NULL;
+        pace(L, &steps);
     }
 }
 

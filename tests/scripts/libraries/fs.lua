@@ -93,6 +93,17 @@ assert(check.same(lines_of(table.concat(long, "\n")), long))
 local many = {}
 for i = 1, 100000 do many[i] = "line " .. i end
 assert(check.same(lines_of(table.concat(many, "\n") .. "\n"), many))
+-- much that is looked through, in pieces
+for _, n in ipairs { 65535, 65536, 65537, 200000 } do
+  fs.write("wide", ("x"):rep(n) .. "\n" .. (" "):rep(n) .. "42" .. ("\n"):rep(n) .. "-7")
+  local read = fs.lines("wide")
+  equal(read(), ("x"):rep(n))
+  for number in fs.lines("wide", "n") do error(number) end -- there is none at its beginning
+  fs.write("wide", (" "):rep(n) .. "42" .. ("\n"):rep(n) .. "-7")
+  local numbers = {}
+  for number in fs.lines("wide", "n") do numbers[#numbers + 1] = number end
+  equal(table.concat(numbers, " "), "42 -7")
+end
 local next_line, _, _, closer = fs.lines("lines")
 equal(next_line(), "line 1")
 do local _ <close> = closer end
