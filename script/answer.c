@@ -2,6 +2,7 @@
  * until there is something; so the body is in the script's memory, and a read that is cancelled takes nothing along. */
 #include "answer.h"
 
+#include "descriptors.h"
 #include "headers.h"
 #include "kept.h"
 #include "strand.h"
@@ -16,12 +17,14 @@
 /* The script has a userdata that points to it. That one's user values: 1 `what`; 2 the fields of a response that streams. */
 typedef struct answer {
     kept kept;
-    http_transfer *transfer; /* NULL: it has ended, or was closed */
+    struct strand *strand;
+    http_transfer *transfer; /* which holds a descriptor; NULL: it has ended, or was closed */
     bool is_started, is_closed;
     uint64_t timeout_ns;
     uint64_t deadline_ns; /* of the wait that it is in */
     const char *what;
     uint64_t max_bytes;
+    size_t held; /* of the budget: by the request, which the transfer has a copy of */
     bytes body;  /* the whole, as far as it has come */
     char *piece; /* that is being given to the script; malloc'ed */
 } answer;
@@ -37,10 +40,14 @@ static void drop_body(answer *self) {
 }
 
 static void drop_transfer(answer *self) {
+    if (self->transfer)
+        descriptors_give(self->strand, 1);
     if (self->transfer && self->is_started)
         http_transfer_break_off(self->transfer);
     http_transfer_put(self->transfer);
     self->transfer = NULL;
+    budget_give(self->body.budget, self->held);
+    self->held = 0;
 }
 
 static void destroy(kept *kept) {
@@ -324,9 +331,25 @@ static answer *answer_new(lua_State *L) {
     *place = calloc(1, sizeof **place);
     if (!*place)
         luaL_error(L, "not enough memory");
+    (*place)->strand = strand_of(L);
     (*place)->body.budget = &strand_of(L)->beside;
     kept_add(strand_of(L), &(*place)->kept, destroy);
     return *place;
+}
+
+static size_t size_of(const http_request *request) {
+    size_t bytes = strlen(request->url) + request->body_bytes + 2 * request->ca_bytes; /* for a proxy, too */
+    if (request->proxy)
+        bytes += strlen(request->proxy);
+    for (size_t i = 0; i < request->header_count; i++)
+        bytes += strlen(request->headers[i]);
+    return bytes;
+}
+
+static void hold(lua_State *L, answer *self, size_t bytes) {
+    if (!strand_take(L, self->body.budget, bytes))
+        fail(L, self, "the request is larger than the script's memory allows");
+    self->held = bytes;
 }
 
 int answer_await(lua_State *L, const http_request *request, const char *what, bool streams, uint64_t timeout_ns) {
@@ -337,9 +360,13 @@ int answer_await(lua_State *L, const http_request *request, const char *what, bo
     self->max_bytes = request->max_bytes;
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
+    hold(L, self, size_of(request));
+    descriptors_take(L, what, 1);
     self->transfer = http_transfer_create(request);
-    if (!self->transfer)
+    if (!self->transfer) {
+        descriptors_give(self->strand, 1);
         fail(L, self, "not enough memory");
+    }
     lua_replace(L, 1);
     lua_settop(L, 1);
     return wait_for(L, self, streams ? HTTP_HEAD : HTTP_MUCH, streams ? give_head : take_all);

@@ -1,5 +1,6 @@
-/* Memory that operations hold beside a script's state: what they read, capture and fetch, before it becomes values. All of
- * a script's operations together may hold as much as its state may, so that many at once are no way around the limit. */
+/* Memory that operations hold beside a script's state: what they are and were given, and what they read, capture and fetch, before
+ * it becomes values. All of a script's operations together may hold as much as its state may, so that many at once are no way
+ * around the limit. */
 #ifndef BUDGET_H
 #define BUDGET_H
 

@@ -1,4 +1,5 @@
 #include "command.h"
+#include "descriptors.h"
 #include "errand.h"
 #include "strand.h"
 
@@ -9,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { CHUNK_BYTES = 64 << 10, EVENTS = 4, THE_PROCESS = COMMAND_STREAMS, ROUNDS_BETWEEN_YIELDS = 8 };
+enum { CHUNK_BYTES = 64 << 10, EVENTS = 4, THE_PROCESS = COMMAND_STREAMS, ROUNDS_BETWEEN_YIELDS = 8, COMMANDS_AT_ONCE = 256 };
 
 command *command_create(struct strand *strand) {
     command *self = calloc(1, sizeof *self);
@@ -21,6 +22,14 @@ command *command_create(struct strand *strand) {
     self->ours[COMMAND_IN] = self->ours[COMMAND_OUT] = self->ours[COMMAND_ERR] = -1;
     self->epoll = self->pidfd = -1;
     return self;
+}
+
+bool command_line_up(command *self) {
+    struct strand *strand = self->strand;
+    if (!strand->commands)
+        strand->commands = hd_semaphore_create(COMMANDS_AT_ONCE);
+    self->places = strand->commands;
+    return self->places != NULL;
 }
 
 /* A process that is just being started elsewhere has copies of all descriptors until it calls exec, and an epoll
@@ -41,6 +50,11 @@ static void close_all(command *self) {
     if (self->epoll >= 0)
         hd_close(self->epoll);
     self->pidfd = self->epoll = -1;
+    if (self->has_place)
+        hd_semaphore_release(self->places);
+    self->has_place = false;
+    descriptors_give(self->strand, self->descriptors);
+    self->descriptors = 0;
 }
 
 static void free_strings(char **strings) {
@@ -58,6 +72,7 @@ static void destroy(command *self) {
     free_strings(self->argv);
     free_strings(self->envp);
     free(self->cwd);
+    budget_give(&self->strand->beside, self->held);
     free(self);
 }
 
@@ -78,22 +93,19 @@ void command_release(command *self) {
 
 /* ---- the streams ---- */
 
-/* Writes what the child's stdin takes now; closes it after the last byte. */
+/* Writes once to the child's stdin; closes it after the last byte. */
 static void feed(command *self) {
-    while (self->fed < self->input.length) {
-        ssize_t sent =
-            write(self->ours[COMMAND_IN], self->input.data + self->fed, self->input.length - self->fed);
-        if (sent < 0 && errno == EAGAIN)
-            return;
-        if (sent < 0 && errno != EINTR)
-            break; /* EPIPE: it does not want the rest, which is its right */
-        if (sent > 0)
-            self->fed += (size_t)sent;
-    }
-    command_close(self, COMMAND_IN);
+    size_t left = self->input.length - self->fed;
+    ssize_t sent = write(self->ours[COMMAND_IN], self->input.data + self->fed, left < CHUNK_BYTES ? left : CHUNK_BYTES);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (sent > 0)
+        self->fed += (size_t)sent;
+    if (sent < 0 || self->fed == self->input.length) /* EPIPE: it does not want the rest, which is its right */
+        command_close(self, COMMAND_IN);
 }
 
-/* Reads once, at most `most` bytes. > 0: so many; 0: the end of the stream; or a negative code. */
+/* Reads once, at most `most` bytes. > 0: so many; 0: the end of the stream; or a negative code: -EAGAIN if nothing is there. */
 static int64_t take(command *self, int stream, size_t most) {
     bytes *output = &self->output[stream];
     int code = bytes_reserve(output, most < CHUNK_BYTES ? most : CHUNK_BYTES);
@@ -137,7 +149,7 @@ static int64_t serve(command *self, int what, bool *ended) {
     int64_t got = take(self, what, CHUNK_BYTES);
     if (got == 0)
         command_close(self, what);
-    return got == -EINTR || got > 0 ? 0 : got;
+    return got == -EINTR || got == -EAGAIN || got > 0 ? 0 : got;
 }
 
 bool command_is_silent(const command *self) {
@@ -181,8 +193,16 @@ static int64_t carry(command *self, command_until until) {
     return code;
 }
 
+static int64_t begin(command *self) {
+    int code = self->places && !self->has_place ? hd_semaphore_acquire(self->places, HD_NEVER) : 0;
+    if (code)
+        return code;
+    self->has_place = self->places != NULL;
+    return command_start(self);
+}
+
 int64_t command_run(command *self, command_until until) {
-    int64_t code = self->process ? 0 : command_start(self);
+    int64_t code = self->process ? 0 : begin(self);
     return code || self->ended ? code : carry(self, until);
 }
 

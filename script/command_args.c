@@ -2,6 +2,7 @@
 #include "errand.h"
 #include "fields.h"
 #include "output.h"
+#include "pace.h"
 #include "strand.h"
 
 #include <lauxlib.h>
@@ -10,27 +11,54 @@
 #include <unistd.h>
 
 enum {
-    MOST_BYTES = 2 << 20
-}; /* of words and environment: the kernel takes less, and copies are made until it is asked */
+    MOST_BYTES = 2 << 20, /* of words and environment: the kernel takes less, and copies are made until it is asked */
+    MOST_STRINGS = MOST_BYTES / sizeof(char *),
+    LINE_BYTES = 128 << 10, /* of a word, with its zero: the kernel takes no longer ones (MAX_ARG_STRLEN) */
+    BLOCK_BYTES = 16, /* that malloc adds to each copy, more or less */
+};
 
-/* ---- words ---- */
+/* ---- copies, which count for the script's memory ---- */
 
-static char **new_list(lua_State *L, size_t count) {
+static void take_room(lua_State *L, command *self, size_t bytes) {
+    if (!strand_take(L, &self->strand->beside, bytes))
+        errand_fail(L, "exec", "the command", BUDGET_EXCEEDED);
+    self->held += bytes;
+}
+
+static char **new_list(lua_State *L, command *self, size_t count) {
+    take_room(L, self, (count + 1) * sizeof(char *));
     char **list = calloc(count + 1, sizeof *list);
     if (!list)
         errand_raise(L, "not enough memory");
     return list;
 }
 
-static void set_shell(lua_State *L, command *self) {
-    const char *line = fields_text(L, 1);
-    self->argv = new_list(L, 3);
-    self->argv[0] = errand_copy(L, "/bin/sh");
-    self->argv[1] = errand_copy(L, "-c");
-    self->argv[2] = errand_copy(L, line);
+static char *copy_of(lua_State *L, command *self, const char *text) {
+    take_room(L, self, strlen(text) + BLOCK_BYTES);
+    char *copy = strdup(text);
+    if (!copy)
+        errand_raise(L, "not enough memory");
+    return copy;
 }
 
-static char *word_of(lua_State *L, lua_Integer place, size_t *total) {
+/* ---- words ---- */
+
+const char *command_check_line(lua_State *L, const char *function) {
+    const char *line = fields_text(L, 1);
+    if (strlen(line) >= LINE_BYTES)
+        errand_raise(L, "%s: the line is longer than %d bytes", function, LINE_BYTES - 1);
+    return line;
+}
+
+static void set_shell(lua_State *L, const char *function, command *self) {
+    const char *line = command_check_line(L, function);
+    self->argv = new_list(L, self, 3);
+    self->argv[0] = copy_of(L, self, "/bin/sh");
+    self->argv[1] = copy_of(L, self, "-c");
+    self->argv[2] = copy_of(L, self, line);
+}
+
+static char *word_of(lua_State *L, command *self, lua_Integer place, size_t *total) {
     size_t length;
     if (lua_rawgeti(L, 1, place) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
         errand_raise(L, "exec: word %d: a string was expected, and not a %s", (int)place,
@@ -41,20 +69,23 @@ static char *word_of(lua_State *L, lua_Integer place, size_t *total) {
     *total += length;
     if (*total > MOST_BYTES)
         errand_raise(L, "exec: arguments and environment are too large together");
-    char *copy = errand_copy(L, word);
+    char *copy = copy_of(L, self, word);
     lua_pop(L, 1);
     return copy;
 }
 
 static void set_words(lua_State *L, command *self, size_t *total) {
     size_t count = lua_rawlen(L, 1);
+    uint32_t steps = 0;
     if (count == 0)
         errand_raise(L, "exec: there is no command (try: exec{\"echo\", \"hello\"})");
-    if (count > MOST_BYTES / sizeof(char *))
+    if (count > MOST_STRINGS)
         errand_raise(L, "exec: arguments and environment are too large together");
-    self->argv = new_list(L, count);
-    for (size_t i = 0; i < count; i++)
-        self->argv[i] = word_of(L, (lua_Integer)i + 1, total);
+    self->argv = new_list(L, self, count);
+    for (size_t i = 0; i < count; i++) {
+        self->argv[i] = word_of(L, self, (lua_Integer)i + 1, total);
+        pace(L, &steps);
+    }
     if (self->argv[0][0] == '\0')
         errand_raise(L, "exec: \"\" is not the name of a command");
 }
@@ -70,7 +101,7 @@ static bool is_changed(lua_State *L, const char *entry) {
 }
 
 /* On top of the stack lie a variable's name and its value. The entry, or NULL: it is to be taken away. */
-static char *entry_of(lua_State *L, size_t *total) {
+static char *entry_of(lua_State *L, command *self, size_t *total) {
     if (lua_type(L, -2) != LUA_TSTRING)
         errand_raise(L, "exec: env: a name is a string, and not a %s", luaL_typename(L, -2));
     size_t name_length, length;
@@ -90,7 +121,7 @@ static char *entry_of(lua_State *L, size_t *total) {
     if (*total > MOST_BYTES)
         errand_raise(L, "exec: arguments and environment are too large together");
     lua_pushfstring(L, "%s=%s", name, value);
-    char *entry = errand_copy(L, lua_tostring(L, -1));
+    char *entry = copy_of(L, self, lua_tostring(L, -1));
     lua_pop(L, 2);
     return entry;
 }
@@ -99,6 +130,7 @@ static char *entry_of(lua_State *L, size_t *total) {
 static void set_environment(lua_State *L, command *self, size_t *total) {
     const char *const *base = strand_options(strand_of(L))->env;
     size_t count = 0, room = 0;
+    uint32_t steps = 0;
     bool changes = lua_istable(L, -1);
     if (!base && !changes)
         return;
@@ -107,16 +139,18 @@ static void set_environment(lua_State *L, command *self, size_t *total) {
         room++;
     if (changes)
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
-            room++;
-    self->envp = new_list(L, room);
+            if (++room > MOST_STRINGS)
+                errand_raise(L, "exec: arguments and environment are too large together");
+    self->envp = new_list(L, self, room);
     for (; *base; base++)
         if (!changes || !is_changed(L, *base))
-            self->envp[count++] = errand_copy(L, *base);
+            self->envp[count++] = copy_of(L, self, *base);
     if (!changes)
         return;
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-        self->envp[count] = entry_of(L, total);
+        self->envp[count] = entry_of(L, self, total);
         count += self->envp[count] != NULL;
+        pace(L, &steps);
     }
 }
 
@@ -130,7 +164,7 @@ static void set_options(lua_State *L, command *self, const fields *options, size
     if (cwd)
         self->cwd = errand_path(L, cwd);
     else if (own)
-        self->cwd = errand_copy(L, own);
+        self->cwd = copy_of(L, self, own);
     if (input && bytes_add(&self->input, input, length))
         errand_raise(L, "exec: stdin: more than the script's memory has room for");
     fields_push_table(options, "env");
@@ -149,14 +183,14 @@ void command_check(lua_State *L, command *self) {
     if (is_table)
         set_words(L, self, &total);
     else
-        set_shell(L, self);
+        set_shell(L, "exec", self);
     set_options(L, self, &options, &total);
 }
 
-void command_check_shell(lua_State *L, command *self) {
+void command_check_shell(lua_State *L, const char *function, command *self) {
     size_t total = 0;
-    fields none = {.L = L, .function = "exec"};
-    set_shell(L, self);
+    fields none = {.L = L, .function = function};
+    set_shell(L, function, self);
     set_options(L, self, &none, &total);
 }
 

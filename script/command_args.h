@@ -10,8 +10,11 @@
  * too if there is no second argument. Raises errors that begin with "exec: "; what it has filled by then is `self`'s. */
 void command_check(lua_State *L, command *self);
 
-/* The command for the shell that is the first argument. */
-void command_check_shell(lua_State *L, command *self);
+/* The command for the shell that is the first argument. Errors begin with the name of the function. */
+void command_check_shell(lua_State *L, const char *function, command *self);
+
+/* That argument itself, which is short enough for a command. */
+const char *command_check_line(lua_State *L, const char *function);
 
 /* Raises the error that command_run returned, with the name of the function. */
 int command_fail(lua_State *L, const char *function, const command *self, int64_t code);

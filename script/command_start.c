@@ -1,5 +1,6 @@
 /* Starting a command: its pipes, its name looked up, and what to say when that fails. */
 #include "command.h"
+#include "errand.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,17 +13,15 @@
 
 /* ---- streams ---- */
 
-/* Both ends close on exec, as the child gets copies. Only our end of stdin is non-blocking: a command may not expect it
- * of its own, and the others are read only when they have something. */
+/* Both ends close on exec, as the child gets copies. Only our end is non-blocking, as a command may not expect it of its own:
+ * whatever says that there is something to read, the command may open its end once more and have it first. */
 static int open_pipe(command *self, int stream, int theirs[COMMAND_STREAMS]) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
     self->ours[stream] = ends[stream == COMMAND_IN];
     theirs[stream] = ends[stream != COMMAND_IN];
-    if (stream == COMMAND_IN && fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0)
-        return -errno;
-    return 0;
+    return fcntl(self->ours[stream], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 static int open_pipes(command *self, int theirs[COMMAND_STREAMS]) {
@@ -57,10 +56,13 @@ static int watch_all(command *self) {
 
 /* ---- the command's name ---- */
 
+enum { LONGEST_PATH = 16 << 10 }; /* each of its folders is looked into, on a thread that others want, too */
+
 typedef struct look_up {
     const command *command;
     const char *path;
     char *found;
+    atomic_bool stop; /* nobody waits for it any more. relaxed: a hint */
 } look_up;
 
 static const char *path_of(char *const *env) {
@@ -87,7 +89,7 @@ static char *candidate(const command *command, const char *folder, size_t length
 
 static int64_t search_path(void *arg) {
     look_up *self = arg;
-    for (const char *folder = self->path;; folder++) {
+    for (const char *folder = self->path; !atomic_load_explicit(&self->stop, memory_order_relaxed); folder++) {
         size_t length = strcspn(folder, ":");
         char *file = candidate(self->command, folder, length);
         if (!file)
@@ -101,6 +103,11 @@ static int64_t search_path(void *arg) {
         if (!*folder)
             return -ENOENT;
     }
+    return HD_ECANCELED;
+}
+
+static void stop_search(void *arg) {
+    atomic_store_explicit(&((look_up *)arg)->stop, true, memory_order_relaxed);
 }
 
 /* The command as it is to be started. hd_process_spawn looks a name up in the service's PATH; an environment that has
@@ -109,8 +116,12 @@ static int64_t find_command(command *self, char **found) {
     const char *path = path_of(self->envp), *own = getenv("PATH");
     if (strchr(self->argv[0], '/') || !path || (own && strcmp(path, own) == 0))
         return 0;
+    if (strlen(path) > LONGEST_PATH) {
+        self->why = "its PATH is longer than 16 KiB";
+        return HD_EINVAL;
+    }
     look_up call = {.command = self, .path = path};
-    int64_t code = hd_blocking(HD_POOL_FS, search_path, &call);
+    int64_t code = errand_block(HD_POOL_FS, search_path, &call, stop_search);
     *found = call.found;
     return code;
 }
@@ -154,8 +165,10 @@ static int64_t explain(command *self, int64_t code) {
 static int64_t spawn(command *self, const int theirs[COMMAND_STREAMS]) {
     char *given = self->argv[0], *found = NULL;
     int64_t code = find_command(self, &found);
-    if (code)
+    if (code) {
+        free(found);
         return code;
+    }
     if (found)
         self->argv[0] = found;
     self->process = hd_process_spawn(&(hd_process_options){.argv = (const char *const *)self->argv,

@@ -1,7 +1,9 @@
 #include "errand.h"
+#include "strand.h"
 #include "vocabulary.h"
 
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,7 +14,10 @@
 
 static void drop(kept *kept) {
     errand *self = chain_entry(kept, errand, kept);
-    self->operation.class->destroy(&self->operation);
+    strand *strand = self->operation.strand;
+    if (strand->filled == &self->operation)
+        strand->filled = NULL;
+    operation_drop(strand, &self->operation);
 }
 
 void errand_drop(errand *self) {
@@ -43,19 +48,23 @@ void *errand_create(lua_State *L, size_t bytes, const operation_class *class) {
     *guard = NULL;
     push_guard_type(L);
     lua_setmetatable(L, -2);
+    strand *strand = strand_of(L);
     errand *self = calloc(1, bytes);
     if (!self)
         errand_raise(L, "not enough memory");
     self->operation.class = class;
+    self->operation.strand = strand;
+    strand->filled = &self->operation;
     self->guard = guard;
     *guard = self;
-    kept_add(strand_of(L), &self->kept, drop);
+    kept_add(strand, &self->kept, drop);
     return self;
 }
 
 int errand_await(lua_State *L, errand *self) {
     *self->guard = NULL;
     kept_remove(&self->kept);
+    strand_of(L)->filled = NULL;
     return operation_await(L, &self->operation);
 }
 
@@ -63,7 +72,14 @@ budget *errand_budget(lua_State *L) {
     return &strand_of(L)->beside;
 }
 
+static void hold(lua_State *L, size_t bytes) {
+    operation *filled = strand_of(L)->filled;
+    if (!operation_hold(L, filled, bytes))
+        errand_fail(L, filled->class->name, NULL, BUDGET_EXCEEDED);
+}
+
 char *errand_copy(lua_State *L, const char *text) {
+    hold(L, strlen(text) + 1);
     char *copy = strdup(text);
     if (!copy)
         errand_raise(L, "not enough memory");
@@ -72,10 +88,13 @@ char *errand_copy(lua_State *L, const char *text) {
 
 char *errand_path(lua_State *L, const char *path) {
     const char *cwd = strand_options(strand_of(L))->cwd;
+    bool is_whole = *path == '/' || *path == '\0' || !cwd;
+    size_t length = strlen(path) + (is_whole ? 0 : strlen(cwd) + 1);
     char *whole;
-    if (*path == '/' || *path == '\0' || !cwd)
-        return errand_copy(L, path);
-    if (asprintf(&whole, "%s/%s", cwd, path) < 0)
+    if (length >= PATH_MAX)
+        errand_raise(L, "%s: the path is longer than %d bytes", strand_of(L)->filled->class->name, PATH_MAX - 1);
+    hold(L, length + 1);
+    if (asprintf(&whole, "%s%s%s", is_whole ? "" : cwd, is_whole ? "" : "/", path) < 0)
         errand_raise(L, "not enough memory");
     return whole;
 }

@@ -26,10 +26,12 @@ int errand_await(lua_State *L, errand *self);
 /* What it and the script's other errands may hold. */
 budget *errand_budget(lua_State *L);
 
-/* A copy of a string, malloc'ed: to be put where the errand's `destroy` frees it. Raises an error if there is no memory. */
+/* A copy of a string for the errand that was created last and has not started, which holds it of the budget: malloc'ed, to be
+ * put where that one's `destroy` frees it. Raises an error if there is no room. */
 char *errand_copy(lua_State *L, const char *text);
 
-/* A path as the script means it: relative ones to its working directory. As errand_copy. */
+/* A path as the script means it: relative ones to its working directory. As errand_copy. Also raises an error if it is longer
+ * than paths can be. */
 char *errand_path(lua_State *L, const char *path);
 
 /* Raises a text, as lua_pushfstring makes it, without the place in the program. */

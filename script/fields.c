@@ -1,4 +1,5 @@
 #include "fields.h"
+#include "pace.h"
 
 #include <lauxlib.h>
 #include <stdarg.h>
@@ -35,15 +36,18 @@ static _Noreturn void refuse(const fields *self, const char *name, const char *c
 
 fields fields_of(lua_State *L, int index, const char *function, const char *const known[]) {
     fields self = {.L = L, .table = lua_absindex(L, index), .function = function};
+    uint32_t steps = 0;
     if (lua_isnoneornil(L, index)) {
         self.table = 0;
         return self;
     }
     luaL_checktype(L, index, LUA_TTABLE);
     luaL_checkstack(L, 4, function);
-    for (lua_pushnil(L); lua_next(L, self.table); lua_pop(L, 1))
+    for (lua_pushnil(L); lua_next(L, self.table); lua_pop(L, 1)) {
         if (lua_type(L, -2) == LUA_TSTRING && !is_known(lua_tostring(L, -2), known))
             refuse(&self, lua_tostring(L, -2), known);
+        pace(L, &steps);
+    }
     return self;
 }
 

@@ -1,4 +1,5 @@
 #include "file_lines.h"
+#include "descriptors.h"
 #include "fields.h"
 #include "fs.h"
 #include "reader.h"
@@ -15,7 +16,8 @@ enum { BLOCK_BYTES = 64 << 10 };
 
 typedef struct lines {
     reader reader;
-    int fd; /* -1: closed */
+    struct strand *strand; /* of which it holds a descriptor; NULL: it does not */
+    int fd;                /* -1: closed */
 } lines;
 
 /* ---- the source ---- */
@@ -43,6 +45,9 @@ static void lines_close(reader *reader) {
     if (self->fd >= 0)
         close(self->fd);
     self->fd = -1;
+    if (self->strand)
+        descriptors_give(self->strand, 1);
+    self->strand = NULL;
 }
 
 static void lines_destroy(reader *reader) {
@@ -59,6 +64,7 @@ typedef struct opening {
     lines *lines; /* held by this errand */
     const char *why;
     int code;
+    bool is_given; /* to the script; else nobody closes it */
 } opening;
 
 static int64_t open_file(void *arg) {
@@ -77,6 +83,8 @@ static int opening_finish(lua_State *L, operation *op);
 
 static void opening_destroy(operation *op) {
     opening *self = (opening *)op;
+    if (self->lines && !self->is_given)
+        reader_close(&self->lines->reader);
     if (self->lines)
         reader_let_go(&self->lines->reader);
     free(self->path);
@@ -108,6 +116,7 @@ static int opening_finish(lua_State *L, operation *op) {
     lua_pushnil(L);
     lua_pushnil(L);
     lua_pushvalue(L, 3);
+    self->is_given = true;
     return 4;
 }
 
@@ -120,16 +129,18 @@ int file_lines(lua_State *L) {
     luaL_setmetatable(L, TYPE);
     opening *self = errand_create(L, sizeof *self, &opening_class);
     self->path = errand_path(L, path);
-    char *what = errand_copy(L, path);
-    *box = calloc(1, sizeof **box);
-    if (!*box) {
-        free(what);
-        return errand_raise(L, "not enough memory");
+    lines *made = calloc(1, sizeof *made);
+    int code = made ? reader_init(L, &made->reader, &source, path, lines_destroy) : HD_ENOMEM;
+    if (code) {
+        free(made);
+        return errand_fail(L, "fs.lines", path, code);
     }
-    reader_init(&(*box)->reader, &source, strand_of(L), what, lines_destroy);
-    (*box)->fd = -1;
-    reader_hold(&(*box)->reader);
-    self->lines = *box;
+    *box = made;
+    made->fd = -1;
+    reader_hold(&made->reader);
+    self->lines = made;
+    descriptors_take(L, "fs.lines", 1);
+    made->strand = strand_of(L);
     return errand_await(L, &self->errand);
 }
 

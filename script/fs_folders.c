@@ -3,35 +3,57 @@
 
 #include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* ---- list ---- */
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+/* Merges two neighbours that are in order: those before `middle`, and the others. */
+static void merge(file_call *self, const char **names, size_t count, size_t middle, const char **merged) {
+    size_t left = 0, right = middle;
+    for (size_t i = 0; i < count && !fs_stopped(self); i++) {
+        bool from_left = right == count || (left < middle && strcmp(names[left], names[right]) <= 0);
+        merged[i] = names[from_left ? left++ : right++];
+    }
+}
+
+/* Puts them into order, by way of as much room behind them. It can be stopped, which qsort cannot. The names; NULL: stopped. */
+static const char **sort(file_call *self, const char **names, size_t count) {
+    const char **others = names + count;
+    for (size_t run = 1; run < count && !fs_stopped(self); run *= 2) {
+        for (size_t at = 0; at < count; at += 2 * run) {
+            size_t left = count - at, both = left < 2 * run ? left : 2 * run;
+            merge(self, names + at, both, both < run ? both : run, others + at);
+        }
+        const char **swap = names;
+        names = others;
+        others = swap;
+    }
+    return fs_stopped(self) ? NULL : names;
+}
+
+static int gather_sorted(file_call *self, const char **room, size_t count, bytes *sorted) {
+    const char *at = self->data.data;
+    for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
+        room[i] = at;
+    const char **names = sort(self, room, count);
+    int code = names ? bytes_reserve(sorted, self->data.length) : HD_ECANCELED;
+    for (size_t i = 0; i < count && !code; i++)
+        code = bytes_add(sorted, names[i], strlen(names[i]) + 1);
+    return code;
 }
 
 /* Puts the names into their order, by way of a second block. */
-static int64_t sort_names(bytes *names, size_t count) {
-    bytes order = {.budget = names->budget}, sorted = {.budget = names->budget};
-    int code = bytes_reserve(&order, count * sizeof(char *));
+static int64_t sort_names(file_call *self, size_t count) {
+    budget *budget = self->data.budget;
+    bytes room = {.budget = budget}, sorted = {.budget = budget};
+    int code = count ? bytes_reserve(&room, 2 * count * sizeof(char *)) : 0;
+    if (!code && count)
+        code = gather_sorted(self, (const char **)(void *)room.data, count, &sorted);
+    bytes_fini(&room);
+    bytes_fini(code ? &sorted : &self->data);
     if (!code)
-        code = bytes_reserve(&sorted, names->length);
-    if (!code && count) {
-        const char **pointers = (const char **)(void *)order.data, *at = names->data;
-        for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
-            pointers[i] = at;
-        qsort(pointers, count, sizeof *pointers, by_name);
-        for (size_t i = 0; i < count && !code; i++)
-            code = bytes_add(&sorted, pointers[i], strlen(pointers[i]) + 1);
-        bytes_fini(names);
-        *names = sorted;
-        sorted = (bytes){.budget = names->budget};
-    }
-    bytes_fini(&order);
-    bytes_fini(&sorted);
+        self->data = sorted; /* none, if there are none */
     return code;
 }
 
@@ -54,7 +76,9 @@ int64_t fs_do_list(file_call *self) {
         count++;
     }
     closedir(directory);
-    return code ? code : sort_names(&self->data, count);
+    if (!code && fs_stopped(self))
+        code = HD_ECANCELED;
+    return code ? code : sort_names(self, count);
 }
 
 /* ---- one file ---- */

@@ -28,9 +28,10 @@ static void read_value(reader *self);
 
 /* ---- what is wrong, and where ---- */
 
-static void place_of(const reader *self, const char *at, size_t *line, size_t *column) {
+static void place_of(reader *self, const char *at, size_t *line, size_t *column) {
     *line = *column = 1;
     for (const char *c = self->start; c < at; c++) {
+        pace(self->L, &self->steps);
         if (*c == '\n') {
             ++*line;
             *column = 1;
@@ -93,11 +94,13 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-static void skip_digits(reader *self) {
+/* Of the number that begins at `from`. */
+static void skip_digits(reader *self, const char *from) {
     if (!is_digit(*self->at))
         unexpected(self, "a digit");
     while (is_digit(*self->at))
-        self->at++;
+        if (++self->at - from > LONGEST_NUMBER)
+            fail(self, from, "a number of more than %d digits", LONGEST_NUMBER);
 }
 
 /* False: it takes more than 64 bits. */
@@ -120,19 +123,17 @@ static void read_number(reader *self) {
     lua_Integer integer;
     take(self, '-');
     if (!take(self, '0'))
-        skip_digits(self);
+        skip_digits(self, from);
     if (take(self, '.')) {
         whole = false;
-        skip_digits(self);
+        skip_digits(self, from);
     }
     if (take(self, 'e') || take(self, 'E')) {
         whole = false;
         if (!take(self, '+'))
             take(self, '-');
-        skip_digits(self);
+        skip_digits(self, from);
     }
-    if (self->at - from > LONGEST_NUMBER)
-        fail(self, from, "a number of more than %d digits", LONGEST_NUMBER);
     if (whole && to_integer(from, self->at, &integer)) {
         lua_pushinteger(self->L, integer);
         return;

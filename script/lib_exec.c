@@ -58,7 +58,7 @@ static int exec_finish(lua_State *L, operation *op) {
 static executing *executing_create(lua_State *L, const operation_class *class) {
     executing *self = errand_create(L, sizeof *self, class);
     self->command = command_create(strand_of(L));
-    if (!self->command)
+    if (!self->command || !command_line_up(self->command))
         errand_raise(L, "not enough memory");
     return self;
 }
@@ -110,7 +110,7 @@ static int script_execute(lua_State *L) {
     }
     lua_settop(L, 1);
     executing *self = executing_create(L, &execute_class);
-    command_check_shell(L, self->command);
+    command_check_shell(L, "os.execute", self->command);
     return errand_await(L, &self->errand);
 }
 

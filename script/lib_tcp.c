@@ -1,4 +1,5 @@
 /* tcp: connections, and listeners for them. */
+#include "descriptors.h"
 #include "errand.h"
 #include "fields.h"
 #include "libraries.h"
@@ -7,15 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, HOST_BYTES = 1024 };
 
 /* ---- connect ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct connecting {
     operation op;
+    struct strand *strand;
     uint64_t timeout_ns;
     uint16_t port;
-    int result; /* the descriptor, until it is taken; or a negative code */
+    int result; /* the descriptor, or a negative code */
+    bool is_taken; /* the descriptor is the connection's */
     char host[];
 } connecting;
 
@@ -32,16 +35,17 @@ static int connect_finish(lua_State *L, operation *op) {
                           (lua_Number)self->timeout_ns / 1e9);
     if (self->result < 0)
         return errand_raise(L, "tcp.connect: %s:%d: %s", self->host, (int)self->port, hd_strerror(self->result));
-    int fd = self->result;
-    self->result = -1;
-    tcp_connection_set(L, 4, fd);
+    self->is_taken = true;
+    tcp_connection_set(L, 4, self->result);
     return 1;
 }
 
 static void connect_destroy(operation *op) {
     connecting *self = (connecting *)op;
-    if (self->result >= 0)
+    if (self->result >= 0 && !self->is_taken)
         hd_close(self->result);
+    if (!self->is_taken)
+        descriptors_give(self->strand, 1);
     free(self);
 }
 
@@ -50,6 +54,7 @@ static int tcp_connect(lua_State *L) {
     static const operation_class class = {"tcp.connect", connect_run, connect_finish, connect_destroy};
     static const char *const known[] = {"timeout", NULL};
     const char *host = fields_text(L, 1);
+    luaL_argcheck(L, strlen(host) <= HOST_BYTES, 1, "a host's name is not so long");
     lua_Integer port = luaL_checkinteger(L, 2);
     luaL_argcheck(L, port >= 1 && port <= 65535, 2, "not a port");
     fields options = fields_of(L, 3, "tcp.connect", known);
@@ -57,10 +62,13 @@ static int tcp_connect(lua_State *L) {
     bool limited = fields_number(&options, "timeout", 0, 1e9, &timeout);
     lua_settop(L, 3);
     tcp_connection_push(L);
+    descriptors_take(L, "tcp.connect", 1);
     connecting *self = calloc(1, sizeof *self + strlen(host) + 1);
-    if (!self)
+    if (!self) {
+        descriptors_give(strand_of(L), 1);
         return errand_raise(L, "tcp.connect: not enough memory");
-    *self = (connecting){.op.class = &class, .port = (uint16_t)port, .result = -1};
+    }
+    *self = (connecting){.op.class = &class, .strand = strand_of(L), .port = (uint16_t)port, .result = -1};
     self->timeout_ns = limited ? (uint64_t)(timeout * 1e9) : HD_NEVER;
     strcpy(self->host, host);
     return operation_await(L, &self->op);
@@ -72,7 +80,10 @@ static int tcp_connect(lua_State *L) {
 static void listen_at(lua_State *L, const char *address, int port, int backlog) {
     lua_settop(L, 2);
     tcp_listener_push(L);
+    descriptors_take(L, "tcp.listen", 1);
     int fd = hd_tcp_listen(address, (uint16_t)port, backlog);
+    if (fd < 0)
+        descriptors_give(strand_of(L), 1);
     if (fd == HD_EINVAL)
         errand_raise(L, "tcp.listen: \"%s\" is not an address in numbers", address);
     if (fd < 0)

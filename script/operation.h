@@ -13,6 +13,7 @@
 
 #include <lua.h>
 
+struct budget;
 struct strand;
 typedef struct operation operation;
 
@@ -42,7 +43,19 @@ struct operation {
     struct operation *next;
     post done;
     bool ended;
+    size_t held; /* of the memory beside the state, until it is freed */
 };
+
+/* Takes of one of the strand's budgets (strand.h). If there is no room, operations that have ended are freed, and then garbage is
+ * collected, which may hold some. False: there is none. In a C function that a script called, and not in a `finish` that has
+ * further use for its operation. */
+HD_CHECKED bool strand_take(lua_State *L, struct budget *budget, size_t amount);
+
+/* The same of the memory beside the state; `op`, which has not started, gives it back when it is freed. */
+HD_CHECKED bool operation_hold(lua_State *L, operation *op, size_t bytes);
+
+/* Frees one that is not to start. */
+void operation_drop(struct strand *strand, operation *op);
 
 /* Starts `op`, which is now the strand's, and waits for its end. If it cannot be started, an error is raised. Call it as
  * the last thing in a lua_CFunction: `return operation_await(L, op);`. */

@@ -1,5 +1,6 @@
 #include "popen.h"
 #include "command_args.h"
+#include "descriptors.h"
 #include "reader.h"
 #include "strand.h"
 #include "vocabulary.h"
@@ -100,36 +101,40 @@ static int open_finish(lua_State *L, operation *op) {
 int popen_script(lua_State *L) {
     static const operation_class class = {
         .name = "io.popen", .run = open_run, .finish = open_finish, .destroy = popening_destroy};
-    const char *line = luaL_checkstring(L, 1), *mode = luaL_optstring(L, 2, "r");
+    const char *line = command_check_line(L, "io.popen"), *mode = luaL_optstring(L, 2, "r");
     luaL_argcheck(L, strcmp(mode, "r") == 0, 2,
                   "only \"r\" can be had (exec{..., stdin = text} writes to a command)");
     lua_settop(L, 2);
     popened **box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = NULL;
     luaL_setmetatable(L, TYPE);
-    char *what = errand_copy(L, line);
     popened *self = calloc(1, sizeof *self);
-    if (self)
-        self->command = command_create(strand_of(L));
-    if (!self || !self->command) {
-        free(what);
+    int code = self ? reader_init(L, &self->reader, &source, line, popened_destroy) : HD_ENOMEM;
+    if (code) {
         free(self);
-        return errand_raise(L, "not enough memory");
+        return errand_fail(L, "io.popen", line, code);
     }
-    reader_init(&self->reader, &source, strand_of(L), what, popened_destroy);
     *box = self;
-    command_check_shell(L, self->command);
-    return errand_await(L, &popening_create(L, self, &class)->errand);
+    self->command = command_create(strand_of(L));
+    if (!self->command)
+        return errand_raise(L, "not enough memory");
+    descriptors_take(L, "io.popen", COMMAND_DESCRIPTORS);
+    self->command->descriptors = COMMAND_DESCRIPTORS;
+    popening *errand = popening_create(L, self, &class);
+    command_check_shell(L, "io.popen", self->command);
+    return errand_await(L, &errand->errand);
 }
 
+/* If it is cancelled before its turn, somebody reads: then the command is ended when that has been done, as the handle is
+ * closed. */
 static void close_run(operation *op) {
     popening *self = (popening *)op;
     command *command = self->handle->command;
     self->code = turns_wait(&self->turn);
-    if (!self->code) {
-        command_close(command, COMMAND_OUT); /* it need not go on for us */
-        self->code = command_run(command, COMMAND_UNTIL_END);
-    }
+    if (self->code)
+        return;
+    command_close(command, COMMAND_OUT); /* it need not go on for us */
+    self->code = command_run(command, COMMAND_UNTIL_END);
     if (self->code)
         command_stop(command);
 }

@@ -5,8 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The longest number that is looked at, as in Lua. */
-enum { NUMERAL_BYTES = 200 };
+enum {
+    NUMERAL_BYTES = 200,   /* the longest number that is looked at, as in Lua */
+    READER_BYTES = 2048,   /* that each reader holds of the budget, whatever it reads from */
+    LOOK_BYTES = 64 << 10, /* of what is there, before others may run */
+};
+
+/* Is all there that is wanted? */
+typedef enum sight {
+    SIGHT_COMPLETE, /* or nothing more will come */
+    SIGHT_INCOMPLETE,
+    SIGHT_UNCLEAR, /* there is more to look at */
+} sight;
 
 typedef struct reading {
     errand errand;
@@ -35,27 +45,37 @@ static size_t numeral_bytes(const reader *self) {
     return length;
 }
 
-static void skip_space(reader *self) {
-    while (unread_bytes(self) && unread(self)[0] && strchr(" \f\n\r\t\v", unread(self)[0]))
-        self->at++;
-    self->looked_at = 0;
+static bool starts_with_space(const reader *self) {
+    return unread_bytes(self) && unread(self)[0] && strchr(" \f\n\r\t\v", unread(self)[0]);
 }
 
-/* Is all there that is wanted, or will nothing more come? */
-static bool is_complete(reader *self, reader_want want) {
-    const char *from = unread(self);
+static sight sight_if(bool complete) {
+    return complete ? SIGHT_COMPLETE : SIGHT_INCOMPLETE;
+}
+
+static sight look_for_number(reader *self) {
+    self->looked_at = 0;
+    for (size_t skipped = 0; starts_with_space(self); self->at++)
+        if (++skipped > LOOK_BYTES)
+            return SIGHT_UNCLEAR;
+    size_t length = numeral_bytes(self);
+    return sight_if(self->ended || length < unread_bytes(self) || length == NUMERAL_BYTES);
+}
+
+static sight look_for_line(reader *self) {
+    size_t left = unread_bytes(self) - self->looked_at, now = left < LOOK_BYTES ? left : LOOK_BYTES;
+    if (memchr(unread(self) + self->looked_at, '\n', now))
+        return SIGHT_COMPLETE;
+    self->looked_at += now;
+    return now < left ? SIGHT_UNCLEAR : sight_if(self->ended);
+}
+
+static sight look(reader *self, reader_want want) {
     switch (want.format) {
-    case 'a': return self->ended;
-    case 'c': return self->ended || unread_bytes(self) >= (want.count ? want.count : 1);
-    case 'n':
-        skip_space(self);
-        return self->ended || (unread_bytes(self) && numeral_bytes(self) < unread_bytes(self)) ||
-               numeral_bytes(self) == NUMERAL_BYTES;
-    default:
-        if (memchr(from + self->looked_at, '\n', unread_bytes(self) - self->looked_at))
-            return true;
-        self->looked_at = unread_bytes(self);
-        return self->ended;
+    case 'a': return sight_if(self->ended);
+    case 'c': return sight_if(self->ended || unread_bytes(self) >= (want.count ? want.count : 1));
+    case 'n': return look_for_number(self);
+    default: return look_for_line(self);
     }
 }
 
@@ -120,15 +140,20 @@ static void drop_read(reader *self) {
     self->at = 0;
 }
 
+static int64_t fill(reader *self) {
+    drop_read(self);
+    int64_t code = self->source->fill(self);
+    if (code == 0)
+        self->ended = true;
+    return code;
+}
+
 static void reading_run(operation *op) {
     reading *self = (reading *)op;
+    sight sight;
     self->code = turns_wait(&self->turn);
-    while (self->code >= 0 && !is_complete(self->reader, self->want)) {
-        drop_read(self->reader);
-        self->code = self->reader->source->fill(self->reader);
-        if (self->code == 0)
-            self->reader->ended = true;
-    }
+    while (self->code >= 0 && (sight = look(self->reader, self->want)) != SIGHT_COMPLETE)
+        self->code = sight == SIGHT_UNCLEAR ? hd_yield() : fill(self->reader);
 }
 
 static int reading_finish(lua_State *L, operation *op) {
@@ -158,7 +183,7 @@ static void reading_destroy(operation *op) {
 int reader_read(lua_State *L, reader *self, reader_want want) {
     if (self->closed)
         return errand_raise(L, "%s: %s: it is closed", self->source->name, self->what);
-    if (turns_idle(&self->turns) && is_complete(self, want))
+    if (turns_idle(&self->turns) && look(self, want) == SIGHT_COMPLETE)
         return give_wanted(L, self, want);
     reading *errand = errand_create(L, sizeof *errand, &self->class);
     reader_hold(self);
@@ -189,17 +214,26 @@ static void drop(kept *kept) {
     reader_let_go(chain_entry(kept, reader, kept));
 }
 
-void reader_init(reader *self, const reader_source *source, struct strand *strand, char *what,
-                 void (*destroy)(reader *self)) {
+int reader_init(lua_State *L, reader *self, const reader_source *source, const char *what,
+                void (*destroy)(reader *self)) {
+    strand *strand = strand_of(L);
+    self->held = READER_BYTES + strlen(what);
+    if (!strand_take(L, &strand->beside, self->held))
+        return BUDGET_EXCEEDED;
+    self->what = strdup(what);
+    if (!self->what) {
+        budget_give(&strand->beside, self->held);
+        return HD_ENOMEM;
+    }
     self->source = source;
     self->class = (operation_class){
         .name = source->name, .run = reading_run, .finish = reading_finish, .destroy = reading_destroy};
     turns_init(&self->turns);
     self->data.budget = &strand->beside;
     self->holders = 1;
-    self->what = what;
     self->destroy = destroy;
     kept_add(strand, &self->kept, drop);
+    return 0;
 }
 
 void reader_drop(reader *self) {
@@ -225,6 +259,7 @@ void reader_let_go(reader *self) {
         return;
     reader_close(self);
     turns_fini(&self->turns);
+    budget_give(self->data.budget, self->held);
     free(self->what);
     self->destroy(self);
 }

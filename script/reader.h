@@ -32,6 +32,7 @@ struct reader {
     int holders; /* the userdata, and errands */
     kept kept;   /* by the userdata */
     char *what;  /* for messages: a path, a command */
+    size_t held; /* of the budget: for all of this, as long as it is there */
     void (*destroy)(reader *self);
 };
 
@@ -40,10 +41,10 @@ typedef struct reader_want {
     size_t count;
 } reader_want;
 
-/* Zeroed memory is made one. `what` is the reader's from now on. Its first holder is a userdata, whose finalizer calls
- * reader_drop. With the last one goes `destroy(self)`. */
-void reader_init(reader *self, const reader_source *source, struct strand *strand, char *what,
-                 void (*destroy)(reader *self));
+/* Zeroed memory is made one. Its first holder is a userdata, whose finalizer calls reader_drop. With the last one goes
+ * `destroy(self)`. BUDGET_EXCEEDED or HD_ENOMEM: it is none, and remains the caller's. */
+HD_CHECKED int reader_init(lua_State *L, reader *self, const reader_source *source, const char *what,
+                           void (*destroy)(reader *self));
 void reader_drop(reader *self);
 void reader_hold(reader *self);
 void reader_let_go(reader *self);

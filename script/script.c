@@ -6,6 +6,7 @@
  * 4. The state is closed: what is still open in it is closed by that.
  * 5. Operations that are still under way are awaited; they were cancelled when their tasks were, or by 4.
  * Where the script is killed, 2 or 3 end at once. */
+#include "descriptors.h"
 #include "kept.h"
 #include "slice.h"
 #include "source.h"
@@ -260,6 +261,7 @@ static bool strand_init(strand *self, const script_options *options) {
         .options = options,
         .memory_limit = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES,
         .beside.most = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES,
+        .descriptors.most = options->descriptors ? options->descriptors : descriptors_most(),
         .kill_at_ns = HD_NEVER,
         .job = options->job,
         .tasks_lock = PTHREAD_MUTEX_INITIALIZER,
@@ -281,6 +283,7 @@ static void strand_fini(strand *self, script_report *report) {
     output_fini(&self->output);
     inbox_fini(self);
     blocks_close(&self->blocks);
+    hd_semaphore_destroy(self->commands);
 }
 
 /* It was killed before the program had ended. */

@@ -36,11 +36,12 @@ typedef struct script_options {
     const char *cwd;        /* for relative paths; NULL: the process's */
     const char *const *env; /* a complete environ for os.getenv and commands; NULL: the process's */
 
-    /* Limits; 0: none, save for memory, where it means the default. */
+    /* Limits; 0: none, save for memory and descriptors, where it means the default. */
     size_t memory_bytes; /* of the Lua state; 0: 64 MiB */
     uint64_t cpu_ns;     /* of running on a loop */
     uint64_t output_bytes;
     uint64_t tasks;    /* at once */
+    size_t descriptors; /* at once; 0: a share of the process's */
     uint64_t grace_ns; /* how long clean-up may take once it was cancelled, or has ended while tasks run */
 
     /* For tests: sleeping costs no time. The clock stands still while a task can run, and then is the next deadline. */

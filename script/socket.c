@@ -1,4 +1,5 @@
 #include "socket.h"
+#include "descriptors.h"
 #include "errand.h"
 
 #include <lauxlib.h>
@@ -28,6 +29,7 @@ static void put(socket_ref *self) {
     if (--self->references > 0)
         return;
     hd_close(self->fd);
+    descriptors_give(self->strand, 1);
     free(self);
 }
 
@@ -46,9 +48,10 @@ socket_ref *socket_create(struct strand *strand, int fd) {
     socket_ref *self = calloc(1, sizeof *self);
     if (!self) {
         hd_close(fd);
+        descriptors_give(strand, 1);
         return NULL;
     }
-    *self = (socket_ref){.fd = fd, .references = 1};
+    *self = (socket_ref){.strand = strand, .fd = fd, .references = 1};
     kept_add(strand, &self->kept, drop);
     return self;
 }

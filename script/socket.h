@@ -15,12 +15,14 @@ typedef enum socket_wait_kind { SOCKET_READ, SOCKET_WRITE, SOCKET_ACCEPT, SOCKET
 
 typedef struct socket_ref {
     kept kept; /* by the script, until it is closed */
+    struct strand *strand;
     int fd;
     unsigned references;
     operation *waits[SOCKET_WAITS]; /* the last one of each; NULL: it has ended */
 } socket_ref;
 
-/* Takes the descriptor, also if it fails (NULL: no memory). It is open until socket_close, or the script's end. */
+/* Takes the descriptor, which was taken account of (descriptors.h), also if it fails (NULL: no memory). It is open until
+ * socket_close, or the script's end. */
 socket_ref *socket_create(struct strand *strand, int fd);
 
 /* The script has no more use for it, whoever waits for it still. */

@@ -64,12 +64,15 @@ struct strand {
     uint64_t since_ns; /* when it got its loop */
     uint64_t ran_ns;   /* before that */
     output output;
-    budget beside; /* of what operations hold; any thread */
+    budget beside;      /* memory that operations hold; these two: any thread */
+    budget descriptors; /* that values and operations hold (descriptors.h) */
 
     /* what goes on outside */
     operation *ended_operations; /* to be freed */
+    operation *filled;           /* the errand whose arguments are being read; NULL: none is (errand.c) */
     uint64_t held;
     chain kept; /* what is held through userdata (kept.h) */
+    hd_semaphore *commands; /* places for those that run at once; NULL: none has run yet (command.c) */
     hd_event *arrived;
     pthread_mutex_t inbox_lock; /* of the inbox */
     post *inbox, **inbox_end;

@@ -1,4 +1,5 @@
 /* Listeners: accepting connections, and serving them, one task each. */
+#include "descriptors.h"
 #include "errand.h"
 #include "tcp.h"
 #include "vocabulary.h"
@@ -23,16 +24,29 @@ static bool is_shortage(int error) {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+/* Room for one more. False: there is none now, and it is waited for. */
+static bool take_descriptor(lua_State *L, const listener *self) {
+    if (descriptors_try(strand_of(L), 1))
+        return true;
+    if (self->is_patient)
+        return false;
+    descriptors_take(L, "tcp.accept", 1);
+    return true;
+}
+
 /* Stack: the listener, a connection that is closed as yet. */
 static int accept_one(lua_State *L) {
     listener *self = check(L);
     while (self->socket) {
+        if (!take_descriptor(L, self))
+            return socket_wait_for_descriptors(L, self->socket, accept_one);
         int fd = accept4(self->socket->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
             tcp_connection_set(L, 2, fd);
             return 1;
         }
+        descriptors_give(strand_of(L), 1);
         if (errno == EAGAIN)
             return socket_wait(L, self->socket, SOCKET_ACCEPT, accept_one);
         if (is_shortage(errno) && self->is_patient)

@@ -1,5 +1,6 @@
 #include "web.h"
 
+#include "descriptors.h"
 #include "strand.h"
 #include "web_exchange.h"
 
@@ -153,6 +154,7 @@ static void on_ended(struct strand *strand, post *posted) {
     self->watcher = NULL;
     stop(self); /* it is over if there is nobody to watch */
     hd_close(self->epoll);
+    descriptors_give(strand, WEB_DESCRIPTORS);
     web_put(self);
     strand_unhold(strand);
 }
@@ -192,12 +194,32 @@ static void say_nothing(void *arg, const char *format, va_list list) {
     (void)arg, (void)format, (void)list;
 }
 
+/* Each connection that is accepted has its descriptor of the script's, or is closed at once. */
+static enum MHD_Result has_room(void *arg, const struct sockaddr *address, socklen_t length) {
+    web *self = arg;
+    (void)address, (void)length;
+    if (!descriptors_try(self->strand, 1))
+        return MHD_NO;
+    descriptors_give(self->strand, 1); /* until it has begun; the strand does nothing else by then */
+    return MHD_YES;
+}
+
+static void count_connection(void *arg, struct MHD_Connection *connection, void **counted,
+                             enum MHD_ConnectionNotificationCode code) {
+    web *self = arg;
+    (void)connection;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        *counted = descriptors_try(self->strand, 1) ? self : NULL;
+    else if (*counted)
+        descriptors_give(self->strand, 1);
+}
+
 static struct MHD_Daemon *start_daemon(web *self, const web_options *options, int listener) {
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, exchange_step, self, MHD_OPTION_LISTEN_SOCKET,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, has_room, self, exchange_step, self, MHD_OPTION_LISTEN_SOCKET,
         listener, MHD_OPTION_URI_LOG_CALLBACK, exchange_begins, self, MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT,
         options->timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_A_CONNECTION,
-        MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, self, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, self, MHD_OPTION_NOTIFY_CONNECTION, count_connection, self, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL, MHD_OPTION_END);
 }
 
@@ -224,11 +246,16 @@ static int start(web *self, const web_options *options) {
 }
 
 web *web_create(lua_State *L, const web_options *options, int handler, const char **error) {
+    strand *strand = strand_of(L);
+    if (!strand_take(L, &strand->descriptors, WEB_DESCRIPTORS)) {
+        *error = descriptors_refusal(L);
+        return NULL;
+    }
     web *self = calloc(1, sizeof *self);
     int code = HD_ENOMEM;
     if (self) {
-        *self = (web){.strand = strand_of(L),
-                         .L = strand_state(strand_of(L)),
+        *self = (web){.strand = strand,
+                         .L = strand_state(strand),
                          .references = 1,
                          .max_body_bytes = options->max_body_bytes,
                          .handler = handler,
@@ -247,6 +274,7 @@ web *web_create(lua_State *L, const web_options *options, int handler, const cha
         *error = NULL;
         return self;
     }
+    descriptors_give(strand, WEB_DESCRIPTORS);
     if (self)
         web_put(self);
     *error = code == HD_EINVAL ? "it is not an address in numbers" : hd_strerror(code);

@@ -18,6 +18,9 @@
 
 #include <microhttpd.h>
 
+/* The listener, the epoll twice, and what wakes it. Each connection has one more. */
+enum { WEB_DESCRIPTORS = 4 };
+
 typedef struct web_options {
     const char *address;
     int port;
@@ -28,7 +31,7 @@ typedef struct web_options {
 
 typedef struct web {
     kept kept; /* by the script */
-    struct strand *strand;
+    struct strand *strand; /* which holds WEB_DESCRIPTORS for it, until the watcher has ended */
     lua_State *L; /* the main thread; NULL: the state was closed */
     unsigned references;
     int port;
@@ -52,7 +55,8 @@ typedef struct web {
     timer silence; /* the next time that a client may have been silent for too long */
 } web;
 
-/* Starts it. The handler's place in the registry is its to give back. `*error`, for people: NULL, or why there is none. */
+/* Starts it. The handler's place in the registry is its to give back. `*error`, for people: NULL, or why there is none (which may
+ * lie on the stack). */
 web *web_create(lua_State *L, const web_options *options, int handler, const char **error);
 
 /* It accepts no more connections, and stops when the last request was answered. */

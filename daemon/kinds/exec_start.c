@@ -15,17 +15,15 @@ enum { EXIT_NOT_STARTED = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 }
 
 /* ---- streams ---- */
 
-/* Both ends close on exec, as the child gets copies. Only our end of stdin is non-blocking: a command may not expect it
- * of its own, and the output's are read only when they have something. */
+/* Both ends close on exec, as the child gets copies. Only our end is non-blocking, as a command may not expect it of its own:
+ * whatever says that there is something to read, the command may open its end once more and have it first. */
 static int open_pipe(exec *self, int stream, int theirs[EXEC_STREAMS]) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
     self->ours[stream] = ends[stream == EXEC_IN];
     theirs[stream] = ends[stream != EXEC_IN];
-    if (stream == EXEC_IN && fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0)
-        return -errno;
-    return 0;
+    return fcntl(self->ours[stream], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 static int64_t open_streams(exec *self, int theirs[EXEC_STREAMS]) {
@@ -57,6 +55,8 @@ static void close_theirs(int theirs[EXEC_STREAMS]) {
 }
 
 /* ---- the command's name ---- */
+
+enum { LONGEST_PATH = 16 << 10 }; /* each of its folders is looked into, on a thread that others want, too */
 
 typedef struct look_up {
     const run *attempt;
@@ -99,11 +99,17 @@ static int64_t search_path(void *arg) {
     }
 }
 
-/* The command as it is to be started. hd_process_spawn looks a name up in the service's PATH; a job that brings its own
- * has it looked up here. 0 with `*found` (NULL: as it is), or a negative code. */
-static int64_t find_command(exec *self, const char *name, char **found) {
+/* hd_process_spawn looks a name up in the service's PATH; a job that brings its own has it looked up here. NULL: no need. */
+static const char *path_to_search(exec *self, const char *name) {
     const char *path = path_of(run_env(self->attempt)), *own = getenv("PATH");
-    if (strchr(name, '/') || !path || (own && strcmp(path, own) == 0))
+    bool needless = strchr(name, '/') || !path || (own && strcmp(path, own) == 0);
+    return needless ? NULL : path;
+}
+
+/* The command as it is to be started. 0 with `*found` (NULL: as it is), or a negative code. */
+static int64_t find_command(exec *self, const char *name, char **found) {
+    const char *path = path_to_search(self, name);
+    if (!path)
         return 0;
     look_up call = {.attempt = self->attempt, .name = name, .path = path};
     int64_t code = hd_blocking(HD_POOL_FS, search_path, &call);
@@ -189,6 +195,9 @@ static int64_t spawn(exec *self, const int theirs[EXEC_STREAMS]) {
 
 int64_t exec_start(exec *self) {
     int theirs[EXEC_STREAMS] = {-1, -1, -1};
+    const char *command = run_job(self->attempt)->u.exec.argv.items[0], *path = path_to_search(self, command);
+    if (path && strlen(path) > LONGEST_PATH)
+        return fail(self, EXIT_NOT_STARTED, HD_EINVAL, command, "the job's PATH is longer than 16 KiB");
     int64_t code = open_streams(self, theirs);
     if (code) {
         run_set_exit(self->attempt, EXIT_NOT_STARTED, 0);

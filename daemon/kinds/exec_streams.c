@@ -3,7 +3,7 @@
  * The relay is one task with a private epoll, which holds the pipes (level-triggered) and a pidfd of the child; it awaits
  * that epoll's descriptor. The runtime watches that one edge-triggered, so the relay looks until the epoll has
  * nothing more to say before it waits. It reads a pipe once each time it is said to be readable, so that both streams
- * come in about the order they were written in, and neither starves the other; a read then never blocks.
+ * come in about the order they were written in, and neither starves the other.
  *
  * When the child has ended, each pipe is emptied of what it held at that moment (FIONREAD), which is bounded, and does
  * not wait for grandchildren that have it open. */
@@ -54,8 +54,8 @@ void exec_feed(exec *self) {
     exec_close(self, EXEC_IN);
 }
 
-/* Reads once, at most `bytes`, and passes it on. > 0: so many; 0: the end of the stream; or a negative code. Has the
- * buffer on its stack, and is not inlined: a relay that waits does not hold those pages. */
+/* Reads once, at most `bytes`, and passes it on. > 0: so many; 0: the end of the stream; or a negative code, -EAGAIN if
+ * nothing is there. Has the buffer on its stack, and is not inlined: a relay that waits does not hold those pages. */
 static __attribute__((noinline)) int64_t pass_on(exec *self, int stream, size_t bytes) {
     char chunk[CHUNK_BYTES];
     ssize_t got = read(self->ours[stream], chunk, bytes < sizeof chunk ? bytes : sizeof chunk);
@@ -119,7 +119,7 @@ static int serve(exec *self, int what, bool *ended) {
     int64_t got = pass_on(self, what, CHUNK_BYTES);
     if (got == 0)
         exec_close(self, what);
-    return got == -EINTR || got > 0 ? 0 : (int)got;
+    return got == -EINTR || got == -EAGAIN || got > 0 ? 0 : (int)got;
 }
 
 int64_t exec_relay(void *arg) {

@@ -1,5 +1,6 @@
 """What a job can be asked for: dependencies, groups, priority, delay, timeout, retries, surroundings, cancelling."""
 
+import os
 import time
 
 from harness import check, test
@@ -411,3 +412,26 @@ def jobs_inherit_no_descriptors_of_the_service(t):
     # The three streams, and the folder that ls reads.
     shown = s.ctl("run", "exec", "--", "ls", "/proc/self/fd").out.split()
     check(len(shown) == 4, f"only streams: {shown}")
+
+
+@test
+def no_end_of_a_commands_pipes_that_is_the_services_ever_blocks(t):
+    s = t.service()
+    script = """for stream in 1 2; do
+        pipe=$(stat -L -c %d:%i /proc/$$/fd/$stream)
+        stat -L -c "%d:%i %n" /proc/$PPID/fd/* 2> /dev/null | while read id name; do
+            [ $id = $pipe ] && grep flags /proc/$PPID/fdinfo/${name##*/}
+        done
+    done; true"""
+    ends = [int(word, 8) for word in s.ctl("run", "exec", "--", "sh", "-c", script).out.split() if word != "flags:"]
+    ours = [flags for flags in ends if flags & os.O_ACCMODE == os.O_RDONLY]
+    check(len(ours) == 2 and all(flags & os.O_NONBLOCK for flags in ours), f"two to read from: {[oct(f) for f in ends]}")
+
+
+@test
+def a_job_whose_path_is_endless_is_not_searched_for(t):
+    s = t.service()
+    failed = s.outcome(s.submit("--env", "PATH=" + ":" * 16385, "exec", "--", "nonsuch"))
+    check(failed["state"] == "failed" and "the job's PATH is longer than 16 KiB" in failed["error"], f"{failed}")
+    failed = s.outcome(s.submit("--env", "PATH=" + ":" * 16384, "exec", "--", "nonsuch"))
+    check(failed["state"] == "failed" and "command not found" in failed["error"], f"{failed}")

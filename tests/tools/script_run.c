@@ -1,6 +1,6 @@
 /* Runs a script without the service, for tests: what it prints goes to stdout and stderr.
  *
- * usage: script_run [--single] [--loops N] [--virtual] [--memory BYTES] [--tasks N] [--cpu SECONDS] [--output BYTES]
+ * usage: script_run [--single] [--loops N] [--virtual] [--memory BYTES] [--tasks N] [--descriptors N] [--cpu SECONDS] [--output BYTES]
  *                   [--timeout SECONDS] [--grace SECONDS] [--report] [--module NAME=FILE]... FILE [ARG...]
  *
  * Exits with 0; 1: it failed (then its error and traceback are on stderr); 2: usage; 3: it was cancelled, by --timeout.
@@ -111,14 +111,21 @@ static void add_module(char *text) {
 }
 
 static void parse(int argc, char **argv) {
-    enum { SINGLE, LOOPS, VIRTUAL, MEMORY, TASKS, CPU, OUTPUT, TIMEOUT, GRACE, REPORT, MODULE };
+    enum { SINGLE, LOOPS, VIRTUAL, MEMORY, TASKS, DESCRIPTORS, CPU, OUTPUT, TIMEOUT, GRACE, REPORT, MODULE };
     static const struct option options[] = {
-        {"single", no_argument, 0, SINGLE},       {"loops", required_argument, 0, LOOPS},
-        {"virtual", no_argument, 0, VIRTUAL},     {"memory", required_argument, 0, MEMORY},
-        {"tasks", required_argument, 0, TASKS},   {"cpu", required_argument, 0, CPU},
-        {"output", required_argument, 0, OUTPUT}, {"timeout", required_argument, 0, TIMEOUT},
-        {"grace", required_argument, 0, GRACE},   {"report", no_argument, 0, REPORT},
-        {"module", required_argument, 0, MODULE}, {0, 0, 0, 0},
+        {"single", no_argument, 0, SINGLE},
+        {"loops", required_argument, 0, LOOPS},
+        {"virtual", no_argument, 0, VIRTUAL},
+        {"memory", required_argument, 0, MEMORY},
+        {"tasks", required_argument, 0, TASKS},
+        {"cpu", required_argument, 0, CPU},
+        {"output", required_argument, 0, OUTPUT},
+        {"timeout", required_argument, 0, TIMEOUT},
+        {"grace", required_argument, 0, GRACE},
+        {"report", no_argument, 0, REPORT},
+        {"module", required_argument, 0, MODULE},
+        {"descriptors", required_argument, 0, DESCRIPTORS},
+        {0, 0, 0, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
         switch (option) {
@@ -127,6 +134,7 @@ static void parse(int argc, char **argv) {
         case VIRTUAL: set.script.virtual_clock = true; break;
         case MEMORY: set.script.memory_bytes = strtoull(optarg, NULL, 0); break;
         case TASKS: set.script.tasks = strtoull(optarg, NULL, 0); break;
+        case DESCRIPTORS: set.script.descriptors = strtoull(optarg, NULL, 0); break;
         case CPU: set.script.cpu_ns = seconds(optarg); break;
         case OUTPUT: set.script.output_bytes = strtoull(optarg, NULL, 0); break;
         case TIMEOUT: set.timeout_ns = seconds(optarg); break;

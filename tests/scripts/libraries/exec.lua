@@ -35,6 +35,9 @@ fails_with("exec: ./none: no such file (or the interpreter in its first line is 
 fails_with("exec: ./d/f: is not executable, or not by this user", exec, { "./d/f" })
 fails_with("exec: nowhere: the working directory is not there", exec, { "ls", cwd = "nowhere" })
 fails_with("exec: own: command not found", exec, { "own", env = { PATH = "/bin" } })
+fails_with("exec: own: its PATH is longer than 16 KiB", exec, { "own", env = { PATH = (":"):rep(16385) } })
+equal(exec { "/bin/echo", env = { PATH = (":"):rep(100000) } }.status, 0) -- where it is not looked through
+equal(exec { "own", "3", env = { PATH = (":"):rep(16382) .. "d" } }.stdout, "mine 3\n")
 fails_with("exec: echo: arguments and environment are too large together", exec, { "echo", ("x"):rep(200000) })
 fails_with("exec: arguments and environment are too large together", function()
   local many = { "x" }
@@ -60,6 +63,25 @@ local big = ("0123456789abcdef"):rep(1 << 18)
 r = exec { "tee", "/dev/stderr", stdin = big }
 assert(r.stdout == big and r.stderr == big)
 equal(exec { "true", stdin = big }.status, 0) -- it does not want it
+
+-- no end of its pipes that is the script's ever blocks: a command may open its own once more, and read there first
+local theirs = [[
+for stream in 0 1 2; do
+  pipe=$(stat -L -c %d:%i /proc/$$/fd/$stream)
+  stat -L -c "%d:%i %n" /proc/$PPID/fd/* 2> /dev/null | while read id name; do
+    [ $id = $pipe ] && grep flags /proc/$PPID/fdinfo/${name##*/} | sed s/flags/$stream/
+  done
+done
+true]]
+local ends = 0
+for stream, flags in exec(theirs, { stdin = big }).stdout:gmatch("(%d):%s*(%d+)") do
+  flags = tonumber(flags, 8)
+  if flags & 3 == (stream == "0" and 1 or 0) then -- else it is the command's, about to be closed
+    ends = ends + 1
+    assert(flags & 2048 ~= 0, stream) -- O_NONBLOCK
+  end
+end
+equal(ends, 3)
 
 -- it ends when its process does, whoever still has its pipes
 local began = now()
@@ -144,6 +166,18 @@ equal(h:close(), true)
 h = io.popen("sleep 100.125")
 fails_with(timed_out, timeout, 0.1, h.close, h) -- which ends it
 fails("it is closed", h.close, h)
+do -- unless a task reads: then it is ended when that one has what it wants
+  exec("mkfifo more")
+  h = io.popen("echo first; read x < more; echo $x; exec sleep 100.125")
+  local reading = spawn(h.read, h, 9)
+  yield()
+  local closing = spawn(h.close, h)
+  yield()
+  closing:cancel()
+  fails_with(cancelled, await, closing)
+  exec("echo two > more")
+  equal(await(reading), "first\ntwo")
+end
 do
   local left <close> = io.popen("sleep 100.125")
 end

@@ -27,6 +27,14 @@ fs.write("d/a", "12")
 fs.write("d/.m", "")
 equal(table.concat(fs.list("d"), " "), ".m a z")
 equal(#fs.list("p/q/r"), 0)
+for _, count in ipairs { 1, 2, 3, 1000, 1025 } do
+  local folder, names = "many" .. count, {}
+  fs.mkdir(folder)
+  for i = 1, count do names[i] = ("%x"):format(i * 7919 % 100003) end
+  for i = 1, count do fs.write(folder .. "/" .. names[i], "") end
+  table.sort(names)
+  equal(table.concat(fs.list(folder), " "), table.concat(names, " "))
+end
 local about = fs.stat("d/a")
 assert(about.type == "file" and about.size == 2 and about.mode & 0x180 == 0x180)
 assert(math.abs(about.modified - os.time()) < 60 and math.type(about.uid) == "integer" and about.gid)
@@ -85,6 +93,17 @@ assert(check.same(lines_of(table.concat(long, "\n")), long))
 local many = {}
 for i = 1, 100000 do many[i] = "line " .. i end
 assert(check.same(lines_of(table.concat(many, "\n") .. "\n"), many))
+-- much that is looked through, in pieces
+for _, n in ipairs { 65535, 65536, 65537, 200000 } do
+  fs.write("wide", ("x"):rep(n) .. "\n" .. (" "):rep(n) .. "42" .. ("\n"):rep(n) .. "-7")
+  local read = fs.lines("wide")
+  equal(read(), ("x"):rep(n))
+  for number in fs.lines("wide", "n") do error(number) end -- there is none at its beginning
+  fs.write("wide", (" "):rep(n) .. "42" .. ("\n"):rep(n) .. "-7")
+  local numbers = {}
+  for number in fs.lines("wide", "n") do numbers[#numbers + 1] = number end
+  equal(table.concat(numbers, " "), "42 -7")
+end
 local next_line, _, _, closer = fs.lines("lines")
 equal(next_line(), "line 1")
 do local _ <close> = closer end
