@@ -48,6 +48,28 @@ bool http_is_token(const char *text, size_t length) {
     return length > 0 && strspn(text, token) >= length;
 }
 
+bool http_method_is_good(const char *method) {
+    return http_is_token(method, strlen(method)) && strcasecmp(method, "CONNECT") != 0;
+}
+
+const char *http_header_fault(const char *name, size_t length) {
+    static const char length_fault[] = "cannot be set: it follows from the body";
+    static const char connection_fault[] = "cannot be set: connections are shared with other requests";
+    static const struct {
+        const char *name, *fault;
+    } refused[] = {
+        {"Content-Length", length_fault},       {"Transfer-Encoding", length_fault},
+        {"Trailer", length_fault},              {"TE", connection_fault},
+        {"Connection", connection_fault},       {"Keep-Alive", connection_fault},
+        {"Proxy-Connection", connection_fault}, {"Upgrade", connection_fault},
+        {"HTTP2-Settings", connection_fault},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (strlen(refused[i].name) == length && strncasecmp(refused[i].name, name, length) == 0)
+            return refused[i].fault;
+    return NULL;
+}
+
 /* ---- whose address is needed? ---- */
 
 static bool needs_look_up(const char *name) {

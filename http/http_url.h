@@ -22,6 +22,13 @@ void http_url_hide_password(const char *url, char *text, size_t bytes);
 /* What HTTP calls a token: methods and names of headers are. */
 bool http_is_token(const char *text, size_t length);
 
+/* Is it a method of requests? CONNECT is not: what comes behind it is no answer any more. */
+bool http_method_is_good(const char *method);
+
+/* Why a request may not name this header, though it is in good form; NULL: it may. Connections are kept, and used by all: where
+ * a message ends on them is not for a request to say. */
+const char *http_header_fault(const char *name, size_t length);
+
 /* A host whose name is to be looked up, and its port. */
 typedef struct http_host {
     char *name;

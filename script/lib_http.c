@@ -22,8 +22,10 @@ enum { WHAT = 1, TABLE, URL, BODY, HEADERS };
 
 /* ---- options ---------------------------------------------------------------------------------------------------------- */
 
-static void add_header(lua_State *L, const char *name, const char *value, void *arg) {
-    (void)arg;
+static void add_header(lua_State *L, const char *name, const char *value, void *what) {
+    const char *fault = http_header_fault(name, strlen(name));
+    if (fault)
+        errand_raise(L, "%s: headers: %s %s", what, name, fault);
     lua_pushfstring(L, *value ? "%s: %s" : "%s:", name, value);
     lua_rawseti(L, HEADERS, (lua_Integer)lua_rawlen(L, HEADERS) + 1);
 }
@@ -40,7 +42,7 @@ static void read_headers(lua_State *L, http_request *request, const char *what) 
     lua_newtable(L);
     if (!push_option(L, "headers"))
         return;
-    headers_each(L, -1, what, add_header, NULL);
+    headers_each(L, -1, what, add_header, (void *)what);
     size_t count = lua_rawlen(L, HEADERS);
     const char **lines = lua_newuserdatauv(L, (count + 1) * sizeof *lines, 0);
     for (size_t i = 0; i < count; i++) {
@@ -91,7 +93,7 @@ static void check(lua_State *L, const http_request *request, const char *what) {
     const char *method = request->method;
     if (!http_url_is_good(request->url, fault))
         errand_raise(L, "%s: it %s", what, fault);
-    if (!http_is_token(method, strlen(method)) || strcmp(method, "CONNECT") == 0)
+    if (!http_method_is_good(method))
         errand_raise(L, "%s: \"%s\" is not a method (such as GET, PUT, DELETE)", what, method);
     if (request->body_bytes > 0 && strcmp(method, "HEAD") == 0)
         errand_raise(L, "%s: HEAD takes no body", what);

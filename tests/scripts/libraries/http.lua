@@ -78,9 +78,14 @@ fails("headers: \"a b\" is not the name of a header", http.get, url, {headers = 
 fails("headers: x: its value has a line break", http.get, url, {headers = {x = "a\r\nb: c"}})
 fails("headers: x: a string was expected, and not a boolean", http.get, url, {headers = {x = true}})
 fails("headers: a table was expected", http.get, url, {headers = "x: y"})
+for _, name in ipairs{"Content-Length", "content-length", "Transfer-Encoding", "TE", "Trailer", "Connection", "Upgrade", "Keep-Alive"} do
+  fails("http.post: " .. url .. ": headers: " .. name .. " cannot be set: ", http.post, url, "GET /evil HTTP/1.1\r\n\r\n",
+        {headers = {[name] = "0"}})
+end
 fails("no such option", http.get, url, {body = "x"})
 fails("\"GET \" is not a method", http.request, {url = url, method = "GET "})
 fails("\"CONNECT\" is not a method", http.request, {url = url, method = "CONNECT"})
+fails("\"connect\" is not a method", http.request, {url = url, method = "connect"})
 fails("HEAD takes no body", http.request, {url = url, method = "HEAD", body = "x"})
 fails("url", http.request, {method = "GET"})
 fails("not within", http.get, url, {follow = 51})
