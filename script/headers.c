@@ -10,7 +10,12 @@
 
 #define HEADERS "heddle.headers"
 
-enum { NAME_BYTES = 256 }; /* of a name that is looked up without more memory */
+enum {
+    NAME_BYTES = 256, /* of a name that is looked up without more memory */
+    /* of what a script sends; both ends copy them, header by header */
+    HEADERS_MAX = 1000,
+    HEADERS_MAX_BYTES = 256 << 10
+};
 
 static void push_lower(lua_State *L, const char *name, size_t length) {
     char lower[NAME_BYTES];
@@ -79,36 +84,58 @@ void headers_add(lua_State *L, const char *name, size_t name_length, const char 
 
 /* ---- from a script ---------------------------------------------------------------------------------------------------- */
 
-/* A copy of the value on top, as a string, takes its place. */
-static const char *check_value(lua_State *L, const char *what, const char *name) {
+typedef struct visitor {
+    const char *what;
+    void (*visit)(lua_State *L, const char *name, const char *value, void *arg);
+    void *arg;
+    size_t count, bytes;
+} visitor;
+
+static void count(lua_State *L, visitor *self, size_t bytes) {
+    if (++self->count > HEADERS_MAX)
+        errand_raise(L, "%s: headers: there are more than %d", self->what, HEADERS_MAX);
+    if (bytes > HEADERS_MAX_BYTES - self->bytes)
+        errand_raise(L, "%s: headers: they have more than %d KiB", self->what, HEADERS_MAX_BYTES >> 10);
+    self->bytes += bytes;
+}
+
+/* With the value on top, which becomes a string. */
+static void visit_value(lua_State *L, visitor *self, const char *name) {
     size_t length;
     if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
-        errand_raise(L, "%s: headers: %s: a string was expected, and not a %s", what, name, luaL_typename(L, -1));
+        errand_raise(L, "%s: headers: %s: a string was expected, and not a %s", self->what, name, luaL_typename(L, -1));
     const char *value = lua_tolstring(L, -1, &length);
+    count(L, self, strlen(name) + length);
     if (strlen(value) != length || strpbrk(value, "\r\n"))
-        errand_raise(L, "%s: headers: %s: its value has a line break or a zero byte in it", what, name);
-    return value;
+        errand_raise(L, "%s: headers: %s: its value has a line break or a zero byte in it", self->what, name);
+    self->visit(L, name, value, self->arg);
+}
+
+static const char *check_name(lua_State *L, const visitor *self, int index) {
+    size_t length = 0;
+    const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &length) : NULL;
+    if (!name)
+        errand_raise(L, "%s: headers: a name is a string, and not a %s", self->what, luaL_typename(L, index));
+    if (strlen(name) != length || !http_is_token(name, length))
+        errand_raise(L, "%s: headers: \"%s\" is not the name of a header", self->what, name);
+    return name;
 }
 
 void headers_each(lua_State *L, int index, const char *what,
                   void (*visit)(lua_State *L, const char *name, const char *value, void *arg), void *arg) {
+    visitor self = {what, visit, arg, 0, 0};
     luaL_checkstack(L, 8, what);
     index = lua_absindex(L, index);
     if (!lua_istable(L, index))
         errand_raise(L, "%s: headers: a table was expected, and not a %s", what, luaL_typename(L, index));
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-        size_t length = 0;
-        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
-        if (!name)
-            errand_raise(L, "%s: headers: a name is a string, and not a %s", what, luaL_typename(L, -2));
-        if (strlen(name) != length || !http_is_token(name, length))
-            errand_raise(L, "%s: headers: \"%s\" is not the name of a header", what, name);
+        const char *name = check_name(L, &self, -2);
         if (!lua_istable(L, -1)) {
-            visit(L, name, check_value(L, what, name), arg);
+            visit_value(L, &self, name);
             continue;
         }
         for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++, lua_pop(L, 1))
-            visit(L, name, check_value(L, what, name), arg);
+            visit_value(L, &self, name);
         lua_pop(L, 1);
     }
 }

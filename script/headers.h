@@ -15,7 +15,8 @@ void headers_push(lua_State *L);
 void headers_add(lua_State *L, const char *name, size_t name_length, const char *value, size_t value_length);
 
 /* Calls `visit` for each header of the table at `index`: a name, and a value or a list of them. Raises the error
- * "WHAT: headers: WHY" where they are not in good form; `visit` may raise some, too. The strings are on the stack of L. */
+ * "WHAT: headers: WHY" where they are not in good form, or too many; `visit` may raise some, too. The strings are on the stack
+ * of L. */
 void headers_each(lua_State *L, int index, const char *what,
                   void (*visit)(lua_State *L, const char *name, const char *value, void *arg), void *arg);
 

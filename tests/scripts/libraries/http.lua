@@ -82,6 +82,20 @@ for _, name in ipairs{"Content-Length", "content-length", "Transfer-Encoding", "
   fails("http.post: " .. url .. ": headers: " .. name .. " cannot be set: ", http.post, url, "GET /evil HTTP/1.1\r\n\r\n",
         {headers = {[name] = "0"}})
 end
+local values = {}
+for i = 1, 1000 do values[i] = i end
+local counter = tcp.listen(0, function(c)
+  local count = 0
+  for line in function() return c:read_line() end do
+    if line == "" then break end
+    if line:find("^X%-Mine: ") then count = count + 1 end
+  end
+  c:write("HTTP/1.0 200 OK\r\n\r\n" .. count)
+end)
+assert(http.get("http://127.0.0.1:" .. counter.port, {headers = {["X-Mine"] = values}}).body == "1000")
+values[1001] = 1001
+fails("http.get: " .. url .. ": headers: there are more than 1000", http.get, url, {headers = {["X-Mine"] = values}})
+fails("headers: they have more than 256 KiB", http.get, url, {headers = {["X-Mine"] = ("x"):rep(1 << 18)}})
 fails("no such option", http.get, url, {body = "x"})
 fails("\"GET \" is not a method", http.request, {url = url, method = "GET "})
 fails("\"CONNECT\" is not a method", http.request, {url = url, method = "CONNECT"})
