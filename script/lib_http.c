@@ -70,6 +70,8 @@ static void read_options(lua_State *L, const fields *options, http_request *requ
     lua_Integer most = 0;
     request->redirects = read_follow(L, options);
     request->ca = fields_string(options, "ca", &request->ca_bytes);
+    if (request->ca_bytes > HTTP_CA_MAX_BYTES)
+        fields_fail(options, "ca", "it has more than %d KiB", HTTP_CA_MAX_BYTES >> 10);
     request->proxy = fields_string(options, "proxy", NULL);
     if (request->proxy && *request->proxy && !http_proxy_is_good(request->proxy))
         fields_fail(options, "proxy", "\"%s\" is not " HTTP_PROXY_FORM, request->proxy);

@@ -104,6 +104,8 @@ fails("HEAD takes no body", http.request, {url = url, method = "HEAD", body = "x
 fails("url", http.request, {method = "GET"})
 fails("not within", http.get, url, {follow = 51})
 fails("timeout", http.get, url, {timeout = "1s"})
+fails("http.get: ca: it has more than 256 KiB", http.get, "https://127.0.0.1:1", {ca = ("x"):rep((1 << 18) + 1)})
+fails("Failed to connect", http.get, "https://127.0.0.1:1", {ca = ("x"):rep(1 << 18)})
 fails("is not http://HOST:PORT", http.get, url, {proxy = "here"})
 fails("Failed to connect to 127.0.0.1 port 1 ", http.get, url, {proxy = "http://127.0.0.1:1"})
 fails("http.get: https://127.0.0.1:" .. server.port .. "/: ", http.get, "https://127.0.0.1:" .. server.port .. "/")
