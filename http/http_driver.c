@@ -40,6 +40,10 @@ void http_fini(void) {
     curl_global_cleanup();
 }
 
+long http_connections(void) {
+    return connections_max;
+}
+
 http_driver *http_driver_here(void) {
     hd_task_info info;
     hd_task_inspect(hd_self(), &info);

@@ -60,6 +60,9 @@ typedef struct http_result {
 int http_init(long connections);
 void http_fini(void);
 
+/* How many that is. Any thread. */
+long http_connections(void);
+
 /* Copies all of `request`, but the body perhaps. NULL: no memory. */
 http_transfer *http_transfer_create(const http_request *request);
 

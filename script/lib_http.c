@@ -101,6 +101,14 @@ static void check(lua_State *L, const http_request *request, const char *what) {
         errand_raise(L, "%s: HEAD takes no body", what);
 }
 
+/* Their strings stay where they are, whatever the script does to its table meanwhile. */
+static void hold_options(lua_State *L) {
+    static const char *const strings[] = {"url", "method", "body", "proxy", "ca"};
+    luaL_checkstack(L, 16, NULL);
+    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
+        (void)push_option(L, strings[i]);
+}
+
 /* Stack: as far as BODY. */
 static int ask(lua_State *L, const fields *options, http_request *request) {
     const char *what = lua_tostring(L, WHAT);
@@ -111,6 +119,7 @@ static int ask(lua_State *L, const fields *options, http_request *request) {
     check(L, request, what);
     read_headers(L, request, what);
     request->copy_body = true;
+    hold_options(L);
     return answer_await(L, request, what, streams, timeout > 0 ? (uint64_t)(timeout * 1e9) : HD_NEVER);
 }
 

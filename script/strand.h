@@ -65,6 +65,7 @@ struct strand {
     uint64_t ran_ns;   /* before that */
     output output;
     budget beside; /* of what operations hold; any thread */
+    hd_semaphore *requests; /* of HTTP, that may still begin; NULL: there was none */
 
     /* what goes on outside */
     operation *ended_operations; /* to be freed */

@@ -133,7 +133,7 @@ handler = function(c)
 end
 r = http.get(url, {stream = true})
 assert(r:read() == "some")
-fails("http.get: " .. url .. ": ", r.read, r)
+for _ = 1, 3 do fails("http.get: " .. url .. ": ", r.read, r) end -- it never looks like a whole one
 handler = function(c)
   c:write("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nfirst")
   sleep(0.02)
