@@ -104,9 +104,8 @@ bool http_request_set(http_transfer *self, const http_request *request) {
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never wait for a look-up that is given up */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, request->redirects > 0 ? 1L : 0L);
-    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)request->redirects);
+    curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, http_hop_refuse_name);
+    curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, self);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "heddle/" HEDDLE_VERSION);
@@ -116,14 +115,4 @@ bool http_request_set(http_transfer *self, const http_request *request) {
     set_answer(self);
     return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK && set_method(easy, request) &&
            set_trust(easy, request) && set_headers(self, request);
-}
-
-bool http_request_resolve(http_transfer *self, const char *addresses) {
-    char *entry = NULL;
-    /* +: for a minute, as curl's own */
-    bool done = asprintf(&entry, "+%s:%s:%s", self->host.name, self->host.port, addresses) >= 0 &&
-                (self->addresses = curl_slist_append(NULL, entry));
-    free(entry);
-    curl_easy_setopt(self->easy, CURLOPT_RESOLVE, self->addresses);
-    return done;
 }

@@ -77,9 +77,6 @@ static bool needs_look_up(const char *name) {
     size_t length = strlen(name);
     bool local = strcasecmp(name, "localhost") == 0 ||
                  (length > 10 && strcasecmp(name + length - 10, ".localhost") == 0);
-    for (size_t i = 0; i < length; i++)
-        if (name[i] & 0x80) /* an international name: curl knows its ASCII form */
-            return false;
     return name[0] != '[' && !local && inet_pton(AF_INET, name, address) != 1;
 }
 
@@ -94,9 +91,9 @@ bool http_url_host(const char *url, bool is_proxy, http_host *host) {
     char *port = NULL;
     *host = (http_host){.name = NULL};
     CURLU *parsed = curl_url();
-    if (parsed && !curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME))
-        curl_url_get(parsed, CURLUPART_HOST, &host->name, 0);
-    if (host->name && needs_look_up(host->name)) {
+    bool has_name = parsed && !curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) &&
+                    !curl_url_get(parsed, CURLUPART_HOST, &host->name, CURLU_PUNYCODE);
+    if (has_name && needs_look_up(host->name)) {
         curl_url_get(parsed, CURLUPART_PORT, &port, 0);
         snprintf(host->port, sizeof host->port, "%s", port ? port : default_port(url, is_proxy));
     } else {
@@ -105,6 +102,10 @@ bool http_url_host(const char *url, bool is_proxy, http_host *host) {
     curl_free(port);
     curl_url_cleanup(parsed);
     return host->name != NULL;
+}
+
+bool http_proxy_takes_addresses(const char *url) {
+    return starts_with(url, "socks5://");
 }
 
 void http_host_free(http_host *host) {

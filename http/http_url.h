@@ -29,7 +29,7 @@ bool http_method_is_good(const char *method);
  * a message ends on them is not for a request to say. */
 const char *http_header_fault(const char *name, size_t length);
 
-/* A host whose name is to be looked up, and its port. */
+/* A host whose name is to be looked up, in the form in which that is done (xn--...), and its port. */
 typedef struct http_host {
     char *name;
     char port[8];
@@ -39,5 +39,8 @@ typedef struct http_host {
  * says what is wrong). The caller frees. */
 bool http_url_host(const char *url, bool is_proxy, http_host *host);
 void http_host_free(http_host *host);
+
+/* Is it a proxy that is told the server's address, and not its name? */
+bool http_proxy_takes_addresses(const char *url);
 
 #endif

@@ -44,6 +44,51 @@ fails("Maximum (2) redirects followed", http.get, url .. "/hops?left=3", {follow
 fails("Maximum (10) redirects followed", http.get, url .. "/hops?left=11")
 fails("Maximum (10) redirects followed", http.get, url .. "/hops?left=11", {follow = true})
 
+-- what follows is asked as a browser does
+local function told(r)
+  return {status = tonumber(r.query.status), headers = {Location = r.query.to}, body = ("x"):rep(100000)}
+end
+local function seen(r)
+  local h = r.headers
+  return table.concat({r.method, r.body, h.authorization or "-", h.cookie or "-", h.host == "elsewhere" and "host" or "-", h["x-mine"] or "-"}, " ")
+end
+local function pages(r) return r.path == "/to" and told(r) or seen(r) end
+local here, there = serve{pages}, serve{pages}
+local here_url, there_url = "http://127.0.0.1:" .. here.port, "http://127.0.0.1:" .. there.port
+local function follow(method, status, to, options)
+  options = options or {}
+  options.url = (options.url or here_url) .. "/to?status=" .. status .. "&to=" .. to
+  options.method, options.body = method, method ~= "GET" and method ~= "HEAD" and "b" or nil
+  return http.request(options).body
+end
+for expected, case in pairs{
+  ["GET  - - - -"] = {{"GET", 301}, {"GET", 308}, {"POST", 301}, {"POST", 302}, {"POST", 303}, {"PUT", 303}, {"GET", 399}},
+  ["POST b - - - -"] = {{"POST", 307}, {"POST", 308}, {"POST", 300}},
+  ["PUT b - - - -"] = {{"PUT", 302}, {"PUT", 307}},
+  [""] = {{"HEAD", 302}, {"HEAD", 303}},
+} do
+  for _, c in ipairs(case) do assert(follow(c[1], c[2], "/seen") == expected, c[1] .. c[2]) end
+end
+local mine = {Authorization = "A", Cookie = "c", Host = "elsewhere", ["X-Mine"] = "x"}
+assert(follow("GET", 302, "/seen", {headers = mine}) == "GET  A c host x")
+assert(follow("GET", 302, here_url:upper():gsub("HTTP", "http") .. "/seen", {headers = mine}) == "GET  A c host x")
+assert(follow("GET", 302, there_url .. "/seen", {headers = mine}) == "GET  - - - x")
+assert(follow("GET", 302, there_url .. "/to?status=302%26to=" .. here_url .. "/seen", {headers = mine}) == "GET  - - - x")
+local known = here_url:gsub("//", "//me:pass@")
+local basic = "GET  Basic bWU6cGFzcw== - - -"
+assert(follow("GET", 302, "/seen", {url = known}) == basic)
+assert(follow("GET", 302, here_url .. "/seen", {url = known}) == basic)
+assert(follow("GET", 302, there_url .. "/seen", {url = known}) == "GET  - - - -")
+assert(follow("GET", 302, known .. "/seen") == basic)
+assert(follow("GET", 302, "/seen%20it") == "GET  - - - -")
+fails("could not resolve host \"no.such.host.invalid\"", follow, "GET", 302, "http://no.such.host.invalid/", {timeout = 20})
+fails("it redirects to ftp://127.0.0.1/, which is not http:// or https://", follow, "GET", 302, "ftp://127.0.0.1/")
+fails("the URL that it redirects to is none", follow, "GET", 302, "http://[::1")
+r = http.get(here_url .. "/to?status=302&to=/seen", {stream = true, max_bytes = 20})
+assert(r.status == 200 and r:read() == "GET  - - - -" and r:read() == nil)
+-- a look-up on the way ends with the wait
+fails("timed out", timeout, 0, follow, "GET", 302, "http://no.such.host.invalid/")
+
 -- sizes
 assert(#http.get(url .. "/large?kib=5000").body == 5000 * 1024)
 assert(#http.post(url, ("x"):rep(1 << 23)).body == (1 << 23) + 5)
@@ -131,6 +176,11 @@ end
 say = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 Fine\r\nA: \t b \r\na: c\r\nNo-Value:\r\nContent-Length: 2\r\n\r\nok"
 r = http.get(bad)
 assert(r.status == 200 and r.body == "ok" and r.headers.a == "b, c" and r.headers["no-value"] == "")
+say = "HTTP/1.1 302 Found\r\nLocation: \r\nContent-Length: 2\r\n\r\nok" -- to nowhere
+r = http.get(bad)
+assert(r.status == 302 and r.body == "ok")
+say = "HTTP/1.1 000 None\r\nContent-Length: 2\r\n\r\nok"
+for _, stream in ipairs{true, false} do fails("http.get: " .. bad .. ": ", http.get, bad, {stream = stream}) end
 say = "HTTP/1.0 200 OK\r\n\r\nuntil the end"
 assert(http.get(bad).body == "until the end")
 print "ok"
