@@ -50,7 +50,7 @@ struct http_transfer {
 
     /* the driver's task until `head_done`, then constant */
     char *head;
-    size_t head_length, head_capacity;
+    size_t head_length, head_capacity, head_lines;
     long head_status;
 
     /* the driver's task until `ended`; before the start, and after the end, the transfer's task */

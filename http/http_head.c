@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_MAX_BYTES = 256 << 10 };
+enum { HEAD_MAX_BYTES = 256 << 10, HEAD_MAX_LINES = 5000 };
 
 static bool keep_line(http_transfer *self, const char *line, size_t length) {
     size_t capacity = self->head_capacity ? self->head_capacity : 512;
-    if (length > HEAD_MAX_BYTES - self->head_length)
+    if (length > HEAD_MAX_BYTES - self->head_length || ++self->head_lines > HEAD_MAX_LINES)
         self->head_fault = "the headers of the answer are too large";
     while (capacity < self->head_length + length)
         capacity *= 2;
@@ -71,7 +71,7 @@ size_t http_transfer_header(char *bytes, size_t size, size_t count, void *arg) {
     size_t length = size * count;
     if (length >= 5 && !self->head_done && !self->is_redirect && memcmp(bytes, "HTTP/", 5) == 0) {
         self->in_head = true;
-        self->head_length = 0;
+        self->head_length = self->head_lines = 0;
         curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &self->head_status);
     } else if (self->in_head && length > 0 && bytes[0] != '\r' && bytes[0] != '\n') {
         return keep_line(self, bytes, length) ? length : 0;

@@ -98,6 +98,7 @@ static void push_headers(lua_State *L, const http_head *head) {
         }
         line = next;
     }
+    headers_end(L);
 }
 
 /* Pushes a table with the status and the headers. */

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define HEADERS "heddle.headers"
@@ -49,11 +50,15 @@ void headers_push(lua_State *L) {
     luaL_setmetatable(L, HEADERS);
 }
 
-/* Stack: the table, the name, what it has. */
+/* Stack: the table, the name, what it has, which becomes a list. */
 static void add_to_list(lua_State *L, const char *value, size_t length) {
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        lua_createtable(L, 1, 0);
+    if (!lua_istable(L, -1)) {
+        lua_createtable(L, 2, 0);
+        lua_insert(L, -2);
+        if (lua_isnil(L, -1))
+            lua_pop(L, 1);
+        else
+            lua_rawseti(L, -2, 1);
         lua_pushvalue(L, -2);
         lua_pushvalue(L, -2);
         lua_rawset(L, -5);
@@ -63,23 +68,49 @@ static void add_to_list(lua_State *L, const char *value, size_t length) {
     lua_pop(L, 2);
 }
 
+static bool is_list(const char *name) {
+    return strcmp(name, "set-cookie") == 0;
+}
+
 void headers_add(lua_State *L, const char *name, size_t name_length, const char *value, size_t value_length) {
     push_lower(L, name, name_length);
     lua_pushvalue(L, -1);
     lua_rawget(L, -3);
-    if (strcmp(lua_tostring(L, -2), "set-cookie") == 0) {
+    if (!lua_isnil(L, -1) || is_list(lua_tostring(L, -2))) {
         add_to_list(L, value, value_length);
         return;
     }
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        lua_pushlstring(L, value, value_length);
-    } else {
-        lua_pushliteral(L, ", ");
-        lua_pushlstring(L, value, value_length);
-        lua_concat(L, 3);
-    }
+    lua_pop(L, 1);
+    lua_pushlstring(L, value, value_length);
     lua_rawset(L, -3);
+}
+
+/* The list on top becomes a string. */
+static void join(lua_State *L) {
+    luaL_Buffer joined;
+    int list = lua_gettop(L);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, list);
+    luaL_buffinit(L, &joined);
+    for (lua_Integer i = 1; i <= count; i++) {
+        if (i > 1)
+            luaL_addstring(&joined, ", ");
+        lua_rawgeti(L, list, i);
+        luaL_addvalue(&joined);
+    }
+    luaL_pushresult(&joined);
+    lua_replace(L, list);
+}
+
+void headers_end(lua_State *L) {
+    luaL_checkstack(L, 8, NULL);
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        if (!lua_istable(L, -1) || is_list(lua_tostring(L, -2)))
+            continue;
+        join(L);
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, -5);
+    }
 }
 
 /* ---- from a script ---------------------------------------------------------------------------------------------------- */

@@ -168,6 +168,7 @@ for text, expected in pairs{
   ["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"] = "transfer closed with 5 bytes remaining to read",
   ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz"] = "",
   ["HTTP/1.1 200 OK\r\n" .. ("X: " .. ("y"):rep(1000) .. "\r\n"):rep(400) .. "\r\n"] = "the headers of the answer are too large",
+  ["HTTP/1.1 200 OK\r\n" .. ("a:\n"):rep(5001) .. "\r\n"] = "the headers of the answer are too large",
   ["HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"] = "file",
 } do
   say = text
@@ -176,6 +177,10 @@ end
 say = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 Fine\r\nA: \t b \r\na: c\r\nNo-Value:\r\nContent-Length: 2\r\n\r\nok"
 r = http.get(bad)
 assert(r.status == 200 and r.body == "ok" and r.headers.a == "b, c" and r.headers["no-value"] == "")
+say = "HTTP/1.0 200 OK\r\n" .. ("a:\nb: c\nset-cookie: d, e\n"):rep(1600) .. "A: f\n\n"
+r = http.get(bad)
+assert(r.headers.a == (", "):rep(1600) .. "f" and r.headers.b == ("c, "):rep(1599) .. "c")
+assert(#r.headers["set-cookie"] == 1600 and r.headers["set-cookie"][1600] == "d, e")
 say = "HTTP/1.1 302 Found\r\nLocation: \r\nContent-Length: 2\r\n\r\nok" -- to nowhere
 r = http.get(bad)
 assert(r.status == 302 and r.body == "ok")
