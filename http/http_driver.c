@@ -40,6 +40,10 @@ void http_fini(void) {
     curl_global_cleanup();
 }
 
+long http_connections(void) {
+    return connections_max;
+}
+
 http_driver *http_driver_here(void) {
     hd_task_info info;
     hd_task_inspect(hd_self(), &info);
@@ -93,20 +97,27 @@ static void list_active(http_transfer *self, bool active) {
 /* It has left the multi handle, or never was in it. */
 static void end_transfer(http_transfer *self, CURLcode code, int broken) {
     http_result result = {.too_large = self->too_large, .broken = broken};
-    if (self->head_too_large)
-        result.error = "the headers of the answer are too large";
-    else if (code)
-        result.error = self->error[0] ? self->error : curl_easy_strerror(code);
-    curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &result.status);
     if (self->active)
         list_active(self, false);
     pthread_mutex_lock(&self->driver->mutex);
+    if (self->head_fault)
+        result.error = self->head_fault;
+    else if (code)
+        result.error = self->error[0] ? self->error : curl_easy_strerror(code);
+    curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &result.status);
     http_head_end(self);
     self->result = result;
     self->ended = true;
     pthread_mutex_unlock(&self->driver->mutex);
     http_driver_tell(self);
     http_transfer_put(self);
+}
+
+/* Libcurl has done what it was to do, and has let go of it. */
+static void end_hop(http_transfer *self, CURLcode code) {
+    if (http_hop_is_followed(self, code))
+        return;
+    end_transfer(self, code ? code : self->is_redirect ? CURLE_TOO_MANY_REDIRECTS : CURLE_OK, 0);
 }
 
 /* ---- orders ---- */
@@ -147,8 +158,11 @@ static void obey(http_transfer *self, unsigned what) {
             curl_multi_remove_handle(curl, self->easy);
         if (self->active || what & HTTP_START)
             end_transfer(self, CURLE_ABORTED_BY_CALLBACK, HD_ECANCELED);
+    } else if (what & HTTP_LOST && self->active) {
+        end_transfer(self, CURLE_COULDNT_RESOLVE_HOST, 0);
     } else if (what & HTTP_START) {
-        list_active(self, true);
+        if (!self->active)
+            list_active(self, true);
         if (curl_multi_add_handle(curl, self->easy))
             end_transfer(self, CURLE_OUT_OF_MEMORY, 0);
     } else if (self->active) {
@@ -178,7 +192,7 @@ static void stop_all(http_driver *self, int broken) {
     }
     http_transfer *transfer;
     for (unsigned what; (transfer = take_order(self, &what)); http_transfer_put(transfer))
-        if (what & HTTP_START)
+        if (what & HTTP_START && !transfer->ended)
             end_transfer(transfer, CURLE_ABORTED_BY_CALLBACK, broken);
     publish(self);
 }
@@ -189,7 +203,7 @@ static bool collect_ended(http_driver *self) {
     for (CURL *easy; (easy = http_multi_next_ended(&self->multi, &code)); count++) {
         http_transfer *transfer;
         curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
-        end_transfer(transfer, code, 0);
+        end_hop(transfer, code);
     }
     return count > 0;
 }

@@ -1,7 +1,11 @@
-/* Transfers and their drivers. Private to http_driver.c, http_transfer.c, http_head.c and http_request.c.
+/* Transfers and their drivers. Private to http_driver.c, http_transfer.c, http_head.c, http_hop.c and
+ * http_request.c.
  *
  * A transfer is held by its task, by its driver from start to end, by its place in the list of orders, and while there is
- * news to tell; whoever lets go last frees it. */
+ * news to tell; whoever lets go last frees it.
+ *
+ * It has a hop for each server that is asked: the first, and one for each redirect. Before each, its task looks up the names
+ * that the hop needs, since the driver cannot wait for them; in between the driver has it in its list, but libcurl does not. */
 #ifndef HTTP_DRIVER_H
 #define HTTP_DRIVER_H
 
@@ -12,7 +16,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { HTTP_START = 1, HTTP_GO_ON = 2, HTTP_BREAK_OFF = 4 };
+enum { HTTP_START = 1, HTTP_GO_ON = 2, HTTP_BREAK_OFF = 4, HTTP_LOST = 8 /* there is no such name */ };
 
 typedef struct http_driver http_driver;
 
@@ -24,10 +28,15 @@ struct http_transfer {
     /* constant from the start on */
     CURL *easy; /* what it points to is the driver's from the start until `ended` */
     http_driver *driver;
-    struct curl_slist *headers, *addresses;
-    http_host host; /* that is to be looked up */
     uint64_t max_bytes;
     unsigned redirects;
+    bool by_proxy, needs_server; /* does it ask a proxy? is the server's address needed? */
+    http_host proxy;             /* if its name is to be looked up */
+
+    /* constant in a hop; in between, the driver's task until it sets `between`, then whoever sets `looks_up` */
+    struct curl_slist *headers, *addresses;
+    http_host server; /* if its name is to be looked up */
+    uint64_t looked_up_ns;
 
     /* the driver's mutex */
     unsigned orders; /* not 0: it is in the list of them */
@@ -36,11 +45,12 @@ struct http_transfer {
     size_t length, capacity;
     long status; /* of the answer that `data` is of */
     bool paused, ended, head_done;
+    bool between, looks_up, broken_off;
     http_result result;
 
     /* the driver's task until `head_done`, then constant */
     char *head;
-    size_t head_length, head_capacity;
+    size_t head_length, head_capacity, head_lines;
     long head_status;
 
     /* the driver's task until `ended`; before the start, and after the end, the transfer's task */
@@ -49,7 +59,11 @@ struct http_transfer {
     /* the driver's task */
     http_transfer *next, *previous; /* among the active */
     http_transfer *next_news;
-    bool active, has_news, too_large, in_head, head_too_large;
+    bool active, has_news, too_large, in_head;
+    bool is_redirect;     /* the answer that comes, and it is followed */
+    bool name_is_refused; /* libcurl was about to look one up by itself */
+    unsigned followed;
+    const char *head_fault;
     uint64_t received;
 };
 
@@ -86,8 +100,19 @@ size_t http_transfer_header(char *bytes, size_t size, size_t count, void *transf
 /* The head is as it will stay. Under the mutex; the driver's task. */
 void http_head_end(http_transfer *transfer);
 
-/* Sets all options of its easy handle; which addresses its host has. False: no memory. */
+/* Sets all options of its easy handle. False: no memory. */
 bool http_request_set(http_transfer *transfer, const http_request *request);
-bool http_request_resolve(http_transfer *transfer, const char *addresses);
+
+/* Looks up what the next hop needs, and orders it. 0; HD_ECANCELED: somebody else may; or another negative code: then the
+ * transfer is lost, or, if it was not started, `error` may tell more. Its task. */
+HD_CHECKED int http_hop_look_up(http_transfer *transfer, struct curl_slist **addresses, char *error, size_t bytes);
+HD_CHECKED int http_hop(http_transfer *transfer);
+void http_hop_set_addresses(http_transfer *transfer, struct curl_slist *addresses);
+
+/* The hop has ended, with this code. False: there is no other. The driver's task. */
+bool http_hop_is_followed(http_transfer *transfer, CURLcode code);
+
+/* Libcurl's, before it looks up a name: it is not to. The driver's task. */
+int http_hop_refuse_name(void *state, void *reserved, void *transfer);
 
 #endif

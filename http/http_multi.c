@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 enum { EVENTS = 64 };
+#define TURN_NS HD_MS(5) /* what is left after that is for the next one */
 
 /* Curl keeps a pointer for each socket; all it has to say here is that the epoll knows the socket. */
 static char known;
@@ -94,7 +95,8 @@ static void serve(http_multi *self, const struct epoll_event *event) {
 bool http_multi_turn(http_multi *self) {
     struct epoll_event events[EVENTS];
     int count = epoll_wait(self->epoll, events, EVENTS, 0), running;
-    for (int i = 0; i < count; i++)
+    uint64_t until_ns = hd_after(TURN_NS);
+    for (int i = 0; i < count && (i == 0 || hd_now() < until_ns); i++)
         serve(self, &events[i]);
     if (self->deadline_ns > hd_now())
         return count > 0;

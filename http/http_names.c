@@ -5,8 +5,8 @@
  * answer. The first who asks for a name starts the call; all who ask meanwhile wait for the entry. An entry whose call
  * failed, or was given up by a cancelled task before it ran, leaves the table with that: who waited for the latter asks again.
  *
- * Entries are in one list under one mutex: there are as many as different hosts within a minute. An entry is held by
- * the table, by its call, and by each who waits; whoever lets go last frees it. */
+ * Entries are in one list under one mutex, the newest first; what was looked up longest ago goes if there are too many. An
+ * entry is held by the table, by its call, and by each who waits; whoever lets go last frees it. */
 #include "http_names.h"
 
 #include <netdb.h>
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define KEPT_NS HD_SECONDS(60)
+enum { KEPT_MAX = 500 }; /* so that looking through them takes no time, and little memory */
 
 typedef struct entry {
     struct entry *next; /* the lock */
@@ -40,11 +41,13 @@ static void entry_put(entry *self) {
     free(self);
 }
 
-/* Takes what is too old, and `gone` if it is there, out of the table. Under the lock. */
+/* Takes what is too old, or too much, and `gone` if it is there, out of the table. Under the lock. */
 static void table_purge(uint64_t now_ns, const entry *gone) {
+    size_t kept = 0;
     for (entry **link = &entries; *link;) {
         entry *self = *link;
-        if (self == gone || (self->done && self->expires_ns <= now_ns)) {
+        kept += self->done;
+        if (self == gone || (self->done && (self->expires_ns <= now_ns || kept > KEPT_MAX))) {
             *link = self->next;
             entry_put(self);
         } else {

@@ -9,21 +9,26 @@
 #    define HEDDLE_VERSION "unknown"
 #endif
 
-static bool list_add(struct curl_slist **list, const char *text) {
-    struct curl_slist *longer = curl_slist_append(*list, text);
-    if (longer)
-        *list = longer;
-    return longer != NULL;
+/* A list of libcurl's that is made from its end, which curl_slist_append looks for each time. */
+typedef struct strings {
+    struct curl_slist *first, *last;
+} strings;
+
+static bool strings_add(strings *self, const char *text) {
+    struct curl_slist *added = curl_slist_append(NULL, text);
+    if (added)
+        *(self->last ? &self->last->next : &self->first) = added;
+    self->last = added;
+    return added != NULL;
 }
 
 /* `Name:` alone would take a header of curl's own away; what the request says is sent is sent. */
-static bool add_header(http_transfer *self, const char *header) {
+static bool add_header(strings *headers, const char *header) {
     const char *colon = strchr(header, ':');
     if (colon[1 + strspn(colon + 1, " \t")])
-        return list_add(&self->headers, header);
+        return strings_add(headers, header);
     char *empty = NULL;
-    bool done =
-        asprintf(&empty, "%.*s;", (int)(colon - header), header) >= 0 && list_add(&self->headers, empty);
+    bool done = asprintf(&empty, "%.*s;", (int)(colon - header), header) >= 0 && strings_add(headers, empty);
     free(empty);
     return done;
 }
@@ -38,10 +43,12 @@ static bool names_header(const http_request *request, const char *name) {
 
 /* No claim about the body's type that the request did not make, and no waiting for a "100 Continue". */
 static bool set_headers(http_transfer *self, const http_request *request) {
-    bool done = names_header(request, "Expect") || list_add(&self->headers, "Expect:");
-    done = done && (names_header(request, "Content-Type") || list_add(&self->headers, "Content-Type:"));
+    strings headers = {NULL, NULL};
+    bool done = names_header(request, "Expect") || strings_add(&headers, "Expect:");
+    done = done && (names_header(request, "Content-Type") || strings_add(&headers, "Content-Type:"));
     for (size_t i = 0; done && i < request->header_count; i++)
-        done = add_header(self, request->headers[i]);
+        done = add_header(&headers, request->headers[i]);
+    self->headers = headers.first;
     curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, self->headers);
     return done;
 }
@@ -97,9 +104,8 @@ bool http_request_set(http_transfer *self, const http_request *request) {
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never wait for a look-up that is given up */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, request->redirects > 0 ? 1L : 0L);
-    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)request->redirects);
+    curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, http_hop_refuse_name);
+    curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, self);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "heddle/" HEDDLE_VERSION);
@@ -109,14 +115,4 @@ bool http_request_set(http_transfer *self, const http_request *request) {
     set_answer(self);
     return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK && set_method(easy, request) &&
            set_trust(easy, request) && set_headers(self, request);
-}
-
-bool http_request_resolve(http_transfer *self, const char *addresses) {
-    char *entry = NULL;
-    /* +: for a minute, as curl's own */
-    bool done = asprintf(&entry, "+%s:%s:%s", self->host.name, self->host.port, addresses) >= 0 &&
-                list_add(&self->addresses, entry);
-    free(entry);
-    curl_easy_setopt(self->easy, CURLOPT_RESOLVE, self->addresses);
-    return done;
 }

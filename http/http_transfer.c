@@ -4,8 +4,6 @@
  * transfer whose task has not taken BODY_BYTES is paused, and goes on when it has. */
 #include "http_driver.h"
 
-#include "http_names.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +16,8 @@ void http_transfer_put(http_transfer *self) {
     curl_easy_cleanup(self->easy);
     curl_slist_free_all(self->headers);
     curl_slist_free_all(self->addresses);
-    http_host_free(&self->host);
+    http_host_free(&self->proxy);
+    http_host_free(&self->server);
     hd_event_destroy(self->news);
     free(self->head);
     free(self->data);
@@ -50,6 +49,8 @@ static bool make_room(http_transfer *self, size_t bytes) {
 size_t http_transfer_body(char *bytes, size_t size, size_t count, void *arg) {
     http_transfer *self = arg;
     size_t length = size * count, taken = 0;
+    if (self->is_redirect)
+        return length;
     self->too_large = length > self->max_bytes - self->received;
     if (self->too_large)
         return 0;
@@ -72,10 +73,14 @@ size_t http_transfer_body(char *bytes, size_t size, size_t count, void *arg) {
 
 /* ---- the transfer's task ---- */
 
-/* Whose name curl would look up: the proxy's if there is one, else the server's. */
-static void find_host(http_transfer *self, const http_request *request) {
-    bool by_proxy = request->proxy && *request->proxy;
-    (void)http_url_host(by_proxy ? request->proxy : request->url, by_proxy, &self->host);
+/* Whose names curl would look up. */
+static void find_hosts(http_transfer *self, const http_request *request) {
+    self->by_proxy = request->proxy && *request->proxy;
+    self->needs_server = !self->by_proxy || http_proxy_takes_addresses(request->proxy);
+    if (self->by_proxy)
+        (void)http_url_host(request->proxy, true, &self->proxy);
+    if (self->needs_server)
+        (void)http_url_host(request->url, false, &self->server);
 }
 
 http_transfer *http_transfer_create(const http_request *request) {
@@ -87,26 +92,22 @@ http_transfer *http_transfer_create(const http_request *request) {
     self->redirects = request->redirects;
     self->news = hd_event_create();
     self->easy = curl_easy_init();
-    find_host(self, request);
+    find_hosts(self, request);
     if (self->news && self->easy && http_request_set(self, request))
         return self;
     http_transfer_put(self);
     return NULL;
 }
 
-static int look_up(http_transfer *self) {
-    char list[HTTP_NAMES_BYTES];
-    int code = self->host.name ? http_names_look_up(self->host.name, list, self->error, sizeof self->error) : 0;
-    if (code || !self->host.name)
-        return code;
-    return http_request_resolve(self, list) ? 0 : HD_ENOMEM;
-}
-
 int http_transfer_start(http_transfer *self) {
-    int code = look_up(self);
+    struct curl_slist *addresses = NULL;
+    int code = http_hop_look_up(self, &addresses, self->error, sizeof self->error);
     http_driver *driver = code ? NULL : http_driver_here();
-    if (!driver)
+    if (!driver) {
+        curl_slist_free_all(addresses);
         return code ? code : HD_ENOMEM;
+    }
+    http_hop_set_addresses(self, addresses);
     self->driver = driver;
     http_transfer_get(self); /* the driver's */
     pthread_mutex_lock(&driver->mutex);
@@ -132,14 +133,22 @@ static bool has_come(http_transfer *self, http_until until) {
     return come;
 }
 
+/* Is there a hop to begin? Then this task does. Under the mutex. */
+static bool takes_hop(http_transfer *self) {
+    bool takes = self->between && !self->looks_up && !self->broken_off;
+    self->looks_up |= takes;
+    return takes;
+}
+
 int http_transfer_wait(http_transfer *self, http_until until) {
     for (int code = 0;;) {
         pthread_mutex_lock(&self->driver->mutex);
         bool come = has_come(self, until);
+        bool hops = !come && !code && takes_hop(self);
         pthread_mutex_unlock(&self->driver->mutex);
         if (come || code)
             return code;
-        code = hd_event_wait(self->news, HD_NEVER);
+        code = hops ? http_hop(self) : hd_event_wait(self->news, HD_NEVER);
     }
 }
 
@@ -182,6 +191,7 @@ int http_transfer_next(http_transfer *self, http_piece *piece, http_result *resu
 
 void http_transfer_break_off(http_transfer *self) {
     pthread_mutex_lock(&self->driver->mutex);
+    self->broken_off = true;
     if (!self->ended)
         http_driver_order(self, HTTP_BREAK_OFF);
     pthread_mutex_unlock(&self->driver->mutex);

@@ -17,6 +17,9 @@
 
 typedef struct http_transfer http_transfer;
 
+/* Certificates to trust: each new connection takes them in, on its loop's driver, which takes quadratic time. */
+enum { HTTP_CA_MAX_BYTES = 256 << 10 };
+
 typedef struct http_request {
     const char *url;
     const char *method;         /* NULL or "": POST if there is a body, else GET */
@@ -27,7 +30,7 @@ typedef struct http_request {
     bool copy_body;     /* else it stays as it is until http_transfer_destroy */
     unsigned redirects; /* that are followed, at most */
     const char *proxy;  /* NULL or "": none */
-    const void *ca;     /* certificates, as PEM; NULL: the system's */
+    const void *ca;     /* certificates, as PEM, at most HTTP_CA_MAX_BYTES; NULL: the system's */
     size_t ca_bytes;
     uint64_t max_bytes; /* of the answer's body */
 } http_request;
@@ -56,6 +59,9 @@ typedef struct http_result {
 /* How many connections a loop may have at once; 0: 256. 0, or HD_ENOMEM. */
 int http_init(long connections);
 void http_fini(void);
+
+/* How many that is. Any thread. */
+long http_connections(void);
 
 /* Copies all of `request`, but the body perhaps. NULL: no memory. */
 http_transfer *http_transfer_create(const http_request *request);

@@ -48,6 +48,28 @@ bool http_is_token(const char *text, size_t length) {
     return length > 0 && strspn(text, token) >= length;
 }
 
+bool http_method_is_good(const char *method) {
+    return http_is_token(method, strlen(method)) && strcasecmp(method, "CONNECT") != 0;
+}
+
+const char *http_header_fault(const char *name, size_t length) {
+    static const char length_fault[] = "cannot be set: it follows from the body";
+    static const char connection_fault[] = "cannot be set: connections are shared with other requests";
+    static const struct {
+        const char *name, *fault;
+    } refused[] = {
+        {"Content-Length", length_fault},       {"Transfer-Encoding", length_fault},
+        {"Trailer", length_fault},              {"TE", connection_fault},
+        {"Connection", connection_fault},       {"Keep-Alive", connection_fault},
+        {"Proxy-Connection", connection_fault}, {"Upgrade", connection_fault},
+        {"HTTP2-Settings", connection_fault},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (strlen(refused[i].name) == length && strncasecmp(refused[i].name, name, length) == 0)
+            return refused[i].fault;
+    return NULL;
+}
+
 /* ---- whose address is needed? ---- */
 
 static bool needs_look_up(const char *name) {
@@ -55,9 +77,6 @@ static bool needs_look_up(const char *name) {
     size_t length = strlen(name);
     bool local = strcasecmp(name, "localhost") == 0 ||
                  (length > 10 && strcasecmp(name + length - 10, ".localhost") == 0);
-    for (size_t i = 0; i < length; i++)
-        if (name[i] & 0x80) /* an international name: curl knows its ASCII form */
-            return false;
     return name[0] != '[' && !local && inet_pton(AF_INET, name, address) != 1;
 }
 
@@ -72,9 +91,9 @@ bool http_url_host(const char *url, bool is_proxy, http_host *host) {
     char *port = NULL;
     *host = (http_host){.name = NULL};
     CURLU *parsed = curl_url();
-    if (parsed && !curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME))
-        curl_url_get(parsed, CURLUPART_HOST, &host->name, 0);
-    if (host->name && needs_look_up(host->name)) {
+    bool has_name = parsed && !curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) &&
+                    !curl_url_get(parsed, CURLUPART_HOST, &host->name, CURLU_PUNYCODE);
+    if (has_name && needs_look_up(host->name)) {
         curl_url_get(parsed, CURLUPART_PORT, &port, 0);
         snprintf(host->port, sizeof host->port, "%s", port ? port : default_port(url, is_proxy));
     } else {
@@ -83,6 +102,10 @@ bool http_url_host(const char *url, bool is_proxy, http_host *host) {
     curl_free(port);
     curl_url_cleanup(parsed);
     return host->name != NULL;
+}
+
+bool http_proxy_takes_addresses(const char *url) {
+    return starts_with(url, "socks5://");
 }
 
 void http_host_free(http_host *host) {

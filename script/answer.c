@@ -1,10 +1,10 @@
 /* The transfer's driver collects what comes, and pauses when that is not taken. The strand takes it, and operations only wait
- * until there is something; so the body is in the script's memory, and a read that is cancelled takes nothing along. */
+ * until there is something (answer_wait.c); so the body is in the script's memory, and a read that is cancelled takes nothing
+ * along. */
 #include "answer.h"
 
-#include "descriptors.h"
+#include "answer_wait.h"
 #include "headers.h"
-#include "kept.h"
 #include "strand.h"
 #include "vocabulary.h"
 
@@ -14,53 +14,21 @@
 
 #define RESPONSE "http.response"
 
-/* The script has a userdata that points to it. That one's user values: 1 `what`; 2 the fields of a response that streams. */
-typedef struct answer {
-    kept kept;
-    struct strand *strand;
-    http_transfer *transfer; /* which holds a descriptor; NULL: it has ended, or was closed */
-    bool is_started, is_closed;
-    uint64_t timeout_ns;
-    uint64_t deadline_ns; /* of the wait that it is in */
-    const char *what;
-    uint64_t max_bytes;
-    size_t held; /* of the budget: by the request, which the transfer has a copy of */
-    bytes body;  /* the whole, as far as it has come */
-    char *piece; /* that is being given to the script; malloc'ed */
-} answer;
+/* The user values of what the script has: what begins errors; the fields of a response that streams; and why it failed. */
+enum { RESPONSE_WHAT = 1, RESPONSE_FIELDS, RESPONSE_ERROR, RESPONSE_VALUES = RESPONSE_ERROR };
 
 static answer *check(lua_State *L) {
     return *(answer **)luaL_checkudata(L, 1, RESPONSE);
 }
 
-static void drop_body(answer *self) {
-    bytes_fini(&self->body);
-    free(self->piece);
-    self->piece = NULL;
-}
-
-static void drop_transfer(answer *self) {
-    if (self->transfer)
-        descriptors_give(self->strand, 1);
-    if (self->transfer && self->is_started)
-        http_transfer_break_off(self->transfer);
-    http_transfer_put(self->transfer);
-    self->transfer = NULL;
-    budget_give(self->body.budget, self->held);
-    self->held = 0;
-}
-
-static void destroy(kept *kept) {
-    answer *self = chain_entry(kept, answer, kept);
-    drop_transfer(self);
-    drop_body(self);
-    free(self);
+static void drop(kept *kept) {
+    answer_let_go(chain_entry(kept, answer, kept));
 }
 
 static int answer_gc(lua_State *L) {
     answer **place = luaL_checkudata(L, 1, RESPONSE);
     if (*place && kept_remove(&(*place)->kept))
-        destroy(&(*place)->kept);
+        drop(&(*place)->kept);
     *place = NULL;
     type_is_gone(L);
     return 0;
@@ -69,97 +37,30 @@ static int answer_gc(lua_State *L) {
 static int answer_close(lua_State *L) {
     answer *self = check(L);
     self->is_closed = true;
-    drop_transfer(self);
-    drop_body(self);
+    answer_drop(self);
     return 0;
 }
 
-static _Noreturn void fail(lua_State *L, answer *self, const char *why) {
+/* Whoever reads it again is told the same. */
+void answer_fail(lua_State *L, answer *self, const char *why) {
     lua_pushfstring(L, "%s: %s", self->what, why);
-    drop_transfer(self);
-    drop_body(self);
+    answer_drop(self);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, 1, RESPONSE_ERROR);
     lua_error(L);
     abort();
-}
-
-/* ---- waiting ---------------------------------------------------------------------------------------------------------- */
-
-typedef struct waiting {
-    operation op;
-    answer *answer; /* which the waiting task's stack holds; for finish */
-    http_transfer *transfer;
-    bool starts, breaks_off; /* if nobody waits for it any more */
-    http_until until;
-    uint64_t deadline_ns;
-    int code;
-    lua_CFunction go_on;
-} waiting;
-
-static int64_t wait_in_scope(hd_scope *scope, void *arg) {
-    waiting *self = arg;
-    (void)scope;
-    if (self->starts) {
-        int code = http_transfer_start(self->transfer);
-        if (code)
-            return code;
-        self->starts = false;
-    }
-    return http_transfer_wait(self->transfer, self->until);
-}
-
-static void wait_run(operation *op) {
-    waiting *self = (waiting *)op;
-    if (self->deadline_ns == HD_NEVER)
-        self->code = (int)wait_in_scope(NULL, self);
-    else
-        self->code = (int)hd_scope_run(self->deadline_ns, wait_in_scope, self);
-}
-
-static int wait_finish(lua_State *L, operation *op) {
-    waiting *self = (waiting *)op;
-    answer *answer = self->answer;
-    self->breaks_off = false;
-    answer->is_started = !self->starts;
-    if (self->code == HD_ETIMEDOUT && self->deadline_ns != HD_NEVER) {
-        lua_pushfstring(L, "no answer within %f seconds", (lua_Number)answer->timeout_ns / 1e9);
-        fail(L, answer, lua_tostring(L, -1));
-    }
-    if (self->code) {
-        const char *text = self->starts ? http_transfer_error(self->transfer) : "";
-        fail(L, answer, *text ? text : hd_strerror(self->code));
-    }
-    return self->go_on(L);
-}
-
-static void wait_destroy(operation *op) {
-    waiting *self = (waiting *)op;
-    if (self->breaks_off && !self->starts)
-        http_transfer_break_off(self->transfer);
-    http_transfer_put(self->transfer);
-    free(self);
-}
-
-static int wait_for(lua_State *L, answer *self, http_until until, lua_CFunction go_on) {
-    static const operation_class classes[] = {{"http", wait_run, wait_finish, wait_destroy},
-                                              {"http.read", wait_run, wait_finish, wait_destroy}};
-    waiting *made = calloc(1, sizeof *made);
-    if (!made)
-        fail(L, self, "not enough memory");
-    *made = (waiting){.op.class = &classes[until == HTTP_PIECE],
-                      .answer = self,
-                      .transfer = http_transfer_get(self->transfer),
-                      .starts = !self->is_started,
-                      .breaks_off = until != HTTP_PIECE,
-                      .until = until,
-                      .deadline_ns = self->deadline_ns,
-                      .go_on = go_on};
-    return operation_await(L, &made->op);
 }
 
 /* ---- the whole answer ------------------------------------------------------------------------------------------------- */
 
 static _Noreturn void fail_by_memory(lua_State *L, answer *self) {
-    fail(L, self, "the answer is larger than the script's memory allows");
+    answer_fail(L, self, "the answer is larger than the script's memory allows");
+}
+
+static int take(answer *self, http_piece *piece, http_result *result) {
+    int taken = http_transfer_take(self->transfer, piece, result);
+    self->has_ended = taken == 0;
+    return taken;
 }
 
 static void keep_piece(lua_State *L, answer *self, const http_piece *piece) {
@@ -172,12 +73,12 @@ static void keep_piece(lua_State *L, answer *self, const http_piece *piece) {
 static void check_result(lua_State *L, answer *self, const http_result *result) {
     if (result->too_large) {
         lua_pushfstring(L, "the answer is larger than %I bytes", (lua_Integer)self->max_bytes);
-        fail(L, self, lua_tostring(L, -1));
+        answer_fail(L, self, lua_tostring(L, -1));
     }
     if (result->broken)
-        fail(L, self, hd_strerror(result->broken));
+        answer_fail(L, self, hd_strerror(result->broken));
     if (result->error)
-        fail(L, self, result->error);
+        answer_fail(L, self, result->error);
 }
 
 static void push_headers(lua_State *L, const http_head *head) {
@@ -197,6 +98,7 @@ static void push_headers(lua_State *L, const http_head *head) {
         }
         line = next;
     }
+    headers_end(L);
 }
 
 /* Pushes a table with the status and the headers. */
@@ -222,18 +124,18 @@ static int take_all(lua_State *L) {
     http_piece piece;
     http_result result;
     int taken;
-    while ((taken = http_transfer_take(self->transfer, &piece, &result)) == 1)
+    while ((taken = take(self, &piece, &result)) == 1)
         keep_piece(L, self, &piece);
     if (taken == HD_EAGAIN)
-        return wait_for(L, self, HTTP_MUCH, take_all);
+        return answer_wait(L, self, HTTP_MUCH, take_all);
     check_result(L, self, &result);
     push_fields(L, self);
-    drop_transfer(self);
+    answer_drop_transfer(self);
     lua_pushcfunction(L, push_body);
     lua_pushlightuserdata(L, self);
     if (lua_pcall(L, 1, 1, 0) != LUA_OK)
         fail_by_memory(L, self);
-    drop_body(self);
+    answer_drop(self);
     lua_setfield(L, -2, "body");
     return 1;
 }
@@ -247,10 +149,10 @@ static int give_head(lua_State *L) {
     http_piece piece;
     http_result result;
     (void)http_transfer_head(self->transfer, &head);
-    if (head.status == 0 && http_transfer_take(self->transfer, &piece, &result) == 0)
+    if (head.status == 0 && take(self, &piece, &result) == 0)
         check_result(L, self, &result); /* there will be none */
     push_fields(L, self);
-    lua_setiuservalue(L, 1, 2);
+    lua_setiuservalue(L, 1, RESPONSE_FIELDS);
     lua_settop(L, 1);
     return 1;
 }
@@ -260,22 +162,20 @@ static int read_piece(lua_State *L) {
     http_piece piece;
     http_result result;
     if (self->is_closed)
-        fail(L, self, "the response is closed");
-    if (!self->transfer) {
-        lua_pushnil(L);
-        return 1;
-    }
-    int taken = http_transfer_take(self->transfer, &piece, &result);
+        answer_fail(L, self, "the response is closed");
+    if (!self->transfer) /* that was all: nil; or it failed */
+        return lua_getiuservalue(L, 1, RESPONSE_ERROR) == LUA_TNIL ? 1 : lua_error(L);
+    int taken = take(self, &piece, &result);
     if (taken == HD_EAGAIN)
-        return wait_for(L, self, HTTP_PIECE, read_piece);
+        return answer_wait(L, self, HTTP_PIECE, read_piece);
     if (taken == 1) {
         self->piece = piece.data;
         lua_pushlstring(L, piece.data, piece.length);
-        drop_body(self);
+        answer_drop_body(self);
         return 1;
     }
     check_result(L, self, &result);
-    drop_transfer(self);
+    answer_drop_transfer(self);
     lua_pushnil(L);
     return 1;
 }
@@ -284,7 +184,7 @@ static int read_piece(lua_State *L) {
 static int response_read(lua_State *L) {
     answer *self = check(L);
     lua_settop(L, 1);
-    drop_body(self); /* what memory did not suffice for */
+    answer_drop_body(self); /* what memory did not suffice for */
     self->deadline_ns = hd_after(self->timeout_ns);
     return read_piece(L);
 }
@@ -301,7 +201,7 @@ static int response_index(lua_State *L) {
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
         return 1;
-    if (lua_getiuservalue(L, 1, 2) != LUA_TTABLE)
+    if (lua_getiuservalue(L, 1, RESPONSE_FIELDS) != LUA_TTABLE)
         return 0;
     lua_pushvalue(L, 2);
     lua_rawget(L, -2);
@@ -325,49 +225,38 @@ void answer_open(lua_State *L) {
 /* ---- the request ------------------------------------------------------------------------------------------------------ */
 
 static answer *answer_new(lua_State *L) {
-    answer **place = lua_newuserdatauv(L, sizeof *place, 2);
+    answer **place = lua_newuserdatauv(L, sizeof *place, RESPONSE_VALUES);
     *place = NULL;
     luaL_setmetatable(L, RESPONSE);
-    *place = calloc(1, sizeof **place);
+    *place = answer_create(strand_of(L));
     if (!*place)
         luaL_error(L, "not enough memory");
-    (*place)->strand = strand_of(L);
-    (*place)->body.budget = &strand_of(L)->beside;
-    kept_add(strand_of(L), &(*place)->kept, destroy);
+    kept_add(strand_of(L), &(*place)->kept, drop);
     return *place;
 }
 
-static size_t size_of(const http_request *request) {
-    size_t bytes = strlen(request->url) + request->body_bytes + 2 * request->ca_bytes; /* for a proxy, too */
-    if (request->proxy)
-        bytes += strlen(request->proxy);
-    for (size_t i = 0; i < request->header_count; i++)
-        bytes += strlen(request->headers[i]);
-    return bytes;
-}
-
-static void hold(lua_State *L, answer *self, size_t bytes) {
-    if (!strand_take(L, self->body.budget, bytes))
-        fail(L, self, "the request is larger than the script's memory allows");
-    self->held = bytes;
+/* Stack: the answer, and what the request is made of. */
+static int begin(lua_State *L) {
+    answer *self = check(L);
+    if (!answer_reserve(L, self))
+        answer_fail(L, self, "the requests under way are larger than the script's memory allows");
+    self->transfer = http_transfer_create(&self->request);
+    if (!self->transfer)
+        answer_fail(L, self, "not enough memory");
+    lua_settop(L, 1);
+    return answer_wait(L, self, self->streams ? HTTP_HEAD : HTTP_MUCH, self->streams ? give_head : take_all);
 }
 
 int answer_await(lua_State *L, const http_request *request, const char *what, bool streams, uint64_t timeout_ns) {
     answer *self = answer_new(L);
+    self->request = *request;
+    self->streams = streams;
     self->timeout_ns = timeout_ns;
     self->deadline_ns = hd_after(timeout_ns);
     self->what = what;
     self->max_bytes = request->max_bytes;
     lua_pushvalue(L, 1);
-    lua_setiuservalue(L, -2, 1);
-    hold(L, self, size_of(request));
-    descriptors_take(L, what, 1);
-    self->transfer = http_transfer_create(request);
-    if (!self->transfer) {
-        descriptors_give(self->strand, 1);
-        fail(L, self, "not enough memory");
-    }
-    lua_replace(L, 1);
-    lua_settop(L, 1);
-    return wait_for(L, self, streams ? HTTP_HEAD : HTTP_MUCH, streams ? give_head : take_all);
+    lua_setiuservalue(L, -2, RESPONSE_WHAT);
+    lua_insert(L, 1);
+    return answer_take_turn(L, self, begin);
 }

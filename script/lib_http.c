@@ -22,8 +22,10 @@ enum { WHAT = 1, TABLE, URL, BODY, HEADERS };
 
 /* ---- options ---------------------------------------------------------------------------------------------------------- */
 
-static void add_header(lua_State *L, const char *name, const char *value, void *arg) {
-    (void)arg;
+static void add_header(lua_State *L, const char *name, const char *value, void *what) {
+    const char *fault = http_header_fault(name, strlen(name));
+    if (fault)
+        errand_raise(L, "%s: headers: %s %s", what, name, fault);
     lua_pushfstring(L, *value ? "%s: %s" : "%s:", name, value);
     lua_rawseti(L, HEADERS, (lua_Integer)lua_rawlen(L, HEADERS) + 1);
 }
@@ -40,7 +42,7 @@ static void read_headers(lua_State *L, http_request *request, const char *what) 
     lua_newtable(L);
     if (!push_option(L, "headers"))
         return;
-    headers_each(L, -1, what, add_header, NULL);
+    headers_each(L, -1, what, add_header, (void *)what);
     size_t count = lua_rawlen(L, HEADERS);
     const char **lines = lua_newuserdatauv(L, (count + 1) * sizeof *lines, 0);
     for (size_t i = 0; i < count; i++) {
@@ -68,6 +70,8 @@ static void read_options(lua_State *L, const fields *options, http_request *requ
     lua_Integer most = 0;
     request->redirects = read_follow(L, options);
     request->ca = fields_string(options, "ca", &request->ca_bytes);
+    if (request->ca_bytes > HTTP_CA_MAX_BYTES)
+        fields_fail(options, "ca", "it has more than %d KiB", HTTP_CA_MAX_BYTES >> 10);
     request->proxy = fields_string(options, "proxy", NULL);
     if (request->proxy && *request->proxy && !http_proxy_is_good(request->proxy))
         fields_fail(options, "proxy", "\"%s\" is not " HTTP_PROXY_FORM, request->proxy);
@@ -91,10 +95,18 @@ static void check(lua_State *L, const http_request *request, const char *what) {
     const char *method = request->method;
     if (!http_url_is_good(request->url, fault))
         errand_raise(L, "%s: it %s", what, fault);
-    if (!http_is_token(method, strlen(method)) || strcmp(method, "CONNECT") == 0)
+    if (!http_method_is_good(method))
         errand_raise(L, "%s: \"%s\" is not a method (such as GET, PUT, DELETE)", what, method);
     if (request->body_bytes > 0 && strcmp(method, "HEAD") == 0)
         errand_raise(L, "%s: HEAD takes no body", what);
+}
+
+/* Their strings stay where they are, whatever the script does to its table meanwhile. */
+static void hold_options(lua_State *L) {
+    static const char *const strings[] = {"url", "method", "body", "proxy", "ca"};
+    luaL_checkstack(L, 16, NULL);
+    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
+        (void)push_option(L, strings[i]);
 }
 
 /* Stack: as far as BODY. */
@@ -107,6 +119,7 @@ static int ask(lua_State *L, const fields *options, http_request *request) {
     check(L, request, what);
     read_headers(L, request, what);
     request->copy_body = true;
+    hold_options(L);
     return answer_await(L, request, what, streams, timeout > 0 ? (uint64_t)(timeout * 1e9) : HD_NEVER);
 }
 

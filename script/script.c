@@ -282,6 +282,7 @@ static void strand_fini(strand *self, script_report *report) {
     timers_fini(&self->timers);
     output_fini(&self->output);
     inbox_fini(self);
+    hd_semaphore_destroy(self->requests);
     blocks_close(&self->blocks);
     hd_semaphore_destroy(self->commands);
 }

@@ -64,8 +64,9 @@ struct strand {
     uint64_t since_ns; /* when it got its loop */
     uint64_t ran_ns;   /* before that */
     output output;
-    budget beside;      /* memory that operations hold; these two: any thread */
-    budget descriptors; /* that values and operations hold (descriptors.h) */
+    budget beside;          /* memory that operations hold; these two: any thread */
+    budget descriptors;     /* that values and operations hold (descriptors.h) */
+    hd_semaphore *requests; /* of HTTP, that may still begin; NULL: there was none */
 
     /* what goes on outside */
     operation *ended_operations; /* to be freed */

@@ -68,6 +68,7 @@ static void push_request(lua_State *L, const arrival *arrival) {
     lua_setfield(L, -2, "query");
     headers_push(L);
     MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, add_header, L);
+    headers_end(L);
     lua_setfield(L, -2, "headers");
     lua_pushlstring(L, exchange->body.data ? exchange->body.data : "", exchange->body.length);
     lua_setfield(L, -2, "body");

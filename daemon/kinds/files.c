@@ -120,7 +120,8 @@ int64_t kinds_file_read(run *attempt, const char *field, const char *path, size_
     free(joined);
     if (code < 0) {
         free(call.data);
-        return fail_file(code, field, path);
+        return code == -EFBIG ? hd_fail(code, "%s: %s: has more than %zu KiB", field, path, max >> 10)
+                              : fail_file(code, field, path);
     }
     *data = call.data;
     *length = call.length;

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CA_MAX_BYTES = 16 << 20 };
 #define MAX_BYTES_DEFAULT ((uint64_t)1 << 30)
 
 typedef struct http {
@@ -29,7 +28,7 @@ typedef struct http {
 static int64_t read_ca(http *self, char **ca, size_t *length) {
     const char *path = self->job->u.http.ca_file;
     *ca = NULL;
-    return path && *path ? kinds_file_read(self->attempt, "ca", path, CA_MAX_BYTES, ca, length) : 0;
+    return path && *path ? kinds_file_read(self->attempt, "ca", path, HTTP_CA_MAX_BYTES, ca, length) : 0;
 }
 
 static int64_t start(http *self) {

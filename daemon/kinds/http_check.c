@@ -29,6 +29,9 @@ static bool check_headers(const wire_strings *headers, char *error, size_t error
             return kinds_refuse(error, error_bytes, "header", header, "is not \"Name: value\"");
         if (strpbrk(header, "\r\n"))
             return kinds_refuse(error, error_bytes, "header", header, "has a line break in it");
+        const char *fault = http_header_fault(header, (size_t)(colon - header));
+        if (fault)
+            return kinds_refuse(error, error_bytes, "header", header, "%s", fault);
     }
     return true;
 }
@@ -43,10 +46,10 @@ bool http_check(const wire_job *job, char *error, size_t error_bytes) {
     char number[16];
     if (!check_url(job->u.http.url ? job->u.http.url : "", error, error_bytes))
         return false;
-    if (!http_is_token(method, strlen(method)))
+    if (!http_method_is_good(method))
         return kinds_refuse(error, error_bytes, "method", method,
                             "is not a method (such as GET, PUT, DELETE)");
-    if (job->u.http.body.length > 0 && (strcmp(method, "HEAD") == 0 || strcmp(method, "CONNECT") == 0))
+    if (job->u.http.body.length > 0 && strcmp(method, "HEAD") == 0)
         return kinds_refuse(error, error_bytes, "method", method, "takes no body");
     snprintf(number, sizeof number, "%u", (unsigned)job->u.http.expect);
     if (job->u.http.expect && (job->u.http.expect < 200 || job->u.http.expect > 599))

@@ -207,3 +207,21 @@ def a_url_that_is_none_or_not_http_is_refused(t):
     for url in ("ftp://127.0.0.1/x", "file:///etc/passwd", "gopher://127.0.0.1/", "/just/a/path", "http://"):
         result = s.ctl("submit", "http", url, code=2)
         check(url in result.err, f"{result}")
+
+
+@test
+def headers_that_say_where_a_request_ends_are_refused(t):
+    s, server = t.service(), web(t)
+    for header in ("Content-Length: 0", "transfer-encoding: chunked", "Connection: keep-alive"):
+        result = s.ctl("submit", "http", "--header", header, "--body", "GET /other HTTP/1.1", server.url + "/", code=2)
+        check(header in result.err and "cannot be set" in result.err, f"{result}")
+    check(not server.seen, f"{server.seen}")
+
+
+@test
+def authorities_of_more_than_256_kib_are_refused(t):
+    s, path = t.service(), t.path("ca.pem")
+    with open(path, "w") as file:
+        file.write("x" * ((256 << 10) + 1))
+    result = s.ctl("run", "http", "--ca", path, "https://127.0.0.1:1/", code=1)
+    check(f"ca: {path}: has more than 256 KiB" in result.err, f"{result}")

@@ -44,6 +44,51 @@ fails("Maximum (2) redirects followed", http.get, url .. "/hops?left=3", {follow
 fails("Maximum (10) redirects followed", http.get, url .. "/hops?left=11")
 fails("Maximum (10) redirects followed", http.get, url .. "/hops?left=11", {follow = true})
 
+-- what follows is asked as a browser does
+local function told(r)
+  return {status = tonumber(r.query.status), headers = {Location = r.query.to}, body = ("x"):rep(100000)}
+end
+local function seen(r)
+  local h = r.headers
+  return table.concat({r.method, r.body, h.authorization or "-", h.cookie or "-", h.host == "elsewhere" and "host" or "-", h["x-mine"] or "-"}, " ")
+end
+local function pages(r) return r.path == "/to" and told(r) or seen(r) end
+local here, there = serve{pages}, serve{pages}
+local here_url, there_url = "http://127.0.0.1:" .. here.port, "http://127.0.0.1:" .. there.port
+local function follow(method, status, to, options)
+  options = options or {}
+  options.url = (options.url or here_url) .. "/to?status=" .. status .. "&to=" .. to
+  options.method, options.body = method, method ~= "GET" and method ~= "HEAD" and "b" or nil
+  return http.request(options).body
+end
+for expected, case in pairs{
+  ["GET  - - - -"] = {{"GET", 301}, {"GET", 308}, {"POST", 301}, {"POST", 302}, {"POST", 303}, {"PUT", 303}, {"GET", 399}},
+  ["POST b - - - -"] = {{"POST", 307}, {"POST", 308}, {"POST", 300}},
+  ["PUT b - - - -"] = {{"PUT", 302}, {"PUT", 307}},
+  [""] = {{"HEAD", 302}, {"HEAD", 303}},
+} do
+  for _, c in ipairs(case) do assert(follow(c[1], c[2], "/seen") == expected, c[1] .. c[2]) end
+end
+local mine = {Authorization = "A", Cookie = "c", Host = "elsewhere", ["X-Mine"] = "x"}
+assert(follow("GET", 302, "/seen", {headers = mine}) == "GET  A c host x")
+assert(follow("GET", 302, here_url:upper():gsub("HTTP", "http") .. "/seen", {headers = mine}) == "GET  A c host x")
+assert(follow("GET", 302, there_url .. "/seen", {headers = mine}) == "GET  - - - x")
+assert(follow("GET", 302, there_url .. "/to?status=302%26to=" .. here_url .. "/seen", {headers = mine}) == "GET  - - - x")
+local known = here_url:gsub("//", "//me:pass@")
+local basic = "GET  Basic bWU6cGFzcw== - - -"
+assert(follow("GET", 302, "/seen", {url = known}) == basic)
+assert(follow("GET", 302, here_url .. "/seen", {url = known}) == basic)
+assert(follow("GET", 302, there_url .. "/seen", {url = known}) == "GET  - - - -")
+assert(follow("GET", 302, known .. "/seen") == basic)
+assert(follow("GET", 302, "/seen%20it") == "GET  - - - -")
+fails("could not resolve host \"no.such.host.invalid\"", follow, "GET", 302, "http://no.such.host.invalid/", {timeout = 20})
+fails("it redirects to ftp://127.0.0.1/, which is not http:// or https://", follow, "GET", 302, "ftp://127.0.0.1/")
+fails("the URL that it redirects to is none", follow, "GET", 302, "http://[::1")
+r = http.get(here_url .. "/to?status=302&to=/seen", {stream = true, max_bytes = 20})
+assert(r.status == 200 and r:read() == "GET  - - - -" and r:read() == nil)
+-- a look-up on the way ends with the wait
+fails("timed out", timeout, 0, follow, "GET", 302, "http://no.such.host.invalid/")
+
 -- sizes
 assert(#http.get(url .. "/large?kib=5000").body == 5000 * 1024)
 assert(#http.post(url, ("x"):rep(1 << 23)).body == (1 << 23) + 5)
@@ -78,13 +123,34 @@ fails("headers: \"a b\" is not the name of a header", http.get, url, {headers = 
 fails("headers: x: its value has a line break", http.get, url, {headers = {x = "a\r\nb: c"}})
 fails("headers: x: a string was expected, and not a boolean", http.get, url, {headers = {x = true}})
 fails("headers: a table was expected", http.get, url, {headers = "x: y"})
+for _, name in ipairs{"Content-Length", "content-length", "Transfer-Encoding", "TE", "Trailer", "Connection", "Upgrade", "Keep-Alive"} do
+  fails("http.post: " .. url .. ": headers: " .. name .. " cannot be set: ", http.post, url, "GET /evil HTTP/1.1\r\n\r\n",
+        {headers = {[name] = "0"}})
+end
+local values = {}
+for i = 1, 1000 do values[i] = i end
+local counter = tcp.listen(0, function(c)
+  local count = 0
+  for line in function() return c:read_line() end do
+    if line == "" then break end
+    if line:find("^X%-Mine: ") then count = count + 1 end
+  end
+  c:write("HTTP/1.0 200 OK\r\n\r\n" .. count)
+end)
+assert(http.get("http://127.0.0.1:" .. counter.port, {headers = {["X-Mine"] = values}}).body == "1000")
+values[1001] = 1001
+fails("http.get: " .. url .. ": headers: there are more than 1000", http.get, url, {headers = {["X-Mine"] = values}})
+fails("headers: they have more than 256 KiB", http.get, url, {headers = {["X-Mine"] = ("x"):rep(1 << 18)}})
 fails("no such option", http.get, url, {body = "x"})
 fails("\"GET \" is not a method", http.request, {url = url, method = "GET "})
 fails("\"CONNECT\" is not a method", http.request, {url = url, method = "CONNECT"})
+fails("\"connect\" is not a method", http.request, {url = url, method = "connect"})
 fails("HEAD takes no body", http.request, {url = url, method = "HEAD", body = "x"})
 fails("url", http.request, {method = "GET"})
 fails("not within", http.get, url, {follow = 51})
 fails("timeout", http.get, url, {timeout = "1s"})
+fails("http.get: ca: it has more than 256 KiB", http.get, "https://127.0.0.1:1", {ca = ("x"):rep((1 << 18) + 1)})
+fails("Failed to connect", http.get, "https://127.0.0.1:1", {ca = ("x"):rep(1 << 18)})
 fails("is not http://HOST:PORT", http.get, url, {proxy = "here"})
 fails("Failed to connect to 127.0.0.1 port 1 ", http.get, url, {proxy = "http://127.0.0.1:1"})
 fails("http.get: https://127.0.0.1:" .. server.port .. "/: ", http.get, "https://127.0.0.1:" .. server.port .. "/")
@@ -102,6 +168,7 @@ for text, expected in pairs{
   ["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"] = "transfer closed with 5 bytes remaining to read",
   ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz"] = "",
   ["HTTP/1.1 200 OK\r\n" .. ("X: " .. ("y"):rep(1000) .. "\r\n"):rep(400) .. "\r\n"] = "the headers of the answer are too large",
+  ["HTTP/1.1 200 OK\r\n" .. ("a:\n"):rep(5001) .. "\r\n"] = "the headers of the answer are too large",
   ["HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"] = "file",
 } do
   say = text
@@ -110,6 +177,15 @@ end
 say = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 Fine\r\nA: \t b \r\na: c\r\nNo-Value:\r\nContent-Length: 2\r\n\r\nok"
 r = http.get(bad)
 assert(r.status == 200 and r.body == "ok" and r.headers.a == "b, c" and r.headers["no-value"] == "")
+say = "HTTP/1.0 200 OK\r\n" .. ("a:\nb: c\nset-cookie: d, e\n"):rep(1600) .. "A: f\n\n"
+r = http.get(bad)
+assert(r.headers.a == (", "):rep(1600) .. "f" and r.headers.b == ("c, "):rep(1599) .. "c")
+assert(#r.headers["set-cookie"] == 1600 and r.headers["set-cookie"][1600] == "d, e")
+say = "HTTP/1.1 302 Found\r\nLocation: \r\nContent-Length: 2\r\n\r\nok" -- to nowhere
+r = http.get(bad)
+assert(r.status == 302 and r.body == "ok")
+say = "HTTP/1.1 000 None\r\nContent-Length: 2\r\n\r\nok"
+for _, stream in ipairs{true, false} do fails("http.get: " .. bad .. ": ", http.get, bad, {stream = stream}) end
 say = "HTTP/1.0 200 OK\r\n\r\nuntil the end"
 assert(http.get(bad).body == "until the end")
 print "ok"

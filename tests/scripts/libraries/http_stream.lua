@@ -125,7 +125,7 @@ handler = function(c)
 end
 r = http.get(url, {stream = true, timeout = 1})
 for _ = 1, 4 do assert(r:read() == "x") end
-fails("no answer within 1.0 seconds", r.read, r)
+fails("no answer within 1 second", r.read, r)
 
 -- it ends too early, or is larger than allowed
 handler = function(c)
@@ -134,7 +134,7 @@ handler = function(c)
 end
 r = http.get(url, {stream = true})
 assert(r:read() == "some")
-fails("http.get: " .. url .. ": ", r.read, r)
+for _ = 1, 3 do fails("http.get: " .. url .. ": ", r.read, r) end -- it never looks like a whole one
 local go_on = event()
 handler = function(c)
   c:write("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nfirst")

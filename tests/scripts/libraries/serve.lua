@@ -28,6 +28,11 @@ local pages = {
   ["/wrong status"] = function() return {status = 99} end,
   ["/wrong header"] = function() return {headers = {["a b"] = "c"}} end,
   ["/smuggled"] = function() return {headers = {a = "b\r\nc: d"}} end,
+  ["/many headers"] = function()
+    local values = {}
+    for i = 1, 1001 do values[i] = "a" end
+    return {headers = {c = values}}
+  end,
   ["/wrong body"] = function() return {body = {}} end,
   ["/cancelled"] = function() error(cancelled) end,
   ["/closes"] = function()

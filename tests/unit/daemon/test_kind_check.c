@@ -240,8 +240,19 @@ static void http_methods_and_headers_cannot_smuggle(void **state) {
         job.u.http.headers = STRINGS("A: b", bad[i]);
         EXPECT_BAD(&job, "header: \"");
     }
-    job.u.http.headers = STRINGS("A: b", "X-Empty:", "X-Spaced:   c");
+    static const char *const framing[] = {"Content-Length: 0", "transfer-encoding: chunked",
+                                          "CONTENT-LENGTH:",   "Connection: upgrade",
+                                          "Upgrade: h2c",      "TE: trailers",
+                                          "Trailer: X"};
+    for (size_t i = 0; i < sizeof framing / sizeof framing[0]; i++) {
+        job.u.http.headers = STRINGS("A: b", framing[i]);
+        EXPECT_BAD(&job, "header: \"", "cannot be set");
+    }
+    job.u.http.headers = STRINGS("A: b", "X-Empty:", "X-Spaced:   c", "Content-Length-X: 1");
     expect_good(&job, "http://x/");
+    job.u.http.headers = (wire_strings){0};
+    job.u.http.method = "Connect";
+    EXPECT_BAD(&job, "method:", "\"Connect\"");
 }
 
 static void http_numbers_are_within_reason(void **state) {

@@ -44,7 +44,7 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
         usleep(100);
     if (strcmp(host, "two.test") == 0)
         *result = make("192.0.2.1", AF_INET, make("2001:db8::1", AF_INET6, NULL));
-    else if (strcmp(host, "one.test") == 0)
+    else if (strcmp(host, "one.test") == 0 || strstr(host, ".many"))
         *result = make("192.0.2.7", AF_INET, NULL);
     else
         return EAI_NONAME;
@@ -96,6 +96,25 @@ static int64_t root_answers(void *arg) {
 static void an_answer_has_all_addresses_and_is_kept(void **state) {
     (void)state;
     run(root_answers);
+}
+
+static int64_t root_crowd(void *arg) {
+    char name[32], list[HTTP_NAMES_BYTES], error[256];
+    (void)arg;
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "%d.many", i);
+        EXPECT(http_names_look_up(name, list, error, sizeof error) == 0);
+    }
+    EXPECT(http_names_look_up("999.many", list, error, sizeof error) == 0);
+    EXPECT(atomic_load(&calls) == 1000);
+    EXPECT(http_names_look_up("0.many", list, error, sizeof error) == 0);
+    EXPECT(atomic_load(&calls) == 1001);
+    return 0;
+}
+
+static void of_many_names_the_last_ones_are_kept(void **state) {
+    (void)state;
+    run(root_crowd);
 }
 
 static int64_t root_failures(void *arg) {
@@ -185,6 +204,7 @@ static void look_ups_are_bounded_and_one_given_up_is_asked_again(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_has_all_addresses_and_is_kept),
+        cmocka_unit_test(of_many_names_the_last_ones_are_kept),
         cmocka_unit_test(a_failure_is_told_and_not_kept),
         cmocka_unit_test(many_who_ask_at_once_share_one_look_up),
         cmocka_unit_test(who_leaves_does_not_take_the_answer_from_others),
