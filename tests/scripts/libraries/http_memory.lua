@@ -18,26 +18,7 @@ local bytes = 0
 for piece in http.get(url, {stream = true}):chunks() do bytes = bytes + #piece end
 assert(bytes == 640 << 16)
 
--- what came for a request that was cancelled is given back at once, whenever Lua collects
-local sent = event()
-local slow = tcp.listen(0, function(c)
-  while c:read_line() ~= "" do end
-  local block = ("b"):rep(1 << 16)
-  c:write("HTTP/1.0 200 OK\r\n\r\n")
-  for _ = 1, 160 do c:write(block) end -- 10 MiB
-  sent:set()
-  c:read() -- until the client has gone
-end)
-for _ = 1, 4 do
-  sent:clear()
-  local task = spawn(http.get, "http://127.0.0.1:" .. slow.port)
-  sent:wait()
-  task:cancel()
-  local ok, err = pcall(await, task)
-  assert(not ok and err == cancelled, tostring(err))
-end
-
--- so do the bodies of requests: several at once, of which each would fit
+-- bodies of requests count: several at once, of which each would fit
 local body, arrived = ("b"):rep(5 << 20), 0
 local go = event()
 local busy = tcp.listen(0, function(c)
@@ -60,6 +41,25 @@ end
 go:set()
 for _, r in ipairs(gather(first)) do assert(r.body == "ok") end
 assert(arrived == 3 and http.post(busy_url, body).body == "ok")
+
+-- what came for a request that was cancelled is given back soon, whenever Lua collects
+local sent = event()
+local slow = tcp.listen(0, function(c)
+  while c:read_line() ~= "" do end
+  local block = ("b"):rep(1 << 16)
+  c:write("HTTP/1.0 200 OK\r\n\r\n")
+  for _ = 1, 160 do c:write(block) end -- 10 MiB
+  sent:set()
+  c:read() -- until the client has gone
+end)
+for _ = 1, 4 do
+  sent:clear()
+  local task = spawn(http.get, "http://127.0.0.1:" .. slow.port)
+  sent:wait()
+  task:cancel()
+  local ok, err = pcall(await, task)
+  assert(not ok and err == cancelled, tostring(err))
+end
 
 -- a server's requests count, too
 local server = serve{max_body = 1 << 30, function(request) return tostring(#request.body) end}
