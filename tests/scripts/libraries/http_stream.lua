@@ -7,8 +7,9 @@ end
 
 local handler
 local listener = tcp.listen(0, function(c)
-  while c:read_line() ~= "" do end
-  handler(c)
+  for line in function() return c:read_line() end do
+    if line == "" then return handler(c) end
+  end
 end)
 local url = "http://127.0.0.1:" .. listener.port .. "/"
 local HEAD = "HTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -98,21 +99,23 @@ for _, leave in ipairs{
   timeout(5, ended.wait, ended)
   assert(written < 200)
 end
-written, ended = 0, event()
+local began
 handler = function(c) -- never a head
+  began:set()
   assert(c:read() == nil)
   ended:set()
 end
 for _, stream in ipairs{true, false} do
-  ended = event()
+  began, ended = event(), event()
   local t = spawn(http.get, url, {stream = stream})
-  sleep(0.03)
+  began:wait()
   t:cancel()
   fails("cancelled", await, t)
   timeout(5, ended.wait, ended)
 end
 
 -- time: for the head, and for each piece
+began, ended = event(), event()
 fails("no answer within 0.1 seconds", http.get, url, {stream = true, timeout = 0.1})
 handler = function(c)
   c:write(HEAD)
