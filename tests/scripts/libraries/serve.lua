@@ -89,7 +89,9 @@ assert(r.body == "\0\r\n\0" and seen.method == "PUT")
 r = http.post(url .. "/echo", "", {headers = {["Content-Type"] = "a/b"}})
 assert(r.status == 200 and r.body == "")
 assert(http.post(url .. "/echo", ("x"):rep(300001)).status == 413)
-assert(http.post(url .. "/echo", ("x"):rep(4000000)).status == 413)
+-- what is far too large is not read: its sender gets the answer, or cannot send
+local ok, far = pcall(http.post, url .. "/echo", ("x"):rep(4000000))
+assert(ok and far.status == 413 or not ok and tostring(far):find("Send failure", 1, true), tostring(far))
 assert(http.post(url .. "/echo", ("x"):rep(300000), {headers = {["Content-Type"] = "a/b"}}).status == 200)
 
 -- a handler that fails is answered for, and the server goes on
