@@ -221,6 +221,27 @@ static wire_reply *take_answer(struct session *self) {
     return NULL;
 }
 
+static void cancel_job(struct session *self) {
+    wire_range range = {self->id, self->id};
+    tell(self, &(wire_request){.verb = WIRE_CANCEL, .u.cancel.select = {.ranges = &range, .range_count = 1}});
+}
+
+/* A line may catch what interrupts it, and go on. */
+static void interrupt(struct session *self, int times) {
+    self->in_line = true; /* behind the terminal's ^C */
+    if (times <= 2)
+        act(self, WIRE_ACT_INTERRUPT);
+    else if (times == 3)
+        cancel_job(self);
+    else
+        finish(self, EXIT_SIGNAL + SIGINT);
+    if (times != 2)
+        return;
+    before(self);
+    say("the line was interrupted, and goes on: a third Ctrl-C ends the shell");
+    after(self);
+}
+
 wire_reply *session_run(struct session *self, wire_act what, const char *name, const char *code,
                         size_t length) {
     wire_request request = {
@@ -236,10 +257,8 @@ wire_reply *session_run(struct session *self, wire_act what, const char *name, c
     if (result != CLIENT_OK)
         return NULL;
     session_event event;
-    while ((event = session_wait(self, -1)) == SESSION_SIGNAL) {
-        self->in_line = true; /* behind the terminal's ^C */
-        act(self, WIRE_ACT_INTERRUPT);
-    }
+    for (int times = 1; (event = session_wait(self, -1)) == SESSION_SIGNAL; times++)
+        interrupt(self, times);
     if (event == SESSION_ANSWER)
         return take_answer(self);
     client_abandon(self->line);
@@ -248,11 +267,6 @@ wire_reply *session_run(struct session *self, wire_act what, const char *name, c
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
-
-static void cancel_job(struct session *self) {
-    wire_range range = {self->id, self->id};
-    tell(self, &(wire_request){.verb = WIRE_CANCEL, .u.cancel.select = {.ranges = &range, .range_count = 1}});
-}
 
 static void say_report(const struct session *self) {
     wire_request request = {.verb = WIRE_SHOW, .u.show.id = self->id};
