@@ -10,7 +10,7 @@
  * The stack: 1 the database, 2 the transaction's handle, 3 what is called, with its arguments behind it, and at the end an
  * errand's guard. While it runs, 3 is the guard of the errand that ends it, and 4 what is called, or its results. */
 #include "sql.h"
-#include "task.h"
+#include "vocabulary.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -126,7 +126,7 @@ static int ending_finish(lua_State *L, operation *op) {
         return lua_error(L);
     if (self->call.code)
         return sql_call_fail(L, &self->call);
-    return lua_gettop(L) - (BODY - 1);
+    return lua_gettop(L) - BODY; /* that is where the message handler is */
 }
 
 static void ending_destroy(operation *op) {
@@ -177,8 +177,10 @@ static int beginning_finish(lua_State *L, operation *op) {
     ending *self = sql_call_create(L, sizeof *self, &class, within->database, within);
     lua_insert(L, GUARD);
     within->database->current = within;
+    lua_pushcfunction(L, error_on_the_way);
+    lua_insert(L, BODY);
     lua_KContext context = (lua_KContext)self;
-    return body_ended(L, lua_pcallk(L, arguments, LUA_MULTRET, 0, context, body_ended), context);
+    return body_ended(L, lua_pcallk(L, arguments, LUA_MULTRET, BODY, context, body_ended), context);
 }
 
 static transaction *transaction_create(lua_State *L, database *database) {
