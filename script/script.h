@@ -67,7 +67,7 @@ typedef struct script_finding {
 
 /* All texts are printable UTF-8, and end; what is too long was cut. */
 typedef struct script_report {
-    char *error;     /* NULL: it succeeded, or was cancelled */
+    char *error;     /* why it failed, or its clean-up was cut off; NULL: neither is so */
     char *traceback; /* NULL: none */
     script_finding *findings;
     size_t finding_count; /* at most SCRIPT_FINDINGS_KEPT are told; */
