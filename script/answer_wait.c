@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    SHARE = 4,                 /* of a loop's connections, of which a script has one */
+    SHARE = 2,                 /* of a loop's connections, of which a script has one */
     TRANSFER_BYTES = 16 << 10, /* besides what is copied */
 };
 

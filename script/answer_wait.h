@@ -1,6 +1,6 @@
 /* A request under way, and how the script waits for it. Private to answer*.c.
  *
- * All scripts of a loop share its connections. So a script has a number of turns, which is a quarter of them, and a request
+ * All scripts of a loop share its connections. So a script has a number of turns, which is half of them, and a request
  * waits for one before its transfer is made; until it is over, the turn is taken, and what was copied for it counts in the
  * script's budget. A transfer that is left before its end is over when its driver has let go of it. */
 #ifndef ANSWER_WAIT_H

@@ -1,6 +1,6 @@
--- A script has a quarter of its loop's connections: what it asks for beyond that waits for its turn.
+-- A script has half of its loop's connections: what it asks for beyond that waits for its turn.
 local check = require "check"
-local TURNS = 64
+local TURNS = 128
 
 local at_once, most, release = 0, 0, event()
 local listener = tcp.listen({port = 0, backlog = 1000}, function(c)
@@ -37,7 +37,7 @@ check.equal(most, TURNS)
 -- streams that nobody reads hold theirs, and an error names that
 local held = {}
 for i = 1, TURNS do held[i] = http.get(url .. "held", {stream = true, timeout = 0}) end
-check.fails("no answer within 0.05 seconds: the script has 64 requests under way, which is the most it may have", http.get, url,
+check.fails("no answer within 0.05 seconds: the script has 128 requests under way, which is the most it may have", http.get, url,
             {timeout = 0.05})
 check.fails_with(timed_out, timeout, 0.05, http.get, url)
 local waiting = spawn(http.get, url)
