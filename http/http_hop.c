@@ -112,19 +112,22 @@ static void keep_password(CURLU *to, CURLU *from) {
     curl_free(user);
 }
 
-static bool is_for_one_origin(const char *header) {
-    static const char *const names[] = {"Authorization", "Cookie", "Host"};
+static const char *const for_one_origin[] = {"Authorization", "Cookie", "Host", NULL};
+static const char *const of_the_body[] = {"Content-Type", "Content-Encoding", "Content-Language", "Content-Location",
+                                          NULL};
+
+static bool is_among(const char *header, const char *const names[]) {
     size_t length = strcspn(header, ":;");
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strlen(names[i]) == length && strncasecmp(names[i], header, length) == 0)
+    for (; *names; names++)
+        if (strlen(*names) == length && strncasecmp(*names, header, length) == 0)
             return true;
     return false;
 }
 
-static void drop_headers(http_transfer *self) {
+static void drop_headers(http_transfer *self, const char *const names[]) {
     for (struct curl_slist **link = &self->headers; *link;) {
         struct curl_slist *header = *link;
-        if (is_for_one_origin(header->data)) {
+        if (is_among(header->data, names)) {
             *link = header->next;
             header->next = NULL;
             curl_slist_free_all(header);
@@ -141,7 +144,7 @@ static bool turn_to(http_transfer *self, CURLU *from, CURLU *to) {
     if (origin_is_same(from, to))
         keep_password(to, from);
     else
-        drop_headers(self);
+        drop_headers(self, for_one_origin);
     if (curl_url_get(to, CURLUPART_URL, &url, 0))
         return false;
     bool good = http_url_is_good(url, fault);
@@ -180,6 +183,7 @@ static void choose_method(http_transfer *self) {
         return;
     curl_easy_setopt(self->easy, CURLOPT_CUSTOMREQUEST, NULL);
     curl_easy_setopt(self->easy, CURLOPT_HTTPGET, 1L);
+    drop_headers(self, of_the_body);
 }
 
 static bool redirect(http_transfer *self) {

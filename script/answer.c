@@ -154,6 +154,9 @@ static int give_head(lua_State *L) {
     push_fields(L, self);
     lua_setiuservalue(L, 1, RESPONSE_FIELDS);
     lua_settop(L, 1);
+    if (self->has_turn)
+        self->strand->streams++;
+    self->is_stream = self->has_turn;
     return 1;
 }
 

@@ -36,7 +36,9 @@ static void settle(answer *self) {
     self->reserved_bytes = 0;
     if (self->has_turn)
         hd_semaphore_release(self->strand->requests);
-    self->has_turn = false;
+    if (self->is_stream)
+        self->strand->streams--;
+    self->has_turn = self->is_stream = false;
 }
 
 static void end_left(void *arg) {
@@ -151,7 +153,12 @@ int answer_take_turn(lua_State *L, answer *self, lua_CFunction go_on) {
         free(made);
         answer_fail(L, self, "not enough memory");
     }
-    if (hd_semaphore_try(strand->requests) == 0) {
+    bool has_turn = hd_semaphore_try(strand->requests) == 0;
+    if (!has_turn && strand->streams >= turns_of_a_script()) {
+        lua_gc(L, LUA_GCCOLLECT); /* nobody may have some of them any more */
+        has_turn = hd_semaphore_try(strand->requests) == 0;
+    }
+    if (has_turn) {
         free(made);
         self->has_turn = true;
         return go_on(L);

@@ -19,6 +19,7 @@ typedef struct answer {
     http_transfer *transfer; /* NULL: there is none yet; it is over, or was left */
     http_transfer *left;     /* until it is over */
     bool has_turn, is_started, has_ended, is_closed, streams;
+    bool is_stream; /* it streams, and the script has it (strand->streams) */
     size_t reserved_bytes;
     uint64_t timeout_ns;
     uint64_t deadline_ns; /* of the wait that it is in */

@@ -72,14 +72,14 @@ budget *errand_budget(lua_State *L) {
     return &strand_of(L)->beside;
 }
 
-static void hold(lua_State *L, size_t bytes) {
+void errand_hold(lua_State *L, size_t bytes) {
     operation *filled = strand_of(L)->filled;
     if (!operation_hold(L, filled, bytes))
         errand_fail(L, filled->class->name, NULL, BUDGET_EXCEEDED);
 }
 
 char *errand_copy(lua_State *L, const char *text) {
-    hold(L, strlen(text) + 1);
+    errand_hold(L, strlen(text) + 1);
     char *copy = strdup(text);
     if (!copy)
         errand_raise(L, "not enough memory");
@@ -93,7 +93,7 @@ char *errand_path(lua_State *L, const char *path) {
     char *whole;
     if (length >= PATH_MAX)
         errand_raise(L, "%s: the path is longer than %d bytes", strand_of(L)->filled->class->name, PATH_MAX - 1);
-    hold(L, length + 1);
+    errand_hold(L, length + 1);
     if (asprintf(&whole, "%s%s%s", is_whole ? "" : cwd, is_whole ? "" : "/", path) < 0)
         errand_raise(L, "not enough memory");
     return whole;

@@ -26,6 +26,9 @@ int errand_await(lua_State *L, errand *self);
 /* What it and the script's other errands may hold. */
 budget *errand_budget(lua_State *L);
 
+/* So many bytes beside the state are the errand's that is being filled, until it is freed; raises an error if there is no room. */
+void errand_hold(lua_State *L, size_t bytes);
+
 /* A copy of a string for the errand that was created last and has not started, which holds it of the budget: malloc'ed, to be
  * put where that one's `destroy` frees it. Raises an error if there is no room. */
 char *errand_copy(lua_State *L, const char *text);

@@ -4,7 +4,6 @@
 #include "http_url.h"
 #include "vocabulary.h"
 
-#include <ctype.h>
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <string.h>

@@ -65,12 +65,12 @@ bool socket_is_waited_for(const socket_ref *self, socket_wait_kind kind) {
 static void run(operation *op) {
     waiting *self = (waiting *)op;
     int direction = self->kind == SOCKET_WRITE ? HD_WRITABLE : HD_READABLE;
-    if (self->reason == FOR_DESCRIPTORS)
+    if (self->previous)
+        self->code = (int)hd_await(self->previous);
+    else if (self->reason == FOR_DESCRIPTORS)
         self->code = hd_sleep(MOMENT_NS);
     else if (self->reason == FOR_A_TURN)
         self->code = 0;
-    else if (self->previous)
-        self->code = (int)hd_await(self->previous);
     else
         self->code = hd_fd_wait(self->socket->fd, direction, HD_NEVER);
 }

@@ -66,7 +66,8 @@ typedef struct sql_call {
     database *database;       /* held */
     transaction *transaction; /* within it; a user of it; NULL: by itself */
     turn turn;
-    bool wants_rows; /* one statement, and what it gives; else any number of them */
+    bool wants_rows;  /* one statement, and what it gives; else any number of them */
+    bool is_shielded; /* being cancelled ends only its wait for other processes' locks */
 
     char *text, *next; /* `next`: the statement that is the next one to run */
     sql_value *values;

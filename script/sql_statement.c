@@ -264,12 +264,21 @@ static void interrupt(void *arg) {
     sqlite3_interrupt(database->handle);
 }
 
+static int64_t perform_once(sql_call *self) {
+    if (self->is_shielded)
+        hd_shield_begin();
+    int64_t code = errand_block(HD_POOL_USER, try, self, interrupt);
+    if (self->is_shielded)
+        hd_shield_end();
+    return code;
+}
+
 void sql_call_perform(sql_call *self) {
     database *database = self->database;
     uint64_t deadline_ns = hd_after(database->busy_ns), pause_ns = SHORTEST_PAUSE_NS;
     self->next = self->text;
     atomic_store_explicit(&database->stop, false, memory_order_relaxed);
-    while ((self->code = errand_block(HD_POOL_USER, try, self, interrupt)) == TRY_AGAIN) {
+    while ((self->code = perform_once(self)) == TRY_AGAIN) {
         if (hd_now() >= deadline_ns) {
             self->code =
                 fail_text(self, "the database is locked, and was for too long (sql.open's option timeout)");

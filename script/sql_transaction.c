@@ -98,8 +98,10 @@ static void ending_run(operation *op) {
     ending *self = (ending *)op;
     sqlite3 *handle = self->call.database->handle;
     self->ran = true;
+    self->call.is_shielded = true;
     hd_shield_begin();
     (void)!turns_wait(&self->call.turn);
+    hd_shield_end();
     if (!self->failed)
         sql_call_perform_text(&self->call, "COMMIT");
     if ((self->failed || self->call.code) && !sqlite3_get_autocommit(handle)) {
@@ -111,7 +113,6 @@ static void ending_run(operation *op) {
         self->call.error = error;
         self->call.code = code;
     }
-    hd_shield_end();
 }
 
 static void end(ending *self) {

@@ -111,6 +111,7 @@ static void make_room(lua_State *L, sql_call *call, size_t count) {
     if (count > (size_t)most)
         errand_raise(L, "%s: %s: more than %d %s", function_of(call), call->database->name, most,
                      call->named ? "named values" : "values");
+    errand_hold(L, (count + 1) * sizeof *call->values);
     call->values = calloc(count + 1, sizeof *call->values);
     if (!call->values)
         errand_raise(L, "not enough memory");

@@ -67,6 +67,7 @@ struct strand {
     budget beside;          /* memory that operations hold; these two: any thread */
     budget descriptors;     /* that values and operations hold (descriptors.h) */
     hd_semaphore *requests; /* of HTTP, that may still begin; NULL: there was none */
+    unsigned streams;       /* of those that have begun, how many end only as the script reads, or closes them */
 
     /* what goes on outside */
     operation *ended_operations; /* to be freed */

@@ -215,12 +215,20 @@ static void count_connection(void *arg, struct MHD_Connection *connection, void 
 }
 
 static struct MHD_Daemon *start_daemon(web *self, const web_options *options, int listener) {
-    return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, has_room, self, exchange_step, self, MHD_OPTION_LISTEN_SOCKET,
-        listener, MHD_OPTION_URI_LOG_CALLBACK, exchange_begins, self, MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT,
-        options->timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_A_CONNECTION,
-        MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, self, MHD_OPTION_NOTIFY_CONNECTION, count_connection, self, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL, MHD_OPTION_END);
+    const struct MHD_OptionItem items[] = {
+        {MHD_OPTION_LISTEN_SOCKET, listener, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, options->connections, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, options->timeout_seconds, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_OF_A_CONNECTION, NULL},
+        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_begins, self},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_completed, self},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)count_connection, self},
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)say_nothing, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, has_room, self, exchange_step, self,
+                            MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 /* 0, or a negative code. */

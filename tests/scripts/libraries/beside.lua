@@ -64,6 +64,10 @@ local statement = "SELECT 1 --" .. ("x"):rep(1 << 20)
 refused = failures("sql.query: more than the script's memory limit of 8.0 MiB has room for", 20,
   function() return db:query(statement) end)
 assert(refused >= 12, refused)
+local nothing = { n = 32766 } -- values take room, whatever they are
+refused = failures("sql.query: more than the script's memory limit of 8.0 MiB has room for", 20,
+  function() return db:query("SELECT 1", nothing) end)
+assert(refused >= 12, refused)
 equal(#succeeds(db.query, db, statement), 1)
 
 -- requests

@@ -69,3 +69,22 @@ for _, ends in ipairs { function() end, function() error("no", 0) end } do
   equal(count(), 1)
   equal(db:transaction(function(t) return t:run("UPDATE t SET x = 2") end), 1)
 end
+
+-- who is cancelled while a commit waits for others' locks is rolled back, however patient the database is
+local patient <close> = sql.open("locked.db", { timeout = 86400 })
+patient:run("CREATE TABLE t (x)")
+local reader <close> = sql.open("locked.db")
+reader:run("BEGIN")
+reader:query("SELECT * FROM t")
+local wrote = event()
+call = spawn(patient.transaction, patient, function(t)
+  t:run("INSERT INTO t VALUES (1)")
+  wrote:set()
+end)
+wrote:wait()
+sleep(0.02)
+call:cancel()
+check.fails_with(cancelled, await, call)
+equal(#timeout(30, patient.query, patient, "SELECT * FROM t"), 0)
+reader:run("COMMIT")
+equal(patient:transaction(function(t) return t:run("INSERT INTO t VALUES (1)") end), 1)
