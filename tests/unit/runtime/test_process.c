@@ -274,11 +274,20 @@ static uint64_t pool_calls(void) {
     return stats.calls_ended;
 }
 
+enum { MANY = 8200 };
+
+/* With turns for others: a report of a worker that is stuck has descriptors of its own, and leaves gaps. */
+static int64_t fill(void) {
+    int last = -1;
+    while (last < MANY && (last = dup(0)) >= 0)
+        if (last % 64 == 0)
+            check(hd_yield() == 0);
+    return last >= MANY ? 0 : -EMFILE;
+}
+
 static int64_t with_many_descriptors(void *arg) {
-    enum { MANY = 8200 };
     bool *possible = arg;
     struct rlimit before, more;
-    int last = -1;
     check(run_script((const char *[]){"true", NULL}) == 0);
     check(pool_calls() == 0);
     check(getrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -286,9 +295,9 @@ static int64_t with_many_descriptors(void *arg) {
     *possible = before.rlim_cur > more.rlim_cur || setrlimit(RLIMIT_NOFILE, &more) == 0;
     if (!*possible)
         return 0;
-    while (last < MANY && (last = dup(0)) >= 0) {}
-    check(last == MANY);
+    check(fill() == 0);
     check(run_script((const char *[]){"true", NULL}) == 0);
+    check(fill() == 0);
     check(run_script((const char *[]){"no-such-command", NULL}) == -ENOENT);
     check(close_range(3 + MANY / 2, MANY, 0) == 0);
     check(pool_calls() == 2);
