@@ -263,14 +263,14 @@ web *web_create(lua_State *L, const web_options *options, int handler, const cha
     int code = HD_ENOMEM;
     if (self) {
         *self = (web){.strand = strand,
-                         .L = strand_state(strand),
-                         .references = 1,
-                         .max_body_bytes = options->max_body_bytes,
-                         .handler = handler,
-                         .self = LUA_NOREF,
-                         .ready.run = on_ready,
-                         .again.run = on_again,
-                         .ended.run = on_ended};
+                      .L = strand_state(strand),
+                      .references = 1,
+                      .max_body_bytes = options->max_body_bytes,
+                      .handler = handler,
+                      .self = LUA_NOREF,
+                      .ready.run = on_ready,
+                      .again.run = on_again,
+                      .ended.run = on_ended};
         chain_init(&self->exchanges);
         callback_init(&self->silence.due, on_silence);
         code = start(self, options);
