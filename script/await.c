@@ -95,8 +95,7 @@ uint64_t duration_check(lua_State *L, int index) {
 }
 
 bool task_start_timer(strand *self, task *task, uint64_t ns) {
-    uint64_t now_ns = strand_now(self);
-    return timers_add(&self->timers, &task->timer, ns > HD_NEVER - now_ns ? HD_NEVER : now_ns + ns);
+    return timers_add_after(&self->timers, &task->timer, strand_now(self), ns);
 }
 
 static int script_sleep(lua_State *L) {

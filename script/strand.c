@@ -114,17 +114,9 @@ static void pause_until(strand *self, uint64_t deadline_ns) {
 
 /* ---- turns ------------------------------------------------------------------------------------------------------------ */
 
-static void collect_due(strand *self) {
-    if (self->timers.count == 0)
-        return;
-    uint64_t now_ns = strand_now(self);
-    for (timer *due; (due = timers_pop(&self->timers, now_ns));)
-        strand_soon(self, &due->due);
-}
-
 static void turn(strand *self) {
     inbox_take(self);
-    collect_due(self);
+    timers_collect(&self->timers, self->timers.count ? strand_now(self) : 0, &self->ready);
     self->turned = true;
     chain_move_all(&self->turn, &self->ready);
     while (!chain_is_empty(&self->turn) && !self->kill_reason) {

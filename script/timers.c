@@ -49,6 +49,51 @@ bool timers_add(timers *self, timer *entry, uint64_t deadline_ns) {
     return true;
 }
 
+/* ---- groups: those of one turn with the same duration ------------------------------------------------------------------ */
+
+static timer_group *find_group(timers *self, uint64_t duration_ns) {
+    for (size_t i = 0; i < self->groups_made && i < TIMER_GROUPS; i++)
+        if (self->groups[i].duration_ns == duration_ns)
+            return &self->groups[i];
+    return NULL;
+}
+
+static void join(timers *self, timer *first, timer *entry, uint64_t deadline_ns) {
+    chain_append(&first->due.link, &entry->due.link);
+    first->deadline_ns = deadline_ns;
+    sift_down(self, first->place, first);
+}
+
+bool timers_add_after(timers *self, timer *entry, uint64_t now_ns, uint64_t duration_ns) {
+    uint64_t deadline_ns = duration_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + duration_ns;
+    timer_group *group = find_group(self, duration_ns);
+    if (group && group->first && now_ns - group->since_ns <= TIMER_GROUP_NS) {
+        join(self, group->first, entry, deadline_ns);
+        return true;
+    }
+    if (!timers_add(self, entry, deadline_ns))
+        return false;
+    if (!group)
+        group = &self->groups[self->groups_made++ % TIMER_GROUPS];
+    *group = (timer_group){.first = entry, .duration_ns = duration_ns, .since_ns = now_ns};
+    return true;
+}
+
+/* The group goes on without it: `next`, which may be NULL, is its first now. */
+static void set_first(timers *self, const timer *entry, timer *next) {
+    for (size_t i = 0; i < self->groups_made && i < TIMER_GROUPS; i++)
+        if (self->groups[i].first == entry)
+            self->groups[i].first = next;
+}
+
+static timer *next_of_group(timer *first) {
+    if (chain_is_empty(&first->due.link))
+        return NULL;
+    return chain_entry(chain_entry(first->due.link.next, callback, link), timer, due);
+}
+
+/* ---- the end of one ---------------------------------------------------------------------------------------------------- */
+
 static void take_out(timers *self, timer *entry) {
     size_t place = entry->place;
     timer *last = self->heap[self->count--];
@@ -61,18 +106,36 @@ static void take_out(timers *self, timer *entry) {
         sift_down(self, place, last);
 }
 
+static void take_out_of_group(timers *self, timer *first) {
+    timer *next = next_of_group(first);
+    set_first(self, first, next);
+    if (!next) {
+        take_out(self, first);
+        return;
+    }
+    next->deadline_ns = first->deadline_ns;
+    next->sequence = first->sequence;
+    put(self, first->place, next);
+    first->place = 0;
+}
+
 void timers_remove(timers *self, timer *entry) {
     if (entry->place)
-        take_out(self, entry);
+        take_out_of_group(self, entry);
     callback_cancel(&entry->due);
 }
 
-timer *timers_pop(timers *self, uint64_t now_ns) {
-    if (self->count == 0 || self->heap[1]->deadline_ns > now_ns)
-        return NULL;
-    timer *first = self->heap[1];
-    take_out(self, first);
-    return first;
+void timers_collect(timers *self, uint64_t now_ns, chain *ready) {
+    self->groups_made = 0;
+    while (self->count && self->heap[1]->deadline_ns <= now_ns) {
+        timer *first = self->heap[1];
+        chain others;
+        take_out(self, first);
+        chain_init(&others);
+        chain_move_all(&others, &first->due.link);
+        chain_append(ready, &first->due.link);
+        chain_move_all(ready, &others);
+    }
 }
 
 uint64_t timers_next_ns(const timers *self) {
