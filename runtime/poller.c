@@ -31,7 +31,7 @@
  * that number would wait in vain. Descriptors that the runtime makes are safe from this (hd_poller_adopt); for others
  * it is why heddle.h demands hd_close.
  *
- * A nested epoll, a pidfd, a signalfd and a pipe wait as sockets do. Of a nested epoll mind that it gives an edge for new
+ * A nested epoll, a pidfd and a pipe wait as sockets do. Of a nested epoll mind that it gives an edge for new
  * events only: while its level-triggered members are still ready it stays silent. "Drained" means that its
  * epoll_wait, with no time to wait, returned 0.
  *

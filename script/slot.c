@@ -1,0 +1,123 @@
+/* The timer counts the time that its thread runs (CLOCK_THREAD_CPUTIME_ID), so it costs nothing while the thread sleeps, no
+ * other thread has to wake for it, and nobody's slice is shorter where the machine is full. It ticks as long as it meets a
+ * strand, whichever; to be set anew for each would be two system calls each time that a script waits.
+ *
+ * Turned down: a thread that looks at the slots every few milliseconds, and signals the threads whose slices are over. On a
+ * machine whose cores all compute, each of its wake-ups takes a core from somebody; and where the kernel shares cores
+ * between groups (one for each service, or session), a thread that wakes so often only to sleep again made all others
+ * wait for 100 ms and more. */
+#include "slot.h"
+
+#include "slice.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#ifndef sigev_notify_thread_id
+#    define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t slot_key;
+
+/* initial-exec: the handler must not allocate. */
+static _Thread_local slot *own_slot __attribute__((tls_model("initial-exec")));
+
+/* The kernel looks at such timers as its own clock ticks (4 ms, most often): so this is every tick. */
+#define TICK_NS HD_MS(3)
+
+/* What has the thread for less goes on until the next. */
+#define SHORTEST_SLICE_NS HD_MS(2)
+
+static int tick_signal(void) {
+    return SIGRTMIN + 5;
+}
+
+static void set_timer(slot *self, uint64_t interval_ns) {
+    struct timespec every = {.tv_nsec = (long)interval_ns};
+    timer_settime(self->timer, 0, &(struct itimerspec){.it_interval = every, .it_value = every}, NULL);
+}
+
+/* Setting a hook is the one thing that Lua allows here, and it takes time for each function that is active: of a deep
+ * recursion more than the pause between two ticks. So it is set once. */
+static void end_slice(slot *self) {
+    lua_State *running = self->running;
+    self->over = 1;
+    if (running && !(self->wanted && self->hooked == running)) {
+        self->wanted = 1;
+        self->hooked = running;
+        lua_sethook(running, slice_hook, LUA_MASKCOUNT, 1);
+    }
+}
+
+static void on_tick(int number) {
+    (void)number;
+    slot *here = own_slot;
+    /* relaxed: the same thread's */
+    uint64_t since_ns = here ? atomic_load_explicit(&here->since_ns, memory_order_relaxed) : 0;
+    if (since_ns && hd_now() - since_ns >= SHORTEST_SLICE_NS)
+        end_slice(here);
+    else if (here && !since_ns) {
+        here->ticks = 0;
+        set_timer(here, 0);
+    }
+}
+
+static void slot_gone(void *arg) {
+    slot *gone = arg;
+    own_slot = NULL;
+    timer_delete(gone->timer);
+    free(gone);
+}
+
+static void prepare(void) {
+    struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+    sigfillset(&action.sa_mask);
+    sigaction(tick_signal(), &action, NULL);
+    pthread_key_create(&slot_key, slot_gone);
+}
+
+static void allow_ticks(void) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, tick_signal());
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+static slot *slot_make(void) {
+    pthread_once(&once, prepare);
+    struct sigevent tick = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = tick_signal()};
+    tick.sigev_notify_thread_id = gettid();
+    slot *made = calloc(1, sizeof *made);
+    if (!made)
+        return NULL;
+    if (timer_create(CLOCK_THREAD_CPUTIME_ID, &tick, &made->timer)) {
+        free(made);
+        return NULL;
+    }
+    pthread_setspecific(slot_key, made);
+    own_slot = made;
+    allow_ticks();
+    return made;
+}
+
+/* noinline, and the result is opaque: after an await it is another thread's. */
+__attribute__((noinline)) slot *slot_here(void) {
+    slot *here = own_slot;
+    __asm__ volatile("" : "+r"(here)::"memory");
+    return here ? here : slot_make();
+}
+
+void slot_begin(slot *self, uint64_t now_ns) {
+    self->running = NULL;
+    self->wanted = 0;
+    self->over = 0;
+    /* relaxed: the handler is on this thread. First this, then `ticks`: one that stops the timer in between is seen. */
+    atomic_store_explicit(&self->since_ns, now_ns, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    if (self->ticks)
+        return;
+    self->ticks = 1;
+    set_timer(self, TICK_NS);
+}
