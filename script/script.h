@@ -134,10 +134,6 @@ void script_lines_close(script_lines *lines);
 
 /* ------------------------------------------------------------------------------------------------------------------------ */
 
-/* Stops the thread that the first script started (the watch over scripts that overstay). Call it after the last script has ended; a later
- * one starts it again. Not inside a task. */
-void script_fini(void);
-
 /* One of a script's own tasks, for people. */
 typedef struct script_task_info {
     uint64_t job; /* of its script_options */

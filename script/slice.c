@@ -1,8 +1,8 @@
 #include "slice.h"
 
 #include "pace.h"
+#include "slot.h"
 #include "vocabulary.h"
-#include "watch.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -22,16 +22,10 @@
 #endif
 
 void slice_enter(strand *self) {
-    slot *here = watch_slot();
+    slot *here = SLICE_BY_COUNT ? NULL : slot_here();
     self->since_ns = hd_now();
-    if (!here)
-        return;
-    here->running = NULL;
-    here->wanted = 0;
-    here->over = 0;
-    atomic_store_explicit(&here->since_ns, self->since_ns, memory_order_seq_cst); /* [L1] */
-    if (!SLICE_BY_COUNT)
-        watch_rouse();
+    if (here)
+        slot_begin(here, self->since_ns);
 }
 
 /* Also scripts that never overstay reach their limit. */
@@ -45,17 +39,16 @@ static void count_time(strand *self) {
 }
 
 void slice_leave(strand *self) {
-    slot *here = watch_slot();
+    slot *here = slot_here();
     count_time(self);
     if (!here)
         return;
     here->running = NULL;
-    /* relaxed: a stale one makes a signal that finds nothing to do */
-    atomic_store_explicit(&here->since_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&here->since_ns, 0, memory_order_relaxed); /* relaxed: the handler is on this thread */
 }
 
 static void set_running(lua_State *thread) {
-    slot *here = watch_slot();
+    slot *here = slot_here();
     if (here)
         here->running = thread;
 }
@@ -68,7 +61,7 @@ void slice_reenter(strand *self, lua_State *L) {
 /* `from` goes on. The thread that the hook was set on may have ended, and its hook with it. */
 static void come_back(lua_State *from) {
     lua_State *running = from == strand_of(from)->state ? NULL : from;
-    slot *here = watch_slot();
+    slot *here = slot_here();
     if (!here)
         return;
     here->running = running;
@@ -134,7 +127,7 @@ static bool is_over(const strand *self) {
 }
 
 void slice_check(strand *self) {
-    slot *here = watch_runs() ? watch_slot() : NULL; /* the clock is dearer, and this comes with each callback */
+    slot *here = SLICE_BY_COUNT ? NULL : slot_here(); /* the clock is dearer, and this comes with each callback */
     if (here ? here->over : is_over(self))
         give_way(self, NULL);
 }
@@ -159,7 +152,7 @@ int slice_die(lua_State *L) {
 void slice_hook(lua_State *L, lua_Debug *info) {
     (void)info;
     strand *self = strand_of(L);
-    slot *here = watch_slot();
+    slot *here = slot_here();
     lua_sethook(L, SLICE_BY_COUNT ? slice_hook : NULL, SLICE_BY_COUNT ? LUA_MASKCOUNT : 0, SLICE_BY_COUNT);
     if (!self->kill_reason && (SLICE_BY_COUNT ? is_over(self) : here && here->wanted)) {
         if (here)

@@ -1,10 +1,9 @@
 /* Slices of time, and who is on which thread: preemption that costs nothing until a script overstays.
  *
- * Each thread that runs scripts has a *slot*: which strand is on it, since when, and which Lua thread runs. The watch
- * (watch.c) looks at the slots each millisecond while there is something in them, and signals a thread whose strand has had
- * it for a slice. The signal's handler sets the debug hook of the Lua thread that runs, the one thing that may be done to it
- * from there; at its next instruction the hook clears itself and gives way: it suspends the whole strand (hd_yield), so that
- * other jobs run while the order within this one stays asyncio's.
+ * Each thread that runs scripts has a *slot* (slot.h): which strand is on it, since when, and which Lua thread runs; and a timer,
+ * whose handler finds out whether the strand has had the thread for a slice. Then it sets the debug hook of the Lua
+ * thread that runs, the one thing that may be done to it from there; at its next instruction the hook clears itself and
+ * gives way: it suspends the whole strand (hd_yield), so that other jobs run while the order within this one stays asyncio's.
  *
  * When the script is to end, the hook yields the coroutine instead, which is never resumed (no pcall catches that), or,
  * where a C function is in between and cannot yield, raises an error, at each instruction from then on, until there is none.

@@ -1,11 +1,12 @@
-/* The timer counts the time that its thread runs (CLOCK_THREAD_CPUTIME_ID), so it costs nothing while the thread sleeps, no
- * other thread has to wake for it, and nobody's slice is shorter where the machine is full. It ticks as long as it meets a
- * strand, whichever; to be set anew for each would be two system calls each time that a script waits.
+/* The timer ticks as long as it meets a strand, whichever; to be set anew for each would be two system calls each time that a
+ * script waits. So a slice is between SHORTEST_SLICE_NS and that plus SLICE_NS. A thread that has no strand any more is
+ * interrupted once, and its timer stops.
  *
  * Turned down: a thread that looks at the slots every few milliseconds, and signals the threads whose slices are over. On a
  * machine whose cores all compute, each of its wake-ups takes a core from somebody; and where the kernel shares cores
- * between groups (one for each service, or session), a thread that wakes so often only to sleep again made all others
- * wait for 100 ms and more. */
+ * between groups (one for each service, or session), threads that wake often only to sleep again made all others wait for
+ * 100 ms and more. A timer of the time that the thread runs: beside other programs a slice then lasts longer than a worker
+ * may be busy without being taken for stuck. */
 #include "slot.h"
 
 #include "slice.h"
@@ -23,9 +24,6 @@ static pthread_key_t slot_key;
 
 /* initial-exec: the handler must not allocate. */
 static _Thread_local slot *own_slot __attribute__((tls_model("initial-exec")));
-
-/* The kernel looks at such timers as its own clock ticks (4 ms, most often): so this is every tick. */
-#define TICK_NS HD_MS(3)
 
 /* What has the thread for less goes on until the next. */
 #define SHORTEST_SLICE_NS HD_MS(2)
@@ -92,7 +90,7 @@ static slot *slot_make(void) {
     slot *made = calloc(1, sizeof *made);
     if (!made)
         return NULL;
-    if (timer_create(CLOCK_THREAD_CPUTIME_ID, &tick, &made->timer)) {
+    if (timer_create(CLOCK_MONOTONIC, &tick, &made->timer)) {
         free(made);
         return NULL;
     }
@@ -119,5 +117,5 @@ void slot_begin(slot *self, uint64_t now_ns) {
     if (self->ticks)
         return;
     self->ticks = 1;
-    set_timer(self, TICK_NS);
+    set_timer(self, SLICE_NS);
 }

@@ -26,5 +26,4 @@ int kinds_init(const kind_settings *settings) {
 
 void kinds_fini(void) {
     http_fini();
-    script_fini();
 }

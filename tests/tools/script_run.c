@@ -160,7 +160,6 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     parse(argc, argv);
     int64_t result = hd_run(&set.runtime, root, NULL);
-    script_fini();
     free((void *)set.script.program.code);
     for (size_t i = 0; i < set.script.file_count; i++)
         free((void *)set.modules[i].code);

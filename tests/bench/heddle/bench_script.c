@@ -135,7 +135,6 @@ static int64_t compute_all(void *arg) {
 static void on_one_loop(const struct bench_case *which, hd_fn root) {
     struct bench_case copy = *which;
     on_loops(1, root, &copy);
-    script_fini();
 }
 
 static void spawning(const struct bench_case *which) {
@@ -152,7 +151,6 @@ static void computing(const struct bench_case *which) {
         on_loops(1, compute_all, &one);
         on_loops(which->loops, compute_all, &more);
     }
-    script_fini();
     bench_tell(which->name, one / more, "x");
     bench_tell_part(which->name, "one", one, "s");
 }

@@ -513,7 +513,5 @@ int main(void) {
         cmocka_unit_test(what_is_long_is_cut),
         cmocka_unit_test(names_are_completed),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    script_fini();
-    return failed;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
