@@ -13,6 +13,7 @@
 #include "drain.h"
 #include "log.h"
 #include "notify.h"
+#include "priority.h"
 #include "server.h"
 #include "socket_path.h"
 #include "spawn.h"
@@ -269,7 +270,9 @@ static bool open_socket(struct service *service) {
         return false;
     }
     struct server_options options = {.url = service->url, .config = service->config};
+    priority_raise(); /* as nng's threads are made */
     service->server = server_open(&options, error, sizeof error);
+    priority_lower();
     if (!service->server) {
         log_error("%s", error);
         return false;
@@ -278,9 +281,11 @@ static bool open_socket(struct service *service) {
     return true;
 }
 
-/* The first task of the control runtime: spawns the others, so that all of them are on its one loop. */
+/* The first task of the control runtime, on its one loop: spawns the others there. */
 static int64_t begin(void *arg) {
     struct service *service = arg;
+    priority_raise_alone();
+    priority_forgo();
     service->scheduler = spawn_root("scheduler", jobs_schedule, service->jobs);
     service->serving = spawn_root("server", server_run, service->server);
     bool handled = spawn_detached("signals", handle_signals, service);

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 
 from harness import Notifications, check, test, until
 
@@ -21,6 +22,32 @@ def the_socket_appears_with_its_mode_and_goes_with_the_service(t):
     check(pong["pid"] == s.pid and pong["release"] and pong["draining"] is False, f"{pong}")
     s.stop()
     check(not os.path.lexists(s.socket_path), "gone")
+
+
+def thread_policies(pid):
+    """What each thread's name is scheduled by."""
+    policies = {}
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{tid}/comm") as file:
+            policies.setdefault(file.read().strip(), set()).add(os.sched_getscheduler(int(tid)) & ~os.SCHED_RESET_ON_FORK)
+    return policies
+
+
+def real_time_is_allowed():
+    may = "import os; os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))"
+    return subprocess.run(["python3", "-c", may], stderr=subprocess.DEVNULL).returncode == 0
+
+
+@test
+def requests_go_before_jobs_and_jobs_cannot_take_that_right(t):
+    s = t.service()
+    s.ctl("run", "exec", "--", "true")
+    policies = thread_policies(s.pid)
+    expected = os.SCHED_RR if real_time_is_allowed() else os.SCHED_OTHER
+    check(policies["control-0"] == {expected} and policies["nng:task"] == {expected}, f"{policies}")
+    check(policies["multi-0"] == {os.SCHED_OTHER} and policies["heddled"] == {os.SCHED_OTHER}, f"{policies}")
+    job = s.ctl("run", "exec", "--", "sh", "-c", "ulimit -Hr; cut -d' ' -f41 /proc/self/stat")
+    check(job.lines == ["0", str(os.SCHED_OTHER)], f"a job has neither the limit nor the policy: {job}")
 
 
 @test
