@@ -3,26 +3,21 @@
 #include "log.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 
-static void set(int policy, int priority) {
-    struct sched_param parameters = {.sched_priority = priority};
-    if (sched_setscheduler(0, policy, &parameters) != 0)
+void priority_raise(struct priority *before) {
+    struct sched_param lowest = {.sched_priority = sched_get_priority_min(SCHED_RR)};
+    before->policy = sched_getscheduler(0);
+    sched_getparam(0, &before->parameters);
+    before->raised = sched_setscheduler(0, SCHED_RR, &lowest) == 0;
+    if (!before->raised)
         log_debug("requests have the priority of jobs: %s", strerror(errno));
 }
 
-void priority_raise(void) {
-    set(SCHED_RR, sched_get_priority_min(SCHED_RR));
-}
-
-void priority_raise_alone(void) {
-    set(SCHED_RR | SCHED_RESET_ON_FORK, sched_get_priority_min(SCHED_RR));
-}
-
-void priority_lower(void) {
-    set(SCHED_OTHER, 0);
+void priority_lower(const struct priority *before) {
+    if (before->raised && sched_setscheduler(0, before->policy, &before->parameters) != 0)
+        log_warning("the main thread keeps a real-time priority: %s", strerror(errno));
 }
 
 void priority_forgo(void) {

@@ -270,9 +270,11 @@ static bool open_socket(struct service *service) {
         return false;
     }
     struct server_options options = {.url = service->url, .config = service->config};
-    priority_raise(); /* as nng's threads are made */
+    struct priority before;
+    priority_raise(&before); /* while nng's threads are made */
     service->server = server_open(&options, error, sizeof error);
-    priority_lower();
+    priority_lower(&before);
+    priority_forgo();
     if (!service->server) {
         log_error("%s", error);
         return false;
@@ -284,8 +286,6 @@ static bool open_socket(struct service *service) {
 /* The first task of the control runtime, on its one loop: spawns the others there. */
 static int64_t begin(void *arg) {
     struct service *service = arg;
-    priority_raise_alone();
-    priority_forgo();
     service->scheduler = spawn_root("scheduler", jobs_schedule, service->jobs);
     service->serving = spawn_root("server", server_run, service->server);
     bool handled = spawn_detached("signals", handle_signals, service);

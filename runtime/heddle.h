@@ -433,7 +433,8 @@ typedef struct hd_signal hd_signal;
 
 /* Receives signals in a task. The signals must be blocked in every thread: call hd_signal_block in main before any thread
  * is made (workers and pool threads inherit that; children of hd_process_spawn do not). Each source gets all of its
- * signals, whoever else wants them; of those that nobody takes it keeps 65,536. */
+ * signals, whoever else wants them; those of one number that come before it is taken are one. A signal needs a moment to
+ * arrive: a deadline that has passed may miss one just sent. What has arrived, and was not taken, goes with its source. */
 HD_API int hd_signal_block(const int *signals, size_t count);
 HD_API HD_CHECKED hd_signal *hd_signal_open(const int *signals, size_t count);
 HD_API HD_CHECKED int hd_signal_next(hd_signal *source,

@@ -133,7 +133,6 @@ static bool start(strand *self, script_report *report) {
         return false;
     }
     *(strand **)lua_getextraspace(L) = self;
-    slice_prepare(L);
     lua_pushcfunction(L, prepare);
     if (lua_pcall(L, 0, 1, 0) == LUA_OK)
         return true; /* the main task stays on the stack */

@@ -10,22 +10,23 @@
 /* A script that was cancelled, and neither waits nor ends for so long, is killed. */
 #define DEAF_NS HD_MS(40)
 
-/* ThreadSanitizer delivers signals only where the program calls something it knows, which Lua's loop never does: there
- * a hook that counts stands in for them. */
-#ifdef __has_feature
-#    if __has_feature(thread_sanitizer)
-#        define SLICE_BY_COUNT 10000
-#    endif
-#endif
-#ifndef SLICE_BY_COUNT
-#    define SLICE_BY_COUNT 0
-#endif
+/* Where a thread's slot has no timer, a hook that counts instructions stands in for it, and looks at the clock. */
+enum { COUNT = 10000 };
+
+static bool must_count(const slot *here) {
+    return !here || !here->has_timer;
+}
+
+static void count_on(lua_State *L) {
+    if (lua_gethook(L) != slice_hook)
+        lua_sethook(L, slice_hook, LUA_MASKCOUNT, COUNT);
+}
 
 void slice_enter(strand *self) {
-    slot *here = SLICE_BY_COUNT ? NULL : slot_here();
+    slot *here = slot_here();
     self->since_ns = hd_now();
     if (here)
-        slot_begin(here, self->since_ns);
+        slot_begin(here, self->since_ns, slice_hook);
 }
 
 /* Also scripts that never overstay reach their limit. */
@@ -51,6 +52,8 @@ static void set_running(lua_State *thread) {
     slot *here = slot_here();
     if (here)
         here->running = thread;
+    if (must_count(here) && thread)
+        count_on(thread);
 }
 
 void slice_reenter(strand *self, lua_State *L) {
@@ -127,8 +130,8 @@ static bool is_over(const strand *self) {
 }
 
 void slice_check(strand *self) {
-    slot *here = SLICE_BY_COUNT ? NULL : slot_here(); /* the clock is dearer, and this comes with each callback */
-    if (here ? here->over : is_over(self))
+    slot *here = slot_here(); /* the clock is dearer, and this comes with each callback */
+    if (must_count(here) ? is_over(self) : here->over)
         give_way(self, NULL);
 }
 
@@ -153,12 +156,12 @@ void slice_hook(lua_State *L, lua_Debug *info) {
     (void)info;
     strand *self = strand_of(L);
     slot *here = slot_here();
-    lua_sethook(L, SLICE_BY_COUNT ? slice_hook : NULL, SLICE_BY_COUNT ? LUA_MASKCOUNT : 0, SLICE_BY_COUNT);
-    if (!self->kill_reason && (SLICE_BY_COUNT ? is_over(self) : here && here->wanted)) {
-        if (here)
-            here->wanted = 0;
+    bool counts = must_count(here), over = counts ? is_over(self) : here->wanted;
+    lua_sethook(L, counts ? slice_hook : NULL, counts ? LUA_MASKCOUNT : 0, counts ? COUNT : 0);
+    if (here)
+        here->wanted = 0;
+    if (over && !self->kill_reason)
         give_way(self, L);
-    }
     if (!self->kill_reason && lines_interrupt_now(self))
         raise_cancelled(L);
     if (!self->kill_reason)
@@ -167,9 +170,4 @@ void slice_hook(lua_State *L, lua_Debug *info) {
         lua_yield(L, 0); /* for good */
     else
         slice_die(L);
-}
-
-void slice_prepare(lua_State *L) {
-    if (SLICE_BY_COUNT)
-        lua_sethook(L, slice_hook, LUA_MASKCOUNT, SLICE_BY_COUNT);
 }

@@ -15,8 +15,6 @@
 
 #include "strand.h"
 
-#define SLICE_NS HD_MS(5)
-
 /* The strand has a thread from now on, and none. In between it must not await. */
 void slice_enter(strand *strand);
 void slice_leave(strand *strand);
@@ -38,9 +36,6 @@ void slice_look(lua_State *L);
 
 /* In a C function that a script called, when strand_kill was called: does not return, or makes that L runs no more. */
 int slice_die(lua_State *L);
-
-/* Prepares a new state. */
-void slice_prepare(lua_State *L);
 
 /* What the signal's handler sets. */
 void slice_hook(lua_State *L, lua_Debug *info);

@@ -9,8 +9,6 @@
  * may be busy without being taken for stuck. */
 #include "slot.h"
 
-#include "slice.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,8 +17,19 @@
 #    define sigev_notify_thread_id _sigev_un._tid
 #endif
 
+/* ThreadSanitizer delivers signals only where the program calls something it knows, which Lua's loop never does. */
+#ifdef __has_feature
+#    if __has_feature(thread_sanitizer)
+#        define SLOT_TICKS false
+#    endif
+#endif
+#ifndef SLOT_TICKS
+#    define SLOT_TICKS true
+#endif
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t slot_key;
+static bool has_key, can_tick;
 
 /* initial-exec: the handler must not allocate. */
 static _Thread_local slot *own_slot __attribute__((tls_model("initial-exec")));
@@ -45,7 +54,7 @@ static void end_slice(slot *self) {
     if (running && !(self->wanted && self->hooked == running)) {
         self->wanted = 1;
         self->hooked = running;
-        lua_sethook(running, slice_hook, LUA_MASKCOUNT, 1);
+        lua_sethook(running, self->hook, LUA_MASKCOUNT, 1);
     }
 }
 
@@ -62,18 +71,30 @@ static void on_tick(int number) {
     }
 }
 
-static void slot_gone(void *arg) {
-    slot *gone = arg;
-    own_slot = NULL;
-    timer_delete(gone->timer);
-    free(gone);
+static void free_slot(slot *self) {
+    if (self->has_timer)
+        timer_delete(self->timer);
+    free(self);
 }
 
+static void slot_gone(void *arg) {
+    own_slot = NULL;
+    free_slot(arg);
+}
+
+/* On the alternate stack, where the thread has one: those of tasks may be small. */
 static void prepare(void) {
-    struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART | SA_ONSTACK};
     sigfillset(&action.sa_mask);
-    sigaction(tick_signal(), &action, NULL);
-    pthread_key_create(&slot_key, slot_gone);
+    can_tick = SLOT_TICKS && sigaction(tick_signal(), &action, NULL) == 0;
+    has_key = pthread_key_create(&slot_key, slot_gone) == 0;
+}
+
+/* The system may have no more: timers count among the signals that a user may have pending. */
+static void make_timer(slot *self) {
+    struct sigevent tick = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = tick_signal()};
+    tick.sigev_notify_thread_id = gettid();
+    self->has_timer = can_tick && timer_create(CLOCK_MONOTONIC, &tick, &self->timer) == 0;
 }
 
 static void allow_ticks(void) {
@@ -85,16 +106,14 @@ static void allow_ticks(void) {
 
 static slot *slot_make(void) {
     pthread_once(&once, prepare);
-    struct sigevent tick = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = tick_signal()};
-    tick.sigev_notify_thread_id = gettid();
-    slot *made = calloc(1, sizeof *made);
+    slot *made = has_key ? calloc(1, sizeof *made) : NULL;
     if (!made)
         return NULL;
-    if (timer_create(CLOCK_MONOTONIC, &tick, &made->timer)) {
-        free(made);
+    make_timer(made);
+    if (pthread_setspecific(slot_key, made)) {
+        free_slot(made);
         return NULL;
     }
-    pthread_setspecific(slot_key, made);
     own_slot = made;
     allow_ticks();
     return made;
@@ -107,14 +126,15 @@ __attribute__((noinline)) slot *slot_here(void) {
     return here ? here : slot_make();
 }
 
-void slot_begin(slot *self, uint64_t now_ns) {
+void slot_begin(slot *self, uint64_t now_ns, lua_Hook hook) {
+    self->hook = hook;
     self->running = NULL;
     self->wanted = 0;
     self->over = 0;
     /* relaxed: the handler is on this thread. First this, then `ticks`: one that stops the timer in between is seen. */
     atomic_store_explicit(&self->since_ns, now_ns, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
-    if (self->ticks)
+    if (self->ticks || !self->has_timer)
         return;
     self->ticks = 1;
     set_timer(self, SLICE_NS);

@@ -76,6 +76,8 @@ static void what_is_no_signal_is_refused(void **state) {
     assert_int_equal(hd_signal_block(&(int){9999}, 1), HD_EINVAL);
     assert_null(hd_signal_open(&(int){-3}, 1));
     assert_int_equal(errno, EINVAL);
+    assert_null(hd_signal_open(signals, 0));
+    assert_int_equal(errno, EINVAL);
     hd_signal *source = hd_signal_open(signals, 1);
     assert_non_null(source);
     assert_int_equal(hd_signal_next(source, HD_NEVER), HD_EPERM);
@@ -96,6 +98,7 @@ static int64_t spread(void *arg) {
     hd_signal_close(second);
     check(kill(getpid(), SIGUSR2) == 0);
     check(hd_signal_next(both, HD_NEVER) == SIGUSR2);
+    check(hd_signal_next(both, hd_after(HD_MS(1))) == HD_ETIMEDOUT);
     hd_signal_close(both);
     return 0;
 }
@@ -158,7 +161,7 @@ static void sources_come_and_go_while_signals_arrive(void **state) {
 
 static void a_source_that_cannot_be_made_leaves_nothing(void **state) {
     (void)state;
-    for (int nth = 1; nth <= 3; nth++) { /* its record, its pipe, the thread */
+    for (int nth = 1; nth <= 3; nth++) { /* its record, its descriptor, the thread */
         int free_before = dup(0);
         close(free_before);
         hd_sys_fail_after(nth);
