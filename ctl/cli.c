@@ -120,8 +120,15 @@ static void choose_locale(void) {
         setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+static bool is_script(const char *name) {
+    size_t length = strlen(name);
+    return length > 4 && strcmp(name + length - 4, ".lua") == 0;
+}
+
 static int unknown_verb(struct cli *cli, const char *verb) {
     size_t count = 0;
+    if (is_script(verb))
+        return cli_usagef(cli, "there is no verb \"%s\"; to run a script: heddlectl run %s", verb, verb);
     while (commands[count] != NULL)
         count++;
     const char **names = scratch_alloc(&cli->memory, (count + 1) * sizeof *names);

@@ -168,6 +168,14 @@ def show_tells_a_person_what_happened(t):
 
 
 @test
+def an_unknown_verb_is_named_with_the_way_out(t):
+    tool = t.setup.program("heddlectl")
+    for verb, way_out in (("submti", 'did you mean "submit"'), ("hello.lua", "heddlectl run hello.lua")):
+        result = t.run(tool, verb, code=2)
+        check(f'"{verb}"' in result.err and way_out in result.err, f"{result}")
+
+
+@test
 def completions_are_valid_in_their_shells_and_know_every_verb(t):
     tool = t.setup.program("heddlectl")
     for shell in ("bash", "zsh", "fish"):
