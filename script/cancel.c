@@ -6,12 +6,11 @@
  * cancelled, the task that was meant is woken with `cancelled` itself: a circle can be broken. */
 #include "task.h"
 
-/* Those still to be visited, the next one first. */
 typedef struct walk {
     strand *strand;
     uint64_t number;
-    task *next;
-    bool woke; /* somebody will go on */
+    group *within; /* the innermost one whose members are being visited, see group->outer */
+    bool woke;     /* somebody will go on */
 } walk;
 
 /* False: it was reached before, or has ended. */
@@ -19,24 +18,22 @@ static bool is_new(const walk *walk, const task *task) {
     return task->future.state == FUTURE_PENDING && task->walk != walk->number;
 }
 
-static bool push_members(walk *walk, group *group) {
+/* Its members are next. False: all have ended. */
+static bool enter(walk *walk, group *group) {
     bool any = false;
-    for (size_t i = group->count; i-- > 0;) {
-        task *member = group->tasks[i];
-        any = any || member->future.state == FUTURE_PENDING;
-        if (!is_new(walk, member))
-            continue;
-        member->walk = walk->number;
-        member->next_to_cancel = walk->next;
-        walk->next = member;
-    }
+    for (size_t i = 0; i < group->count; i++)
+        any = any || group->tasks[i]->future.state == FUTURE_PENDING;
     group->cancel_requested = group->cancel_requested || any;
+    group->visited = 0;
+    group->outer = walk->within;
+    walk->within = group;
     return any;
 }
 
 static void visit(walk *walk, task *task) {
-    for (;;) {
+    while (is_new(walk, task)) {
         future *waits_for = task->waits_for;
+        task->walk = walk->number;
         task->cancels++;
         if (!waits_for || waits_for->state != FUTURE_PENDING) {
             task->must_cancel = walk->woke = true; /* it steps anyway */
@@ -48,14 +45,11 @@ static void visit(walk *walk, task *task) {
             return;
         }
         if (waits_for->kind == FUTURE_GROUP) {
-            if (!push_members(walk, (group *)waits_for))
+            if (!enter(walk, (group *)waits_for))
                 task->must_cancel = walk->woke = true; /* all have ended, and it is about to hear of it */
             return;
         }
         task = (struct task *)waits_for;
-        if (!is_new(walk, task))
-            return;
-        task->walk = walk->number;
     }
 }
 
@@ -70,13 +64,14 @@ static void interrupt(strand *self, task *task) {
 bool task_cancel(strand *self, task *cancelled) {
     if (cancelled->future.state != FUTURE_PENDING)
         return false;
-    walk walk = {.strand = self, .number = ++self->walks, .next = cancelled};
-    cancelled->walk = walk.number;
-    cancelled->next_to_cancel = NULL;
-    while (walk.next) {
-        task *next = walk.next;
-        walk.next = next->next_to_cancel;
-        visit(&walk, next);
+    walk walk = {.strand = self, .number = ++self->walks};
+    visit(&walk, cancelled);
+    while (walk.within) {
+        group *group = walk.within;
+        if (group->visited < group->count)
+            visit(&walk, group->tasks[group->visited++]);
+        else
+            walk.within = group->outer;
     }
     if (!walk.woke)
         interrupt(self, cancelled);

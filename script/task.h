@@ -34,7 +34,6 @@ struct task {
     uint32_t cancels; /* times it was cancelled, less those that a scope took back */
     int anchor;
     uint64_t walk; /* the last one that reached it: of cancel.c, or through a list of tasks */
-    task *next_to_cancel;
     int results;
     lua_State *thread; /* the results are on its stack, from 1; NULL: it is another's now */
     finding *finding;
@@ -144,7 +143,8 @@ void task_cancel_wait(strand *strand, task *task);
 typedef struct group {
     future future;
     bool cancel_requested;
-    size_t count;
+    size_t count, visited; /* while it is being cancelled: how many members were, */
+    struct group *outer;   /* and within which group */
     task **tasks;
 } group;
 
