@@ -1,5 +1,5 @@
 /* The service hears and answers while its jobs compute: nng's threads go before those that run jobs (SCHED_RR, the lowest such
- * priority), where the system lets them. They only move messages, some 50 µs at a time.
+ * priority), where the system lets them. They only move messages.
  *
  * Without it, a request waits its turn behind jobs at each of some ten steps. Where the kernel shares cores between groups (one
  * for each service, or session) one request in fifty then took 50 to 200 ms; with it, the slowest of a thousand 10
