@@ -1,5 +1,6 @@
 #include "stack.h"
 
+#include "clock.h"
 #include "sys.h"
 
 #include <string.h>
@@ -9,6 +10,9 @@
 
 #ifndef MADV_GUARD_INSTALL
 #    define MADV_GUARD_INSTALL 102
+#endif
+#ifndef MADV_POPULATE_WRITE
+#    define MADV_POPULATE_WRITE 23
 #endif
 
 /* What reads and writes stacks that are not its own, also such that others run on. */
@@ -20,6 +24,7 @@ enum {
     BATCH_FIRST = 4, /* stacks; each batch is twice the last one */
     BATCH_LAST = 64,
     BATCH_BYTES = ARENA_BYTES / 8,
+    DEAR_FAULT_NS = 4000,
     /* vm.max_map_count is 65,530 by default, a guard costs two mappings, and others need some too */
     MPROTECT_BUDGET = 30000,
 
@@ -169,6 +174,14 @@ static bool guard_by_mprotect(hd_stacks *stacks, char *slot) {
     return false;
 }
 
+/* What fails here comes with the first touch, one by one. */
+static void populate_first_pages(const hd_stacks *stacks, char *slot, size_t slot_bytes, size_t count) {
+    struct iovec pages[BATCH_LAST];
+    for (size_t i = 0; i < count; i++)
+        pages[i] = (struct iovec){slot + (i + 1) * slot_bytes - stacks->page_bytes, stacks->page_bytes};
+    hd_sys_advise_many(pages, count, MADV_POPULATE_WRITE);
+}
+
 /* Makes guards for at least the first slot of those in the batch that have none. */
 static bool guard_some(hd_stacks *stacks, hd_stack_batch *batch, size_t slot_bytes) {
     size_t count = (size_t)(batch->end - batch->guarded) / slot_bytes;
@@ -186,6 +199,8 @@ static bool guard_some(hd_stacks *stacks, hd_stack_batch *batch, size_t slot_byt
         done = guard_by_mprotect(stacks, batch->guarded);
     if (!done && stacks->unguarded_allowed)
         done = 1;
+    if (batch->faults_are_dear)
+        populate_first_pages(stacks, batch->guarded, slot_bytes, done);
     batch->guarded += done * slot_bytes;
     return done > 0;
 }
@@ -215,6 +230,23 @@ static UNWATCHED bool has_mark(const hd_stack *stack, hd_stack_keep keep) {
     return !differs;
 }
 
+/* Its first touch. */
+static void touch(hd_stack_batch *batch, const hd_stack *stack) {
+    uint64_t before = hd_clock_ticks();
+    set_mark(stack, HD_STACK_FIRST_PAGE);
+    uint64_t after = hd_clock_ticks();
+    if (after > before)
+        batch->touch_ticks += after - before;
+    batch->touched++;
+}
+
+static void learn_from_touches(hd_stack_batch *batch) {
+    batch->faults_are_dear =
+        batch->touched && hd_clock_to_ns(batch->touch_ticks) / batch->touched > DEAR_FAULT_NS;
+    batch->touch_ticks = 0;
+    batch->touched = 0;
+}
+
 bool hd_stack_carve(hd_stacks *stacks, hd_stack_batch *batch, int stack_class, hd_stack *stack) {
     size_t slot_bytes = slot_bytes_of(stacks, stack_class);
     if (batch->next == batch->end) {
@@ -224,6 +256,7 @@ bool hd_stack_carve(hd_stacks *stacks, hd_stack_batch *batch, int stack_class, h
         if (!take_batch(stacks, batch, stack_class, slot_bytes, count))
             return false;
         batch->count = (uint32_t)count;
+        learn_from_touches(batch);
     }
     if (batch->next == batch->guarded && !guard_some(stacks, batch, slot_bytes))
         return false;
@@ -231,7 +264,7 @@ bool hd_stack_carve(hd_stacks *stacks, hd_stack_batch *batch, int stack_class, h
     batch->next += slot_bytes;
     size_t colour = (uintptr_t)slot / slot_bytes % COLOURS;
     *stack = (hd_stack){.low = slot + stacks->page_bytes, .top = batch->next - colour * COLOUR_BYTES};
-    set_mark(stack, HD_STACK_FIRST_PAGE);
+    touch(batch, stack);
     return true;
 }
 

@@ -9,8 +9,11 @@
  * Guards are made by MADV_GUARD_INSTALL (Linux 6.13), which splits no mapping, so that vm.max_map_count does not limit
  * the number of stacks. A worker carves stacks in batches, whose guards are made by one process_madvise (Linux 6.14): with
  * the fault of its first page a stack takes 1.8 µs, and 2.2 if each is made by itself. On older kernels mprotect makes
- * guards, up to a budget, and then there are no more stacks, unless unguarded ones are allowed. Turned down:
- * MADV_POPULATE_WRITE for the first page of each stack of a batch (2.1 µs).
+ * guards, up to a budget, and then there are no more stacks, unless unguarded ones are allowed.
+ *
+ * Where a page fault is dear, the first pages of a batch are asked for at once, too. On a virtual machine whose hypervisor
+ * keeps the page tables by software a fault takes 18 µs, and 10 that way; on others it takes less than two, and asking
+ * first takes longer (2.1 µs). So whoever carves looks at the clock.
  *
  * A stack that is given back keeps its memory while it is likely to be wanted again, but for what it went down to
  * beyond that. Two marks tell, one in the first page, one two pages lower: what does not look as it was left was run over.
@@ -57,7 +60,10 @@ typedef struct hd_stack_batch {
     char *next;    /* the first slot that is not used */
     char *guarded; /* slots before this one have their guard */
     char *end;
-    uint32_t count; /* how many the last batch had; they grow */
+    uint32_t count;       /* how many the last batch was to have; they grow */
+    uint32_t touched;     /* stacks of this batch that were carved, */
+    uint64_t touch_ticks; /* and how long their first pages took to come */
+    bool faults_are_dear; /* so it was in the last batch */
 } hd_stack_batch;
 
 /* Usable are the bytes from low on, up to and without top. Below low is the guard. */

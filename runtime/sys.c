@@ -32,6 +32,10 @@ void *hd_sys_zalloc(size_t bytes) {
     return hd_sys_fails() ? NULL : calloc(1, bytes);
 }
 
+void *hd_sys_realloc(void *memory, size_t bytes) {
+    return hd_sys_fails() ? NULL : realloc(memory, bytes);
+}
+
 void *hd_sys_zalloc_aligned(size_t alignment, size_t bytes) {
     size_t rounded = (bytes + alignment - 1) / alignment * alignment;
     void *memory = hd_sys_fails() ? NULL : aligned_alloc(alignment, rounded);

@@ -7,9 +7,11 @@
 
 #include "base.h"
 
-/* Memory. Freed with hd_sys_free. hd_sys_alloc gives uninitialised, hd_sys_zalloc zeroed memory; NULL when none. */
+/* Memory. Freed with hd_sys_free. hd_sys_alloc gives uninitialised, hd_sys_zalloc zeroed memory; NULL when none. A large block
+ * that hd_sys_realloc makes larger or smaller keeps its pages: it is not copied. */
 void *hd_sys_alloc(size_t bytes);
 void *hd_sys_zalloc(size_t bytes);
+void *hd_sys_realloc(void *memory, size_t bytes);
 void *hd_sys_zalloc_aligned(size_t alignment, size_t bytes);
 void hd_sys_free(void *memory);
 

@@ -69,33 +69,25 @@ static void publish_earliest(hd_timers *heap) {
                           memory_order_relaxed);
 }
 
-static int grow(hd_timers *heap) {
-    if (heap->count < heap->capacity)
-        return 0;
-    uint32_t capacity = heap->capacity ? heap->capacity * 2 : FIRST_CAPACITY;
-    hd_timer_slot *slots = hd_sys_alloc(capacity * sizeof *slots);
+static int resize(hd_timers *heap, uint32_t capacity) {
+    hd_timer_slot *slots = hd_sys_realloc(heap->slots, capacity * sizeof *slots);
     if (!slots)
         return HD_ENOMEM;
-    if (heap->count)
-        memcpy(slots, heap->slots, heap->count * sizeof *slots);
-    hd_sys_free(heap->slots);
     heap->slots = slots;
     heap->capacity = capacity;
     return 0;
 }
 
+static int grow(hd_timers *heap) {
+    if (heap->count < heap->capacity)
+        return 0;
+    return resize(heap, heap->capacity ? heap->capacity * 2 : FIRST_CAPACITY);
+}
+
 /* Gives memory back after many timers went; keeps the old block if there is no memory for a smaller one. */
 static void shrink(hd_timers *heap) {
-    if (heap->capacity <= FIRST_CAPACITY || heap->count >= heap->capacity / 8)
-        return;
-    uint32_t capacity = heap->capacity / 4;
-    hd_timer_slot *slots = hd_sys_alloc(capacity * sizeof *slots);
-    if (!slots)
-        return;
-    memcpy(slots, heap->slots, heap->count * sizeof *slots);
-    hd_sys_free(heap->slots);
-    heap->slots = slots;
-    heap->capacity = capacity;
+    if (heap->capacity > FIRST_CAPACITY && heap->count < heap->capacity / 8)
+        (void)resize(heap, heap->capacity / 4);
 }
 
 static void take_out(hd_timers *heap, hd_timer *timer) {

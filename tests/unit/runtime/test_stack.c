@@ -1,3 +1,4 @@
+#include "clock.h"
 #include "fiber.h"
 #include "inside.h"
 #include "stack.h"
@@ -108,6 +109,45 @@ struct carver {
     hd_stack stack[1000];
     bool failed;
 };
+
+/* Carves one stack; returns how many of the `count` slots of its batch have their first page. */
+static int first_pages_there(hd_stacks *stacks, hd_stack_batch *batch, int count) {
+    hd_stack stack;
+    assert_true(hd_stack_carve(stacks, batch, 0, &stack));
+    size_t slot_bytes = (size_t)(batch->end - batch->next) / (size_t)(count - 1);
+    int there = 0;
+    for (int i = 0; i < count; i++) {
+        unsigned char resident[64] = {0};
+        char *slot = batch->next + (size_t)(i - 1) * slot_bytes;
+        size_t pages = slot_bytes / hd_stack_guard_bytes();
+        assert_int_equal(mincore(slot, slot_bytes, resident), 0);
+        for (size_t page = 0; page + 1 < pages; page++)
+            assert_false(resident[page] & 1);
+        there += resident[pages - 1] & 1;
+    }
+    return there;
+}
+
+static void where_faults_are_dear_first_pages_come_by_the_batch(void **state) {
+    (void)state;
+    enum { FIRST = 4, SECOND = 8 };
+    hd_stack_batch batch = {0};
+    hd_stacks stacks;
+    hd_clock_init();
+    hd_stacks_init(&stacks, false);
+    assert_int_equal(first_pages_there(&stacks, &batch, FIRST), 1);
+    if (stacks.guards_by != HD_GUARDS_BY_BATCH)
+        skip(); /* an older kernel, which knows no process_madvise of oneself */
+    for (int i = 1; i < FIRST; i++)
+        assert_true(may_carve(&stacks, &batch));
+    batch.touch_ticks = hd_clock_from_ns(HD_SECONDS(1));
+    assert_int_equal(first_pages_there(&stacks, &batch, SECOND), SECOND);
+    for (int i = 1; i < SECOND; i++)
+        assert_true(may_carve(&stacks, &batch));
+    batch.touch_ticks = 0;
+    assert_int_equal(first_pages_there(&stacks, &batch, 2 * SECOND), 1);
+    hd_stacks_fini(&stacks);
+}
 
 static void *carve_many(void *arg) {
     struct carver *carver = arg;
@@ -494,6 +534,7 @@ int main(void) {
         cmocka_unit_test(stacks_are_writable_from_end_to_end_and_do_not_overlap),
         cmocka_unit_test(a_stack_holds_nearly_half_as_much_again_as_its_class_says),
         cmocka_unit_test(tops_lie_at_many_places_of_the_caches_and_cost_only_one_page),
+        cmocka_unit_test(where_faults_are_dear_first_pages_come_by_the_batch),
         cmocka_unit_test(threads_carve_different_stacks),
         cmocka_unit_test(running_off_a_stack_faults),
         cmocka_unit_test(a_guard_is_made_in_the_next_older_way_where_a_kernel_does_not_know_one),
