@@ -17,7 +17,7 @@ static const signal_action default_action;
 static const unsigned long no_signals[SIGNAL_SET_BYTES / sizeof(unsigned long)];
 
 static long call(long number, long a, long b, long c) {
-    return hd_raw_call(number, a, b, c, SIGNAL_SET_BYTES);
+    return hd_raw_call(number, a, b, c, SIGNAL_SET_BYTES, 0, 0);
 }
 
 static void reset_signals(void) {

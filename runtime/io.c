@@ -62,7 +62,8 @@ int hd_fd_deadline(int fd, int directions, uint64_t deadline_ns) {
 /* ---- reading ---- */
 
 static inline ssize_t read_some(int fd, void *buffer, size_t bytes, hd_fd_kind kind) {
-    return kind >= HD_FD_SOCKET && bytes ? recv(fd, buffer, bytes, MSG_DONTWAIT) : read(fd, buffer, bytes);
+    return kind >= HD_FD_SOCKET && bytes ? hd_sys_recv(fd, buffer, bytes, MSG_DONTWAIT)
+                                         : read(fd, buffer, bytes);
 }
 
 /* The checkpoint, a look, and a wait if it is known that there is nothing to read yet. */
@@ -125,7 +126,7 @@ ssize_t hd_readv(int fd, const struct iovec *parts, int count) {
 /* ---- writing ---- */
 
 static inline ssize_t write_some(int fd, const void *buffer, size_t bytes, hd_fd_kind kind) {
-    return kind >= HD_FD_SOCKET ? send(fd, buffer, bytes, MSG_NOSIGNAL | MSG_DONTWAIT)
+    return kind >= HD_FD_SOCKET ? hd_sys_send(fd, buffer, bytes, MSG_NOSIGNAL | MSG_DONTWAIT)
                                 : write(fd, buffer, bytes);
 }
 

@@ -29,7 +29,7 @@ hd_loop *hd_loop_create(hd_poller *poller) {
     if (!loop)
         return NULL;
     loop->poller = poller;
-    loop->ev = hd_sys_fails() ? NULL : ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    loop->ev = hd_sys_fails() ? NULL : ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
     if (!loop->ev) {
         hd_sys_free(loop);
         return NULL;

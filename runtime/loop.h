@@ -2,7 +2,10 @@
  *
  * The worker runs tasks outside of it and parks inside. It holds three watchers: a timer for the earliest deadline of the
  * worker's heap, the descriptor set's epoll, and an async watcher through which others end a park. libev's default loop is
- * never made (it would take SIGCHLD). The back end is fixed to epoll. */
+ * never made (it would take SIGCHLD).
+ *
+ * The back end is poll(2), for two descriptors, and only while the worker is parked. In an epoll the descriptor set would
+ * stand all the time, and the kernel would tell each of its events on, also those that nobody waits for. */
 #ifndef HD_LOOP_H
 #define HD_LOOP_H
 

@@ -72,7 +72,7 @@ static bool knows_pidfds(void) {
     int is =
         atomic_load_explicit(&known, memory_order_relaxed); /* relaxed, both: a constant, whoever finds out */
     if (!is) {
-        int self = (int)hd_raw_call(SYS_pidfd_open, getpid(), 0, 0, 0);
+        int self = (int)hd_raw_call(SYS_pidfd_open, getpid(), 0, 0, 0, 0, 0);
         is = self == -ENOSYS ? 2 : 1;
         if (self >= 0)
             close(self);
@@ -92,13 +92,13 @@ static int64_t clone_child(void *arg) {
         return -ENOSYS;
     atomic_store_explicit(&child->within, 1, memory_order_relaxed); /* nobody else has it yet */
     /* no handler may run in the child; the C library would leave two of them out */
-    hd_raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&kept, sizeof all);
+    hd_raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&kept, sizeof all, 0, 0);
     int kept_errno = errno;
     pid_t pid = __clone(hd_child_main, child->stack + sizeof child->stack, flags, child,
                         &self->process->pidfd, NULL, &child->within);
     int code = pid < 0 ? -errno : 0;
     errno = kept_errno;
-    hd_raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&kept, 0, sizeof kept);
+    hd_raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&kept, 0, sizeof kept, 0, 0);
     self->process->pid = pid;
     return code;
 }

@@ -5,7 +5,7 @@
 
 #include "base.h"
 
-long hd_raw_call(long number, long a, long b, long c, long d);
+long hd_raw_call(long number, long a, long b, long c, long d, long e, long f);
 
 /* What clone(2) needs beside, where these calls cannot be made so: CLONE_VFORK, or 0. */
 extern const int hd_raw_clone_flags;

@@ -7,7 +7,7 @@
 
 const int hd_raw_clone_flags = CLONE_VFORK;
 
-long hd_raw_call(long number, long a, long b, long c, long d) {
-    long result = syscall(number, a, b, c, d);
+long hd_raw_call(long number, long a, long b, long c, long d, long e, long f) {
+    long result = syscall(number, a, b, c, d, e, f);
     return result == -1 ? -errno : result;
 }

@@ -7,8 +7,8 @@
 
 #include "base.h"
 
-/* Memory. Freed with hd_sys_free. hd_sys_alloc gives uninitialised, hd_sys_zalloc zeroed memory; NULL when none. A large block
- * that hd_sys_realloc makes larger or smaller keeps its pages: it is not copied. */
+/* Memory. Freed with hd_sys_free. hd_sys_alloc gives uninitialised, hd_sys_zalloc zeroed memory; hd_sys_realloc is
+ * realloc(3), which need not copy what is large. NULL when none. */
 void *hd_sys_alloc(size_t bytes);
 void *hd_sys_zalloc(size_t bytes);
 void *hd_sys_realloc(void *memory, size_t bytes);
@@ -26,6 +26,14 @@ struct iovec;
 int hd_sys_advise(void *memory, size_t bytes, int advice);
 ssize_t hd_sys_advise_many(const struct iovec *ranges, size_t count, int advice);
 int hd_sys_forbid(void *memory, size_t bytes);
+
+/* recv(2), send(2), and epoll_wait(2) that does not wait. The C library's are points at which a thread may be cancelled,
+ * which costs a process of several threads one twentieth of an echo; so these are system calls and nothing else, but with
+ * a sanitizer, which looks at the library's. */
+struct epoll_event;
+ssize_t hd_sys_recv(int fd, void *buffer, size_t bytes, int flags);
+ssize_t hd_sys_send(int fd, const void *buffer, size_t bytes, int flags);
+int hd_sys_epoll_look(int fd, struct epoll_event *events, int most);
 
 /* CLOCK_MONOTONIC in nanoseconds, or the thread's virtual time (virtual.h). */
 uint64_t hd_sys_now(void);

@@ -1,0 +1,40 @@
+/* The calls of steady traffic (sys.h). */
+#include "raw.h"
+#include "sys.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#if defined(HD_TSAN) || defined(HD_ASAN)
+ssize_t hd_sys_recv(int fd, void *buffer, size_t bytes, int flags) {
+    return recv(fd, buffer, bytes, flags);
+}
+
+ssize_t hd_sys_send(int fd, const void *buffer, size_t bytes, int flags) {
+    return send(fd, buffer, bytes, flags);
+}
+
+int hd_sys_epoll_look(int fd, struct epoll_event *events, int most) {
+    return epoll_wait(fd, events, most, 0);
+}
+#else
+static inline long told_by_errno(long result) {
+    if (result >= 0)
+        return result;
+    errno = (int)-result;
+    return -1;
+}
+
+ssize_t hd_sys_recv(int fd, void *buffer, size_t bytes, int flags) {
+    return told_by_errno(hd_raw_call(SYS_recvfrom, fd, (long)buffer, (long)bytes, flags, 0, 0));
+}
+
+ssize_t hd_sys_send(int fd, const void *buffer, size_t bytes, int flags) {
+    return told_by_errno(hd_raw_call(SYS_sendto, fd, (long)buffer, (long)bytes, flags, 0, 0));
+}
+
+int hd_sys_epoll_look(int fd, struct epoll_event *events, int most) {
+    return (int)told_by_errno(hd_raw_call(SYS_epoll_pwait, fd, (long)events, most, 0, 0, 0));
+}
+#endif
