@@ -111,6 +111,9 @@ static const struct {
 #ifdef SYS_clone3
     CALL(clone3),
 #endif
+#ifdef SYS_process_madvise
+    CALL(process_madvise),
+#endif
 #ifdef SYS_epoll_pwait2
     CALL(epoll_pwait2),
 #endif

@@ -3,6 +3,8 @@
 #include "sys.h"
 
 #include <ev.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 struct hd_loop {
     hd_sim *sim; /* not NULL: the rest is not used, but for the index */
@@ -10,12 +12,15 @@ struct hd_loop {
     struct ev_loop *ev;
     hd_poller *poller;
     unsigned woken;
-    ev_async kick;
+    ev_io kick; /* an eventfd */
     ev_io readiness;
     ev_timer deadline;
 };
 
-static void on_kick(struct ev_loop *ev HD_UNUSED, ev_async *watcher HD_UNUSED, int events HD_UNUSED) {}
+static void on_kick(struct ev_loop *ev HD_UNUSED, ev_io *watcher, int events HD_UNUSED) {
+    eventfd_t kicks;
+    eventfd_read(watcher->fd, &kicks);
+}
 
 static void on_deadline(struct ev_loop *ev HD_UNUSED, ev_timer *watcher HD_UNUSED, int events HD_UNUSED) {}
 
@@ -29,13 +34,16 @@ hd_loop *hd_loop_create(hd_poller *poller) {
     if (!loop)
         return NULL;
     loop->poller = poller;
-    loop->ev = hd_sys_fails() ? NULL : ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
+    int fd = hd_sys_fails() ? -1 : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    loop->ev = fd < 0 || hd_sys_fails() ? NULL : ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
     if (!loop->ev) {
+        if (fd >= 0)
+            close(fd);
         hd_sys_free(loop);
         return NULL;
     }
-    ev_async_init(&loop->kick, on_kick);
-    ev_async_start(loop->ev, &loop->kick);
+    ev_io_init(&loop->kick, on_kick, fd, EV_READ);
+    ev_io_start(loop->ev, &loop->kick);
     ev_io_init(&loop->readiness, on_readiness, hd_poller_fd(poller), EV_READ);
     ev_io_start(loop->ev, &loop->readiness);
     ev_init(&loop->deadline, on_deadline);
@@ -54,8 +62,9 @@ hd_loop *hd_loop_create_simulated(hd_sim *sim, uint32_t index) {
 static void destroy_watchers(hd_loop *loop) {
     ev_timer_stop(loop->ev, &loop->deadline);
     ev_io_stop(loop->ev, &loop->readiness);
-    ev_async_stop(loop->ev, &loop->kick);
+    ev_io_stop(loop->ev, &loop->kick);
     ev_loop_destroy(loop->ev);
+    close(loop->kick.fd);
 }
 
 void hd_loop_destroy(hd_loop *loop) {
@@ -88,5 +97,5 @@ void hd_loop_kick(hd_loop *loop) {
     if (loop->sim)
         hd_sim_kick(loop->sim, loop->index);
     else
-        ev_async_send(loop->ev, &loop->kick);
+        eventfd_write(loop->kick.fd, 1);
 }

@@ -221,7 +221,7 @@ unsigned hd_poller_drain(hd_poller *poller) {
         return 0;
     /* bounded, for the tasks' sake; what is left keeps the set's descriptor readable */
     for (int batch = 0; batch < BATCHES; batch++) {
-        int count = hd_sys_epoll_look(poller->fd, events, BATCH);
+        int count = hd_sys_epoll_ready(poller->fd, events, BATCH);
         for (int i = 0; i < count; i++)
             woken += event_take(&events[i]);
         if (count < BATCH)

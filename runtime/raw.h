@@ -1,5 +1,5 @@
-/* System calls past the C library: nothing but the call. Errors are negative results, and errno is not touched, which
- * would be another thread's where a child runs in its parent's memory. */
+/* System calls past the C library: nothing but the call, for steady traffic (traffic.c) and for a child that runs in its
+ * parent's memory (child.c). Errors are negative results, and errno is not touched, which would be the parent's there. */
 #ifndef HD_RAW_H
 #define HD_RAW_H
 

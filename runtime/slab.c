@@ -3,11 +3,13 @@
 #include "sys.h"
 
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 enum {
     CHUNK_BYTES = 64 << 10, /* and their alignment */
     REGION_BYTES = 8 << 20,
     PAGE_BYTES = 4096,
+    STEP_BYTES = 16 << 10, /* of a chunk, whose pages come with one call */
 };
 
 struct hd_slab_chunk {
@@ -108,14 +110,17 @@ static bool region_reserve(hd_slab *slab) {
     return true;
 }
 
+/* Little at a time, as others wait for the lock. */
+static void step_begin(hd_slab_chunk *chunk, size_t step) {
+    hd_sys_populate(&(struct iovec){(char *)chunk + step * STEP_BYTES, STEP_BYTES}, 1);
+}
+
 static hd_slab_chunk *chunk_create(hd_slab *slab) {
     if (slab->next == slab->end && !region_reserve(slab))
         return NULL;
     hd_slab_chunk *chunk = (hd_slab_chunk *)slab->next;
     slab->next += CHUNK_BYTES;
-    /* One call instead of sixteen faults. The first one may stay almost empty. If it fails, they come one by one. */
-    if (atomic_load_explicit(&slab->all, memory_order_relaxed)) /* relaxed: written under the lock */
-        madvise(chunk, CHUNK_BYTES, MADV_POPULATE_WRITE);
+    step_begin(chunk, 0);
     chunk->slab = slab;
     hd_list_append(&slab->usable, &chunk->link);
     slab->empty++;
@@ -139,6 +144,9 @@ static void *chunk_take(hd_slab *slab, hd_slab_chunk *chunk) {
         chunk->free_count--;
     } else {
         record = record_at(slab, chunk, carved);
+        size_t last = (size_t)((char *)record - (char *)chunk) + slab->record_bytes - 1;
+        if (last / STEP_BYTES > (last - slab->record_bytes) / STEP_BYTES)
+            step_begin(chunk, last / STEP_BYTES);
         slab->make(record, slab->arg);
         atomic_store_explicit(&chunk->carved, ++carved, memory_order_release); /* [B1] */
     }

@@ -50,6 +50,7 @@ typedef struct hd_stacks {
     _Atomic uint32_t guards_by;
     _Atomic uint32_t mprotected; /* guards made by mprotect, which cost two mappings each */
     uint32_t mprotect_budget;    /* how many of those this process may have */
+    uint64_t dear_ticks;         /* a page that takes longer to come is dear */
     size_t page_bytes;
     bool unguarded_allowed;
 } hd_stacks;
@@ -61,9 +62,10 @@ typedef struct hd_stack_batch {
     char *guarded; /* slots before this one have their guard */
     char *end;
     uint32_t count;       /* how many the last batch was to have; they grow */
-    uint32_t touched;     /* stacks of this batch that were carved, */
-    uint64_t touch_ticks; /* and how long their first pages took to come */
-    bool faults_are_dear; /* so it was in the last batch */
+    uint32_t carved;      /* of this batch, */
+    uint32_t dear;        /* and those among them whose first pages took long to come; */
+    uint64_t share_ticks; /* in that, of a call for all of them */
+    bool faults_are_dear; /* it was so with most of the last batch */
 } hd_stack_batch;
 
 /* Usable are the bytes from low on, up to and without top. Below low is the guard. */

@@ -9,6 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef MADV_POPULATE_WRITE
+#    define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
 enum { PIDFD_OF_SELF = -10001 }; /* PIDFD_SELF_THREAD_GROUP, Linux 6.14 */
 
 /* Calls until one fails; <= 0: none will. Relaxed: tests that count use one thread. */
@@ -72,6 +76,15 @@ int hd_sys_advise(void *memory, size_t bytes, int advice) {
 ssize_t hd_sys_advise_many(const struct iovec *ranges, size_t count, int advice) {
     return hd_sys_fails() ? refuse(EBADF)
                           : syscall(SYS_process_madvise, PIDFD_OF_SELF, ranges, count, advice, 0);
+}
+
+void hd_sys_populate(const struct iovec *pages, size_t count) {
+    int kept = errno;
+    if (count == 1)
+        madvise(pages->iov_base, pages->iov_len, MADV_POPULATE_WRITE);
+    else
+        syscall(SYS_process_madvise, PIDFD_OF_SELF, pages, count, MADV_POPULATE_WRITE, 0);
+    errno = kept;
 }
 
 int hd_sys_forbid(void *memory, size_t bytes) {

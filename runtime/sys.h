@@ -27,13 +27,15 @@ int hd_sys_advise(void *memory, size_t bytes, int advice);
 ssize_t hd_sys_advise_many(const struct iovec *ranges, size_t count, int advice);
 int hd_sys_forbid(void *memory, size_t bytes);
 
-/* recv(2), send(2), and epoll_wait(2) that does not wait. The C library's are points at which a thread may be cancelled,
- * which costs a process of several threads one twentieth of an echo; so these are system calls and nothing else, but with
- * a sanitizer, which looks at the library's. */
+/* recv(2), send(2), and epoll_wait(2) that does not wait, not by the C library: see traffic.c. */
 struct epoll_event;
 ssize_t hd_sys_recv(int fd, void *buffer, size_t bytes, int flags);
 ssize_t hd_sys_send(int fd, const void *buffer, size_t bytes, int flags);
-int hd_sys_epoll_look(int fd, struct epoll_event *events, int most);
+int hd_sys_epoll_ready(int fd, struct epoll_event *events, int most);
+
+/* Has the system back these pages with memory, in one call instead of a fault for each. Where it refuses, the faults come.
+ * Keeps errno; no test makes it fail. */
+void hd_sys_populate(const struct iovec *pages, size_t count);
 
 /* CLOCK_MONOTONIC in nanoseconds, or the thread's virtual time (virtual.h). */
 uint64_t hd_sys_now(void);

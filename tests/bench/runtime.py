@@ -19,7 +19,7 @@ HEDDLE = "heddle"
 LIMIT_S = 60
 HOG = "hog_"  # such a case is the one of that name, beside a process that never sleeps
 SERVERS = "echo"  # cases of this group are servers, which a program of ours loads
-NIGHTS_MS = (2000, 4000, 8000, 16000)  # a sleep has to be longer than it takes to start a million sleepers
+NIGHTS_MS = (2000, 4000, 8000, 16000, 32000)  # a sleep has to be longer than it takes to start a million sleepers
 NIGHT_TOO_SHORT = 3  # the exit status that says so
 ROUNDS_AT_MOST = {"sleepers": 3, "many_scripts": 3, "serve": 3}  # long ones
 
@@ -67,7 +67,7 @@ class Measuring:
         self.environment = {"BENCH_CLOCK": "cpu" if cpu_time else "real"}
         self.load = os.path.join(bin_dir, "bench_echo_load")
         self.values = {}
-        self.nights = {}  # by contender: the first of NIGHTS_MS that was long enough
+        self.nights = {}  # by contender and case: the first of NIGHTS_MS that was long enough
         self.failed = []
 
     def case(self, case, all_contenders, rounds):
@@ -85,13 +85,14 @@ class Measuring:
 
     def run(self, contender, case):
         argv = contender.argv(case, self.load)
-        if self.nights.get(contender.name, 0) == len(NIGHTS_MS):
-            raise Failed("it had not slept at once in the longest time that is tried")
-        for night in range(self.nights.get(contender.name, 0), len(NIGHTS_MS)):
+        sleeper = (contender.name, case)
+        for night in range(self.nights.get(sleeper, 0), len(NIGHTS_MS)):
             code, out, err = ended(argv, {**self.environment, "BENCH_SLEEP_MS": str(NIGHTS_MS[night])})
             if code != NIGHT_TOO_SHORT:
                 break
-            self.nights[contender.name] = night + 1
+            self.nights[sleeper] = night + 1
+        if code == NIGHT_TOO_SHORT:
+            raise Failed(f"not all were asleep at once, at {NIGHTS_MS[-1] / 1000:g} s each")
         if code:
             raise Failed(err.strip() or f"status {code}")
         for line in out.splitlines():

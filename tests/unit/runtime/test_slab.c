@@ -75,6 +75,43 @@ static void a_record_is_made_once_and_then_as_its_last_user_left_it(void **state
     hd_slab_retire(NULL);
 }
 
+static bool kernel_can_populate(void) {
+    void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bool can = madvise(page, PAGE_BYTES, 23 /* MADV_POPULATE_WRITE */) == 0;
+    munmap(page, PAGE_BYTES);
+    return can;
+}
+
+static int resident_pages(uintptr_t chunk) {
+    unsigned char resident[CHUNK_BYTES / PAGE_BYTES] = {0};
+    int pages = 0;
+    assert_int_equal(mincore((void *)chunk, CHUNK_BYTES, resident), 0);
+    for (size_t i = 0; i < sizeof resident; i++)
+        pages += resident[i] & 1;
+    return pages;
+}
+
+static void pages_come_four_at_a_time(void **state) {
+    (void)state;
+    if (!kernel_can_populate())
+        skip();
+    enum { MOST = CHUNK_BYTES / sizeof(record) };
+    hd_slab *slab = create();
+    record *out[MOST + 1] = {take(slab, NULL)};
+    uintptr_t chunk = chunk_of(out[0]);
+    int count = 1;
+    assert_int_equal(resident_pages(chunk), 4);
+    for (; chunk_of(out[count - 1]) == chunk; count++) {
+        uintptr_t end = (uintptr_t)out[count - 1] + sizeof(record) - chunk;
+        assert_int_equal(resident_pages(chunk), (end + 4 * PAGE_BYTES - 1) / (4 * PAGE_BYTES) * 4);
+        assert_true(count <= MOST);
+        out[count] = take(slab, NULL);
+    }
+    while (count)
+        give(NULL, out[--count]);
+    hd_slab_retire(slab);
+}
+
 static void all_that_are_out_are_different(void **state) {
     (void)state;
     enum { MANY = 3000 };
@@ -467,6 +504,7 @@ static void a_visit_finds_each_record_once_or_stops_when_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_made_once_and_then_as_its_last_user_left_it),
+        cmocka_unit_test(pages_come_four_at_a_time),
         cmocka_unit_test(all_that_are_out_are_different),
         cmocka_unit_test(a_cache_and_its_slab_exchange_batches),
         cmocka_unit_test(a_record_goes_home_also_through_the_cache_of_another_slab),

@@ -11,8 +11,7 @@ enum { CONNECTIONS = 32, ROUNDS = 100, BYTES = 64, ROUNDS_MOST = 100000 };
 
 /* In place of the C library's, and of the runtime's (traffic.c). Relaxed, all of these: numbers, read after the tasks. */
 static _Atomic uint64_t controls, reads, vain_reads;
-static _Atomic bool
-    is_connection[1024]; /* by descriptor; a worker that first parks registers what is libev's */
+static _Atomic bool is_connection[1024]; /* by descriptor */
 
 static void count(_Atomic uint64_t *number) {
     atomic_fetch_add_explicit(number, 1, memory_order_relaxed);
@@ -40,7 +39,7 @@ ssize_t hd_sys_send(int fd, const void *buffer, size_t bytes, int flags) {
     return send(fd, buffer, bytes, flags);
 }
 
-int hd_sys_epoll_look(int fd, struct epoll_event *events, int most) {
+int hd_sys_epoll_ready(int fd, struct epoll_event *events, int most) {
     return epoll_wait(fd, events, most, 0);
 }
 
