@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <time.h>
 
 enum { CHUNK_BYTES = 64 << 10, PAGE_BYTES = 4096, MAGIC = 0x5ab };
@@ -77,9 +78,11 @@ static void a_record_is_made_once_and_then_as_its_last_user_left_it(void **state
 
 static bool kernel_can_populate(void) {
     void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    bool can = madvise(page, PAGE_BYTES, 23 /* MADV_POPULATE_WRITE */) == 0;
+    unsigned char resident = 0;
+    hd_sys_populate(&(struct iovec){page, PAGE_BYTES}, 1);
+    assert_int_equal(mincore(page, PAGE_BYTES, &resident), 0);
     munmap(page, PAGE_BYTES);
-    return can;
+    return resident & 1;
 }
 
 static int resident_pages(uintptr_t chunk) {
