@@ -114,7 +114,7 @@ static hd_fiber *fiber_create(hd_fiber_cache *cache, int stack_class) {
     hd_fiber *fiber = (hd_fiber *)record;
     memset(fiber, 0, sizeof *fiber);
     fiber->stack = stack;
-    fiber->stack_class = (uint32_t)stack_class;
+    fiber->stack_class = (uint8_t)stack_class;
     hd_context_init(&fiber->context, stack.low, (size_t)((char *)fiber - stack.low), fiber_main, fiber);
     annotate_create(fiber);
     hd_lock_acquire(&depot->lock);
@@ -124,40 +124,40 @@ static hd_fiber *fiber_create(hd_fiber_cache *cache, int stack_class) {
     return fiber;
 }
 
-/* Half of a cache moves at a time, so that the lock is taken seldom. */
-enum { MOVED = HD_FIBER_CACHE / 2 };
-
-static void depot_take(hd_fiber_cache *cache, int stack_class) {
-    hd_depot *depot = cache->depot;
+static hd_fiber_pack depot_take(hd_depot *depot, int stack_class) {
+    hd_fiber_pack pack = {NULL, 0, false};
     hd_lock_acquire(&depot->lock);
-    hd_fiber *fiber;
-    while (cache->count[stack_class] < MOVED && (fiber = depot->free[stack_class])) {
-        depot->free[stack_class] = fiber->next;
-        fiber->next = cache->free[stack_class];
-        cache->free[stack_class] = fiber;
-        cache->count[stack_class]++;
+    hd_fiber *first = depot->packs[stack_class];
+    if (first) {
+        depot->packs[stack_class] = first->next_pack;
+        pack = (hd_fiber_pack){first, first->pack_count, false};
     }
     hd_lock_release(&depot->lock);
+    return pack;
 }
 
-/* All but `kept` go, the older ones: what came last is still in the core's own caches. */
-static void depot_give(hd_fiber_cache *cache, uint32_t stack_class, uint32_t kept) {
-    hd_depot *depot = cache->depot;
-    hd_fiber **end = &cache->free[stack_class];
-    for (uint32_t i = 0; i < kept; i++)
-        end = &(*end)->next;
-    hd_fiber *first = *end, *last = first;
-    for (hd_fiber *fiber = first; fiber; fiber = fiber->next) {
-        if (hd_stack_went_deep(&fiber->stack, HD_STACK_FIRST_PAGE))
+/* In the depot a fiber has no more than its first page. */
+static void shrink(hd_fiber_pack *pack) {
+    for (hd_fiber *fiber = pack->grown ? pack->first : NULL; fiber; fiber = fiber->next) {
+        if (fiber->grown)
             hd_stack_shrink(&fiber->stack, HD_STACK_FIRST_PAGE);
-        last = fiber;
+        fiber->grown = false;
     }
-    *end = NULL;
-    cache->count[stack_class] = kept;
+    pack->grown = false;
+}
+
+/* The pack is empty then. */
+static void depot_give(hd_depot *depot, uint32_t stack_class, hd_fiber_pack *pack) {
+    hd_fiber *first = pack->first;
+    if (!first)
+        return;
+    shrink(pack);
+    first->pack_count = pack->count;
     hd_lock_acquire(&depot->lock);
-    last->next = depot->free[stack_class];
-    depot->free[stack_class] = first;
+    first->next_pack = depot->packs[stack_class];
+    depot->packs[stack_class] = first;
     hd_lock_release(&depot->lock);
+    *pack = (hd_fiber_pack){NULL, 0, false};
 }
 
 HD_NOINLINE void hd_fiber_prepare(hd_fiber *fiber, hd_task *task) {
@@ -173,11 +173,16 @@ HD_NOINLINE void hd_fiber_prepare(hd_fiber *fiber, hd_task *task) {
 }
 
 hd_fiber *hd_fiber_get_cached(hd_fiber_cache *cache, int stack_class, hd_task *task) {
-    hd_fiber *fiber = cache->free[stack_class];
+    hd_fiber_pack *pack = &cache->at_hand[stack_class];
+    if (!pack->first) {
+        *pack = cache->full[stack_class];
+        cache->full[stack_class] = (hd_fiber_pack){NULL, 0, false};
+    }
+    hd_fiber *fiber = pack->first;
     if (!fiber)
         return NULL;
-    cache->free[stack_class] = fiber->next;
-    cache->count[stack_class]--;
+    pack->first = fiber->next;
+    pack->count--;
     if (fiber->next) /* which may have lain there for long */
         hd_fiber_prefetch(fiber->next);
     hd_fiber_prepare(fiber, task);
@@ -188,7 +193,7 @@ HD_NOINLINE hd_fiber *hd_fiber_get(hd_fiber_cache *cache, int stack_class, hd_ta
     hd_fiber *fiber = hd_fiber_get_cached(cache, stack_class, task);
     if (fiber)
         return fiber;
-    depot_take(cache, stack_class);
+    cache->at_hand[stack_class] = depot_take(cache->depot, stack_class);
     if ((fiber = hd_fiber_get_cached(cache, stack_class, task)))
         return fiber;
     fiber = fiber_create(cache, stack_class);
@@ -197,20 +202,35 @@ HD_NOINLINE hd_fiber *hd_fiber_get(hd_fiber_cache *cache, int stack_class, hd_ta
     return fiber;
 }
 
-HD_NOINLINE void hd_fiber_put(hd_fiber_cache *cache, hd_fiber *fiber) {
-    uint32_t stack_class = fiber->stack_class;
-    atomic_store_explicit(&fiber->top, NULL, memory_order_relaxed); /* relaxed: a hint */
+/* Its task has ended: what the stack went down to stays with it for the next one, but for that beyond three pages. */
+static void look_how_deep(hd_fiber *fiber) {
+    if (!fiber->deep && !hd_stack_went_deep(&fiber->stack, HD_STACK_FIRST_PAGE))
+        return;
     if (fiber->deep || hd_stack_went_deep(&fiber->stack, HD_STACK_SHALLOW))
         hd_stack_shrink(&fiber->stack, HD_STACK_SHALLOW);
     fiber->deep = false;
-    fiber->next = cache->free[stack_class];
-    cache->free[stack_class] = fiber;
-    if (++cache->count[stack_class] >= HD_FIBER_CACHE)
-        depot_give(cache, stack_class, MOVED);
+    fiber->grown = true;
+}
+
+HD_NOINLINE void hd_fiber_put(hd_fiber_cache *cache, hd_fiber *fiber) {
+    uint32_t stack_class = fiber->stack_class;
+    hd_fiber_pack *pack = &cache->at_hand[stack_class];
+    atomic_store_explicit(&fiber->top, NULL, memory_order_relaxed); /* relaxed: a hint */
+    look_how_deep(fiber);
+    if (pack->count == HD_FIBER_PACK) {
+        depot_give(cache->depot, stack_class, &cache->full[stack_class]);
+        cache->full[stack_class] = *pack;
+        *pack = (hd_fiber_pack){NULL, 0, false};
+    }
+    fiber->next = pack->first;
+    pack->first = fiber;
+    pack->count++;
+    pack->grown |= fiber->grown;
 }
 
 void hd_fiber_cache_flush(hd_fiber_cache *cache) {
-    for (uint32_t stack_class = 0; stack_class < HD_STACK_CLASSES; stack_class++)
-        if (cache->count[stack_class])
-            depot_give(cache, stack_class, 0);
+    for (uint32_t stack_class = 0; stack_class < HD_STACK_CLASSES; stack_class++) {
+        depot_give(cache->depot, stack_class, &cache->at_hand[stack_class]);
+        depot_give(cache->depot, stack_class, &cache->full[stack_class]);
+    }
 }

@@ -17,8 +17,10 @@
 struct hd_fiber {
     hd_context context;
     hd_stack stack;
-    uint32_t stack_class;
+    hd_fiber *next; /* of its pack */
+    uint8_t stack_class;
     bool deep;              /* was seen with more than HD_FIBER_SHALLOW in use */
+    bool grown;             /* its stack has more than its first page */
     _Atomic bool hint;      /* a host on it may be interrupted: see hd_task_interrupt */
     _Atomic(hd_task *) top; /* the task that runs on it; below that there may be hosts; NULL: a free fiber */
     hd_wait_kind wait_kind; /* what that one parks for */
@@ -32,27 +34,39 @@ struct hd_fiber {
     uint32_t ended;   /* tasks that began and ended here, and which their scope has not been told of, */
     hd_fiber *origin; /* and who owed them, and owes the task at the bottom, if that is not attached */
     uint32_t origin_generation;
-    hd_life life;   /* of the task at the bottom */
-    hd_fiber *next; /* in a cache or the depot */
-    hd_fiber *all;  /* of the depot */
+    hd_life life;        /* of the task at the bottom */
+    hd_fiber *all;       /* of the depot */
+    hd_fiber *next_pack; /* of the first of a pack in the depot, as `pack_count`; its lock */
+    uint32_t pack_count;
+    unsigned valgrind_stack;
     void *tsan_fiber;
     void *asan_fake_stack;
-    unsigned valgrind_stack;
 };
 
-enum { HD_FIBER_SHALLOW = 8 << 10, HD_FIBER_CACHE = 512 };
+enum { HD_FIBER_SHALLOW = 8 << 10, HD_FIBER_PACK = 256 };
 
-/* Has the core fetch what a switch to the fiber needs: its record, and below it, the frames of a task that sleeps. */
+/* Has the core fetch what a switch to the fiber needs: its record, and below it, the frames of a task that sleeps; and the
+ * mark at which its stack is looked at when the task ends. */
 static inline void hd_fiber_prefetch(const hd_fiber *fiber) {
-    for (int line = -6; line < (int)(sizeof *fiber / HD_CACHE_LINE); line++)
+    enum { FRAMES = -6, RECORD = (sizeof *fiber + HD_CACHE_LINE - 1) / HD_CACHE_LINE };
+    for (int line = FRAMES; line < RECORD; line++)
         __builtin_prefetch((const char *)fiber + line * HD_CACHE_LINE, 1);
+    __builtin_prefetch((const char *)fiber + RECORD * HD_CACHE_LINE - HD_STACK_FIRST_MARK_DEPTH);
 }
+
+/* Fibers at rest, linked by `next`: they move between a cache and the depot as a whole, so that nobody has to look at
+ * each of them, which have long left the core's caches. */
+typedef struct hd_fiber_pack {
+    hd_fiber *first;
+    uint32_t count;
+    bool grown; /* some are */
+} hd_fiber_pack;
 
 /* All fibers of a runtime. */
 typedef struct hd_depot {
     hd_stacks stacks;
     hd_lock lock;
-    hd_fiber *free[HD_STACK_CLASSES];
+    hd_fiber *packs[HD_STACK_CLASSES]; /* the first of each, linked by `next_pack` */
     hd_fiber *all;
 } hd_depot;
 
@@ -60,8 +74,7 @@ typedef struct hd_depot {
 typedef struct hd_fiber_cache {
     hd_depot *depot;
     hd_stack_batch batches[HD_STACK_CLASSES];
-    hd_fiber *free[HD_STACK_CLASSES];
-    uint32_t count[HD_STACK_CLASSES];
+    hd_fiber_pack at_hand[HD_STACK_CLASSES], full[HD_STACK_CLASSES];
     hd_context scheduler; /* the worker's thread, while a fiber runs on it */
     void *tsan_thread;    /* these for the sanitizers */
     void *asan_fake_stack;

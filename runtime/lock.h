@@ -9,8 +9,8 @@
  * is busy, and then looking whether it may; and the first other thread that comes takes the bias away for good, by
  * changing the state, having every core pass a barrier (membarrier(2), some microseconds), and waiting until the owner is not busy.
  * Either the owner's look comes after the barrier, and sees the change, or its being busy was before, and is seen. After
- * D. Dice, H. Huang, M. Yang, "Asymmetric Dekker Synchronization" (2001). Channels, mutexes and the like have it
- * that are first used on a runtime with one loop.
+ * D. Dice, H. Huang, M. Yang, "Asymmetric Dekker Synchronization" (2001). Channels, mutexes, timer heaps and the like have
+ * it that are first used on a runtime with one loop.
  *
  * Turned down: a futex (freeing is a swap too then, and with 2 cores contention is rare); pthread_mutex_t (ten times as
  * large, and not inlined). */

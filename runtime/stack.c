@@ -30,11 +30,10 @@ enum {
     COLOURS = 16,
     COLOUR_BYTES = HD_CACHE_LINE,
     MARK_WORDS = HD_CACHE_LINE / sizeof(uint64_t),
-    FIRST_MARK_DEPTH = 3072,
     PICTURE_PAGES = 256, /* looked at with one call of mincore */
 };
 
-_Static_assert(FIRST_MARK_DEPTH + (COLOURS - 1) * COLOUR_BYTES <= SMALL_PAGE,
+_Static_assert(HD_STACK_FIRST_MARK_DEPTH + (COLOURS - 1) * COLOUR_BYTES <= SMALL_PAGE,
                "the first mark lies in the first page");
 
 static const uint64_t MARK = 0x9e3779b97f4a7c15;
@@ -219,7 +218,7 @@ static volatile uint64_t *mark_of(const hd_stack *stack, hd_stack_keep keep) {
     uintptr_t top = (uintptr_t)stack->top;
     uintptr_t first_page = (top - 1) & ~(uintptr_t)(SMALL_PAGE - 1);
     if (keep == HD_STACK_FIRST_PAGE)
-        return (uint64_t *)(top - FIRST_MARK_DEPTH);
+        return (uint64_t *)(top - HD_STACK_FIRST_MARK_DEPTH);
     uintptr_t colour = first_page + SMALL_PAGE - top;
     return (uint64_t *)(first_page - (SHALLOW_PAGES - 1) * SMALL_PAGE + colour);
 }

@@ -88,6 +88,9 @@ bool hd_stack_carve(hd_stacks *stacks, hd_stack_batch *batch, int stack_class, h
 
 size_t hd_stack_guard_bytes(void);
 
+/* Where the first mark is, below the top. */
+enum { HD_STACK_FIRST_MARK_DEPTH = 3072 };
+
 /* How much an idle stack keeps: its first page, which holds at least 3,000 bytes; or three pages. */
 typedef enum hd_stack_keep { HD_STACK_FIRST_PAGE, HD_STACK_SHALLOW } hd_stack_keep;
 

@@ -1,4 +1,4 @@
-/* A heap of timers: pure data with a lock of its own; time is passed in.
+/* A heap of timers: pure data with a lock of its own (biased: lock.h); time is passed in.
  *
  * Earliest deadline first, and among equal deadlines the one that was started first. One heap a worker, but any
  * thread may start and stop timers in it.
@@ -32,7 +32,7 @@ typedef struct hd_timer_slot {
 } hd_timer_slot;
 
 struct hd_timers {
-    hd_lock lock;
+    hd_biased_lock lock;
     _Atomic uint64_t earliest_ns; /* HD_NEVER if empty */
     uint32_t sequence;
     hd_timer_slot *slots;
