@@ -68,7 +68,8 @@ int hd_accept(int fd, struct sockaddr *address, socklen_t *length) {
     unsigned pauses = 0;
     int code = hd_io_begin();
     while (!code) {
-        hd_fd_look look = hd_poller_look(fd, HD_READABLE);
+        hd_fd_look look;
+        hd_poller_look(&look, fd, HD_READABLE);
         int connection = accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (connection >= 0) {
             hd_poller_place(connection, place_choose(), look.kind);

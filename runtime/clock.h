@@ -31,7 +31,7 @@ static inline uint64_t hd_clock_ticks(void) {
     return hd_clock_ticks_here();
 }
 
-/* Moves on every few milliseconds while anything runs (the monitor's doing); 0: nobody sees to that. An older reading of the
+/* Moves on every ten milliseconds while anything runs (the monitor's doing); 0: nobody sees to that. An older reading of the
  * clock will do, where a few milliseconds do not matter, as long as this is what it was then. */
 extern _Atomic uint32_t hd_clock_beat;
 

@@ -14,7 +14,8 @@ static int connect_until(int fd, const struct sockaddr *address, socklen_t lengt
     int code = hd_io_begin();
     unsigned pauses = 0;
     while (!code) {
-        hd_fd_look look = hd_poller_look(fd, HD_WRITABLE);
+        hd_fd_look look;
+        hd_poller_look(&look, fd, HD_WRITABLE);
         if (connect(fd, address, length) == 0 || errno == EISCONN)
             return 0;
         if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR)

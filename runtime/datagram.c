@@ -25,7 +25,8 @@ static void adopt_passed(struct msghdr *message) {
 ssize_t hd_recvmsg(int fd, struct msghdr *message, int flags) {
     int code = hd_io_begin();
     while (!code) {
-        hd_fd_look look = hd_poller_look(fd, HD_READABLE);
+        hd_fd_look look;
+        hd_poller_look(&look, fd, HD_READABLE);
         ssize_t got = recvmsg(fd, message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         if (got >= 0) {
             if (message->msg_controllen)
@@ -42,7 +43,8 @@ ssize_t hd_sendmsg(int fd, const struct msghdr *message, int flags) {
     unsigned pauses = 0;
     const struct sockaddr *to = message->msg_name;
     while (!code) {
-        hd_fd_look look = hd_poller_look(fd, HD_WRITABLE);
+        hd_fd_look look;
+        hd_poller_look(&look, fd, HD_WRITABLE);
         ssize_t put = sendmsg(fd, message, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
         if (put >= 0)
             return put;

@@ -45,13 +45,20 @@ struct hd_fiber {
 
 enum { HD_FIBER_SHALLOW = 8 << 10, HD_FIBER_PACK = 256 };
 
-/* Has the core fetch what a switch to the fiber needs: its record, and below it, the frames of a task that sleeps; and the
- * mark at which its stack is looked at when the task ends. */
+/* Has the core fetch what a switch to the fiber needs: its record, and the mark at which its stack is looked at when the task
+ * ends. */
 static inline void hd_fiber_prefetch(const hd_fiber *fiber) {
-    enum { FRAMES = -6, RECORD = (sizeof *fiber + HD_CACHE_LINE - 1) / HD_CACHE_LINE };
-    for (int line = FRAMES; line < RECORD; line++)
+    enum { LINES = (sizeof *fiber + HD_CACHE_LINE - 1) / HD_CACHE_LINE };
+    for (int line = 0; line < LINES; line++)
         __builtin_prefetch((const char *)fiber + line * HD_CACHE_LINE, 1);
-    __builtin_prefetch((const char *)fiber + RECORD * HD_CACHE_LINE - HD_STACK_FIRST_MARK_DEPTH);
+    __builtin_prefetch((const char *)fiber + LINES * HD_CACHE_LINE - HD_STACK_FIRST_MARK_DEPTH);
+}
+
+/* And once that is there: the frames in which it was left. If it runs by now, or has ended, these are others, or none. */
+static inline void hd_fiber_prefetch_frames(const hd_fiber *fiber) {
+    enum { LINES = 8 };
+    for (int line = 0; line < LINES; line++)
+        __builtin_prefetch((const char *)fiber->context.sp + line * HD_CACHE_LINE, 1);
 }
 
 /* Fibers at rest, linked by `next`: they move between a cache and the depot as a whole, so that nobody has to look at

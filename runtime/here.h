@@ -10,8 +10,9 @@
 
 /* The first member of every worker. */
 typedef struct hd_here {
-    hd_runtime *runtime;        /* constant, both */
+    hd_runtime *runtime;        /* constant, as the next two */
     bool alone;                 /* the runtime has one loop */
+    bool simulated;             /* it is a simulated one */
     _Atomic(hd_task *) current; /* the task that runs; NULL: the scheduler. Its thread writes it */
     uint64_t read;              /* ticks: when the worker last looked at the clock, */
     uint32_t beat;              /* and the beat then (clock.h) */
@@ -41,7 +42,7 @@ static inline uint64_t hd_here_read(hd_here *here) {
     return here->read = hd_clock_ticks();
 }
 
-/* The clock, read a few milliseconds ago at most. For what is so frequent that reading it would be most of the work. */
+/* The clock, read ten milliseconds ago at most. For what is so frequent that reading it would be most of the work. */
 static inline uint64_t hd_here_lately(hd_here *here) {
     uint32_t beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed); /* relaxed: a hint */
     return beat && beat == here->beat ? here->read : hd_here_read(here);

@@ -5,7 +5,7 @@
 #include "search.h"
 #include "worker.h"
 
-enum { MEASURE_EVERY = 64, TURN_WHEN_NOBODY_WAITS = 10 };
+enum { MEASURE_EVERY = 64, TURN_WHEN_NOBODY_WAITS = 4 };
 
 static bool is_pinned(const hd_task *task) {
     return !task->alone && atomic_load_explicit(&task->pinned, memory_order_relaxed); /* relaxed: constant */

@@ -69,17 +69,17 @@ static inline ssize_t read_some(int fd, void *buffer, size_t bytes, hd_fd_kind k
 /* The checkpoint, a look, and a wait if it is known that there is nothing to read yet. */
 static inline int read_begin(int fd, size_t bytes, hd_fd_look *look) {
     int code = hd_io_begin();
-    *look = hd_poller_look(fd, HD_READABLE);
+    hd_poller_look(look, fd, HD_READABLE);
     if (code || !look->empty || !bytes)
         return code;
     code = hd_io_wait(fd, HD_READABLE, look, HD_NEVER);
-    *look = hd_poller_look(fd, HD_READABLE);
+    hd_poller_look_again(look, fd, HD_READABLE);
     return code;
 }
 
 static inline int read_again(int fd, hd_fd_look *look) {
     int code = hd_io_again(fd, HD_READABLE, look);
-    *look = hd_poller_look(fd, HD_READABLE);
+    hd_poller_look_again(look, fd, HD_READABLE);
     return code;
 }
 
@@ -133,7 +133,8 @@ static inline ssize_t write_some(int fd, const void *buffer, size_t bytes, hd_fd
 ssize_t hd_write(int fd, const void *buffer, size_t bytes) {
     int code = hd_io_begin();
     while (!code) {
-        hd_fd_look look = hd_poller_look(fd, HD_WRITABLE);
+        hd_fd_look look;
+        hd_poller_look(&look, fd, HD_WRITABLE);
         ssize_t put = write_some(fd, buffer, bytes, look.kind);
         if (put >= 0)
             return put;
@@ -165,7 +166,8 @@ ssize_t hd_writev(int fd, const struct iovec *parts, int count) {
     if (!code && (count < 0 || count > IOV_MAX))
         code = HD_EINVAL;
     while (!code) {
-        hd_fd_look look = hd_poller_look(fd, HD_WRITABLE);
+        hd_fd_look look;
+        hd_poller_look(&look, fd, HD_WRITABLE);
         ssize_t put = write_parts(fd, parts, count, look.kind);
         if (put >= 0)
             return put;

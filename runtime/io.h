@@ -2,7 +2,8 @@
  *
  *     int code = hd_io_begin();
  *     while (!code) {
- *         hd_fd_look look = hd_poller_look(fd, HD_READABLE);
+ *         hd_fd_look look;
+ *         hd_poller_look(&look, fd, HD_READABLE);
  *         ... the system call; if it worked, return ...
  *         code = hd_io_again(fd, HD_READABLE, &look);
  *     }

@@ -57,15 +57,9 @@ static void see(hd_watch *watch, uint64_t tick, hd_task *task, uint64_t now_ns) 
     watch->seen_tick = tick;
     watch->seen_task = task;
     watch->post_ns = HD_STUCK_NS;
-    watch->metered_ns = watch->judge_ns = 0;
-}
-
-/* The first time that a run is seen again: most are not, and reading another thread's clock is dear. */
-static void meter(hd_watch *watch, uint64_t now_ns) {
-    if (watch->metered_ns)
-        return;
+    watch->judge_ns = 0;
     watch->metered_ns = now_ns;
-    watch->metered_cpu_ns = hd_snapshot_cpu_ns(watch->tid);
+    watch->metered_cpu_ns = task ? hd_snapshot_cpu_ns(watch->tid) : 0;
 }
 
 /* It would run, but others have the core; or it has not been metered for long enough to tell. Asking is dear, so it is asked
@@ -107,13 +101,11 @@ static uint64_t look_at(hd_watch *watch, uint64_t now_ns, bool *idle, hd_post *p
     if (!task)
         return HD_LOOK_NS;
     uint64_t lasted = now_ns > watch->turn_ns ? now_ns - watch->turn_ns : 0;
-    if (same || lasted >= HD_STUCK_NS)
-        meter(watch, now_ns);
     if (lasted < HD_STUCK_NS)
-        return HD_STUCK_NS - lasted < HD_LOOK_NS ? HD_STUCK_NS - lasted : HD_LOOK_NS;
+        return HD_STUCK_NS - lasted;
     if (watch->stuck || !is_starved(watch, lasted, now_ns))
         relieve(watch, now_ns, post);
-    return now_ns == watch->metered_ns ? ENOUGH_NS : HD_LOOK_NS;
+    return now_ns == watch->metered_ns ? ENOUGH_NS : HD_LOOK_AGAIN_NS;
 }
 
 uint64_t hd_monitor_look(hd_list *watches, uint64_t now_ns, hd_post *post) {

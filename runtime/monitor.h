@@ -1,10 +1,11 @@
 /* The monitor: one thread for all runtimes of the process, which notices workers that are stuck.
  *
- * While any worker is awake it looks at all of them every LOOK_NS, and exactly when a turn that it has seen will have lasted
- * STUCK_NS. A worker whose turn lasts longer is stuck: the episode is counted, the worker is relieved (takeover.c), and a
- * report is asked for, which another thread makes (stuck.c), so that neither symbols nor a slow reader of stderr keep the
- * monitor from the next worker. A worker that would run but has hardly had a core is not stuck: another thread would not get
- * one either. But if that goes on for STARVED_NS, it counts all the same, since some other core may be free by then.
+ * While any worker is awake it looks at all of them every LOOK_NS at least, and exactly when a turn that it has seen will have
+ * lasted STUCK_NS; since it asks how old a turn is, it misses none, however seldom it looks otherwise. A worker whose turn
+ * lasts longer is stuck: the episode is counted, the worker is relieved (takeover.c), and a report is asked for, which another
+ * thread makes (stuck.c), so that neither symbols nor a slow reader of stderr keep the monitor from the next worker. A worker
+ * that would run but has hardly had a core is not stuck: another thread would not get one either. But if that goes on for
+ * STARVED_NS, it counts all the same, since some other core may be free by then.
  *
  * With each look the monitor also moves hd_clock_beat on, by which workers know whether what they last read of the clock
  * is still good (clock.h).
@@ -29,7 +30,8 @@
 enum {
     HD_STUCK_NS = 10000000,
     HD_STARVED_NS = 50000000,
-    HD_LOOK_NS = 5000000, /* between two looks */
+    HD_LOOK_NS = HD_STUCK_NS,          /* between two looks, */
+    HD_LOOK_AGAIN_NS = HD_LOOK_NS / 2, /* while a worker is stuck */
 };
 
 /* The monitor's thread starts with the first that holds it, and ends with the last. Any thread. 0 or a negative code. */

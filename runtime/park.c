@@ -106,7 +106,7 @@ int hd_task_checkpoint(void) {
 
 int hd_task_checkpoint_outside(void) {
     int code = hd_task_checkpoint();
-    return code == 0 && hd_task_self()->runtime->sim ? HD_ENOTSUP : code;
+    return code == 0 && hd_here_get()->simulated ? HD_ENOTSUP : code;
 }
 
 HD_HOT int hd_yield(void) {

@@ -240,14 +240,13 @@ static hd_fd_kind kind_ask(int fd) {
     return protocol == IPPROTO_TCP ? HD_FD_STREAM : HD_FD_SOCKET;
 }
 
-hd_fd_look hd_poller_look_first(int fd, int direction) {
-    hd_record *record;
-    hd_fd_kind kind = kind_ask(fd);
-    if (kind == HD_FD_UNKNOWN || record_obtain(fd, &record))
-        return (hd_fd_look){.kind = kind};
-    atomic_store_explicit(&record->kind, (uint8_t)kind,
-                          memory_order_relaxed); /* relaxed: see hd_poller_look */
-    return hd_poller_look(fd, direction);
+HD_COLD void hd_poller_look_first(hd_fd_look *look, int fd, int direction) {
+    *look = (hd_fd_look){.kind = kind_ask(fd)};
+    if (look->kind == HD_FD_UNKNOWN || record_obtain(fd, &look->record))
+        return;
+    atomic_store_explicit(&look->record->kind, (uint8_t)look->kind,
+                          memory_order_relaxed); /* relaxed: see hd_poller_look_again */
+    hd_poller_look_again(look, fd, direction);
 }
 
 /* ---- waiting ---- */
@@ -261,15 +260,6 @@ static int poll_once(int fd, int which) {
     return HD_ETIMEDOUT;
 }
 
-/* What a wait is for. */
-typedef struct wish {
-    hd_wait_kind kind; /* these two: for inspection */
-    uint64_t detail;
-    const hd_fd_look
-        *look; /* events that were seen; NULL (or a look that knew nothing): what was told last */
-    uint64_t deadline_ns;
-} wish;
-
 static uint64_t earlier(const hd_record *self, int which, uint64_t deadline_ns) {
     bool limited = self->limited && self->deadline_ns[which] < deadline_ns;
     return limited ? self->deadline_ns[which] : deadline_ns;
@@ -279,11 +269,11 @@ static bool is_over(uint64_t deadline_ns) {
     return deadline_ns != HD_NEVER && deadline_ns <= hd_sys_now();
 }
 
-/* Under the lock, which it gives up; so does the next one. */
-static int await_locked(hd_record *self, int fd, int which, const wish *what) {
+/* An event after the `seen` ones. `kind` and `detail`: for inspection. Under the lock, which it gives up; so does the next one. */
+static int await_locked(hd_record *self, int fd, int which, uint64_t seen, hd_wait_kind kind, uint64_t detail,
+                        uint64_t deadline_ns) {
     hd_side *one = &self->sides[which];
-    uint64_t seen = what->look && what->look->record ? what->look->events : one->told;
-    uint64_t deadline_ns = earlier(self, which, what->deadline_ns);
+    deadline_ns = earlier(self, which, deadline_ns);
     bool over = is_over(deadline_ns);
     int code = hd_list_empty(&one->line) ? record_register(self, fd, which) : HD_EAGAIN;
     bool missed = side_count(one) != seen;
@@ -294,7 +284,7 @@ static int await_locked(hd_record *self, int fd, int which, const wish *what) {
         return code || missed ? code : poll_once(fd, which);
     }
     hd_waiter waiter = {.data = NULL};
-    code = hd_wait_in_line(&self->lock, &one->line, &waiter, what->kind, what->detail, deadline_ns);
+    code = hd_wait_in_line(&self->lock, &one->line, &waiter, kind, detail, deadline_ns);
     return code ? code : (int)(intptr_t)waiter.data;
 }
 
@@ -313,11 +303,15 @@ static int pause_locked(hd_record *self, int fd, int which, uint64_t deadline_ns
     return code ? code : (int)(intptr_t)waiter.data;
 }
 
+static inline int side_of(int direction) {
+    return direction - HD_READABLE;
+}
+
 /* The record, locked. */
 static int side_lock(int fd, int direction, hd_record **found, int *which) {
     if (direction != HD_READABLE && direction != HD_WRITABLE)
         return HD_EINVAL;
-    *which = direction == HD_READABLE ? READ_SIDE : WRITE_SIDE;
+    *which = side_of(direction);
     int code = record_obtain(fd, found);
     if (!code)
         hd_lock_acquire(&(*found)->lock);
@@ -327,16 +321,16 @@ static int side_lock(int fd, int direction, hd_record **found, int *which) {
 int hd_poller_wait(int fd, int direction, hd_wait_kind kind, uint64_t detail, uint64_t deadline_ns) {
     hd_record *self;
     int which, code = side_lock(fd, direction, &self, &which);
-    const wish what = {.kind = kind, .detail = detail, .deadline_ns = deadline_ns};
-    return code ? code : await_locked(self, fd, which, &what);
+    return code ? code : await_locked(self, fd, which, self->sides[which].told, kind, detail, deadline_ns);
 }
 
 int hd_poller_wait_since(int fd, int direction, const hd_fd_look *look, uint64_t deadline_ns) {
-    hd_record *self;
-    int which, code = side_lock(fd, direction, &self, &which);
-    const wish what = {
-        .kind = HD_WAITS_DESCRIPTOR, .detail = (uint64_t)fd, .look = look, .deadline_ns = deadline_ns};
-    return code ? code : await_locked(self, fd, which, &what);
+    hd_record *self = look->record;
+    if (!self) /* nothing was known: what was told last */
+        return hd_poller_wait(fd, direction, HD_WAITS_DESCRIPTOR, (uint64_t)fd, deadline_ns);
+    hd_lock_acquire(&self->lock);
+    return await_locked(self, fd, side_of(direction), look->events, HD_WAITS_DESCRIPTOR, (uint64_t)fd,
+                        deadline_ns);
 }
 
 int hd_poller_pause(int fd, int direction, uint64_t deadline_ns) {
@@ -372,7 +366,8 @@ void hd_poller_place(int fd, hd_poller *poller, hd_fd_kind kind) {
     hd_lock_acquire(&self->lock);
     record_forget(self);
     record_put(self, poller);
-    atomic_store_explicit(&self->kind, (uint8_t)kind, memory_order_relaxed); /* relaxed: see hd_poller_look */
+    atomic_store_explicit(&self->kind, (uint8_t)kind,
+                          memory_order_relaxed); /* relaxed: see hd_poller_look_again */
     hd_lock_release(&self->lock);
 }
 

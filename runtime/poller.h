@@ -100,23 +100,28 @@ static inline hd_record *hd_record_find(int fd) {
 }
 
 /* Sees to it that there is a record, and asks the system what the descriptor is. Where that fails nothing is known. */
-hd_fd_look hd_poller_look_first(int fd, int direction);
+void hd_poller_look_first(hd_fd_look *look, int fd, int direction);
 
-/* Before a system call on `fd`. `direction`: HD_READABLE or HD_WRITABLE. */
-static inline hd_fd_look hd_poller_look(int fd, int direction) {
-    hd_record *record = hd_record_find(fd);
-    hd_fd_kind kind = HD_FD_UNKNOWN;
+/* Before another call on the same descriptor, since `look`, which it brings up to date. */
+HD_INLINE void hd_poller_look_again(hd_fd_look *look, int fd, int direction) {
+    hd_record *record = look->record;
     /* relaxed, here and below: a constant; and whoever emptied it at this count, the kernel has told of nothing since */
-    if (!record || (kind = atomic_load_explicit(&record->kind, memory_order_relaxed)) == HD_FD_UNKNOWN)
-        return hd_poller_look_first(fd, direction);
+    look->kind =
+        record ? (hd_fd_kind)atomic_load_explicit(&record->kind, memory_order_relaxed) : HD_FD_UNKNOWN;
+    if (look->kind == HD_FD_UNKNOWN) {
+        hd_poller_look_first(look, fd, direction);
+        return;
+    }
     const hd_side *side = &record->sides[direction - HD_READABLE];
-    uint64_t events = atomic_load_explicit(&side->events, memory_order_relaxed);
-    return (hd_fd_look){
-        .record = record,
-        .events = events,
-        .kind = kind,
-        .empty = atomic_load_explicit(&side->emptied, memory_order_relaxed) == events,
-    };
+    look->events = atomic_load_explicit(&side->events, memory_order_relaxed);
+    look->empty = atomic_load_explicit(&side->emptied, memory_order_relaxed) == look->events;
+}
+
+/* Before a system call on `fd`. `direction`: HD_READABLE or HD_WRITABLE. (It is filled in, and not returned: a struct that
+ * compilers write in parts and copy as a whole keeps the core waiting until the parts are in its cache.) */
+HD_INLINE void hd_poller_look(hd_fd_look *look, int fd, int direction) {
+    look->record = hd_record_find(fd);
+    hd_poller_look_again(look, fd, direction);
 }
 
 /* After a read that returned less than it asked for. */

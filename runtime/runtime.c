@@ -28,7 +28,7 @@ enum {
     NAME_BYTES = 8,
     WORTH_NS = 60000,     /* a backlog of so much is worth stealing (what is worth waking for: price.h) */
     TRAVEL_NS = 200,      /* a task's record takes so long to another core, and back to who awaits it */
-    MAINTAIN_NS = 200000, /* between two looks at timers and descriptors, when tasks are long, */
+    MAINTAIN_NS = 500000, /* between two looks at timers and descriptors, when tasks are long, */
     MAINTAIN_LEAST_NS = 20000, /* and when they are short */
 };
 

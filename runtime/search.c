@@ -10,9 +10,11 @@ enum {
     TAKE_MOST = 128,       /* tasks taken from the injector at once */
     STARVED_NS = 10000000, /* between two tries to find stacks for tasks that have none */
 
-    FETCH_LEAST = 1024, /* tasks in the ring: fewer fit into a core's caches */
-    FETCH_RECORD = 5,   /* how many turns ahead a task's record is fetched, */
-    FETCH_FIBER = 2,    /* and its fiber's */
+    FETCH_MANY = 1024, /* tasks in the ring: fewer fit into a core's caches, if their turns are short */
+    FETCH_LEAST = 4,
+    FETCH_RECORD = 3, /* how many turns ahead a task's record is fetched, */
+    FETCH_FIBER = 2,  /* its fiber's, */
+    FETCH_FRAMES = 1, /* and what lies on its stack */
 };
 
 /* Timers that are due, and descriptors that are ready: their tasks go to the ring. It costs as much as some dozen switches,
@@ -133,16 +135,24 @@ static hd_task *take_next(hd_worker *worker) {
 /* Has the core fetch what the next tasks will need: with many of them, each one's record and stack have long left its caches
  * when its turn comes. */
 static inline void fetch_ahead(hd_worker *worker) {
-    if (hd_ring_count(&worker->ring) < FETCH_LEAST)
+    uint32_t queued = hd_ring_count(&worker->ring);
+    /* relaxed: its own */
+    if (queued < FETCH_LEAST ||
+        (queued < FETCH_MANY &&
+         atomic_load_explicit(&worker->mean_task, memory_order_relaxed) < worker->runtime->travel))
         return;
-    hd_task *far = hd_ring_ahead(&worker->ring, FETCH_RECORD),
-            *near = hd_ring_ahead(&worker->ring, FETCH_FIBER);
-    for (size_t line = 0; far && line < sizeof *far; line += HD_CACHE_LINE)
-        __builtin_prefetch((char *)far + line, 1);
-    /* relaxed: it may be another's by now, and is still one */
-    hd_fiber *fiber = near ? atomic_load_explicit(&near->fiber, memory_order_relaxed) : NULL;
+    hd_task *task = hd_ring_ahead(&worker->ring, FETCH_RECORD);
+    for (size_t line = 0; task && line < sizeof *task; line += HD_CACHE_LINE)
+        __builtin_prefetch((char *)task + line, 1);
+    /* relaxed, both: it may be another's by now, and is still one */
+    task = hd_ring_ahead(&worker->ring, FETCH_FIBER);
+    hd_fiber *fiber = task ? atomic_load_explicit(&task->fiber, memory_order_relaxed) : NULL;
     if (fiber)
         hd_fiber_prefetch(fiber);
+    task = hd_ring_ahead(&worker->ring, FETCH_FRAMES);
+    fiber = task ? atomic_load_explicit(&task->fiber, memory_order_relaxed) : NULL;
+    if (fiber)
+        hd_fiber_prefetch_frames(fiber);
 }
 
 static hd_task *take_local(hd_worker *worker) {

@@ -60,7 +60,7 @@ struct hd_watch {
     hd_task *seen_task;
     uint64_t turn_ns;        /* when this turn began, */
     uint64_t since_ns;       /* and this run, as far as is known */
-    uint64_t metered_ns;     /* when it was seen again, or 0, */
+    uint64_t metered_ns;     /* when it was seen first, */
     uint64_t metered_cpu_ns; /* and what the thread had used of its core by then */
     uint64_t judge_ns;       /* how long it is to last until it is asked whether it is to blame, */
     uint64_t post_ns;        /* how long the run is to last until it is reported (again) */

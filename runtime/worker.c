@@ -386,6 +386,7 @@ int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index, hd_wo
     atomic_init(&worker->gone, true);
     worker->runtime = worker->here.runtime = runtime;
     worker->alone = worker->here.alone = runtime->loops == 1;
+    worker->here.simulated = runtime->sim != NULL;
     worker->index = index;
     worker->victim = index + 1;
     atomic_init(&worker->mean_task, hd_clock_from_ns(MEAN_FIRST_NS));
