@@ -3,7 +3,7 @@ add_compile_definitions(_GNU_SOURCE)
 add_compile_options(
     -fno-omit-frame-pointer
     -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=
-    "$<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wshadow;-Wstrict-prototypes;-Wmissing-prototypes;-Werror=implicit>")
+    "$<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wshadow;-Wstrict-prototypes;-Wmissing-prototypes;-Werror=implicit;-Werror=incompatible-pointer-types;-Werror=int-conversion>")
 add_link_options(-Wl,--as-needed)
 # NDEBUG stays undefined: assertions are for our bugs, and a service should stop at one, not run on.
 

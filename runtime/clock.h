@@ -32,7 +32,7 @@ static inline uint64_t hd_clock_ticks(void) {
 }
 
 /* Moves on every ten milliseconds while anything runs (the monitor's doing); 0: nobody sees to that. An older reading of the
- * clock will do, where a few milliseconds do not matter, as long as this is what it was then. */
+ * clock will do, where so little does not matter, as long as this is what it was then. */
 extern _Atomic uint32_t hd_clock_beat;
 
 /* Moves it on, unless a thread has a clock of its own, which no beat goes by; sets it to 0. */

@@ -183,10 +183,8 @@ hd_fiber *hd_fiber_get_cached(hd_fiber_cache *cache, int stack_class, hd_task *t
         return NULL;
     pack->first = fiber->next;
     pack->count--;
-    if (fiber->next) { /* which may have lain there for long */
-        hd_fiber_prefetch(fiber->next);
-        hd_fiber_prefetch_frames(fiber->next);
-    }
+    if (fiber->next) /* which may have lain there for long */
+        hd_fiber_prefetch_resting(fiber->next);
     hd_fiber_prepare(fiber, task);
     return fiber;
 }

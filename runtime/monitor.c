@@ -105,7 +105,8 @@ static uint64_t look_at(hd_watch *watch, uint64_t now_ns, bool *idle, hd_post *p
         return HD_STUCK_NS - lasted;
     if (watch->stuck || !is_starved(watch, lasted, now_ns))
         relieve(watch, now_ns, post);
-    return now_ns == watch->metered_ns ? ENOUGH_NS : HD_LOOK_AGAIN_NS;
+    uint64_t seen = now_ns - watch->metered_ns;
+    return seen < ENOUGH_NS ? ENOUGH_NS - seen : HD_LOOK_AGAIN_NS;
 }
 
 uint64_t hd_monitor_look(hd_list *watches, uint64_t now_ns, hd_post *post) {

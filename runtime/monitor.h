@@ -1,7 +1,8 @@
 /* The monitor: one thread for all runtimes of the process, which notices workers that are stuck.
  *
  * While any worker is awake it looks at all of them every LOOK_NS at least, and exactly when a turn that it has seen will have
- * lasted STUCK_NS; since it asks how old a turn is, it misses none, however seldom it looks otherwise. A worker whose turn
+ * lasted STUCK_NS; since it asks how old a turn is, it misses none, however seldom it looks otherwise. (A millisecond later, if
+ * it has not seen it for that long by then: it must be able to tell who computes from who waits for a core.) A worker whose turn
  * lasts longer is stuck: the episode is counted, the worker is relieved (takeover.c), and a report is asked for, which another
  * thread makes (stuck.c), so that neither symbols nor a slow reader of stderr keep the monitor from the next worker. A worker
  * that would run but has hardly had a core is not stuck: another thread would not get one either. But if that goes on for
@@ -31,7 +32,7 @@ enum {
     HD_STUCK_NS = 10000000,
     HD_STARVED_NS = 50000000,
     HD_LOOK_NS = HD_STUCK_NS,          /* between two looks, */
-    HD_LOOK_AGAIN_NS = HD_LOOK_NS / 2, /* while a worker is stuck */
+    HD_LOOK_AGAIN_NS = HD_LOOK_NS / 2, /* while one is stuck, or wants a core */
 };
 
 /* The monitor's thread starts with the first that holds it, and ends with the last. Any thread. 0 or a negative code. */

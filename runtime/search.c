@@ -144,13 +144,13 @@ static inline void fetch_ahead(hd_worker *worker) {
     hd_task *task = hd_ring_ahead(&worker->ring, FETCH_RECORD);
     for (size_t line = 0; task && line < sizeof *task; line += HD_CACHE_LINE)
         __builtin_prefetch((char *)task + line, 1);
-    /* relaxed, both: it may be another's by now, and is still one */
+    /* It may be another's by now, and is still one; acquire: with its first values [Q2]. */
     task = hd_ring_ahead(&worker->ring, FETCH_FIBER);
-    hd_fiber *fiber = task ? atomic_load_explicit(&task->fiber, memory_order_relaxed) : NULL;
+    hd_fiber *fiber = task ? atomic_load_explicit(&task->fiber, memory_order_acquire) : NULL;
     if (fiber)
         hd_fiber_prefetch(fiber);
     task = hd_ring_ahead(&worker->ring, FETCH_FRAMES);
-    fiber = task ? atomic_load_explicit(&task->fiber, memory_order_relaxed) : NULL;
+    fiber = task ? atomic_load_explicit(&task->fiber, memory_order_acquire) : NULL; /* [Q2] */
     if (fiber)
         hd_fiber_prefetch_frames(fiber);
 }

@@ -95,8 +95,9 @@ static hd_worker *start(hd_worker *served) {
 
 void hd_worker_stand_in(hd_worker *worker) {
     /* Who starts a timer later than this sees that there is somebody to be woken for it [E1]. */
-    hd_lock_acquire(&worker->serves->timers.lock);
-    hd_lock_release(&worker->serves->timers.lock);
+    hd_lock *lock = &worker->serves->timers.lock.lock;
+    hd_lock_acquire(lock);
+    hd_lock_release(lock);
 }
 
 void hd_worker_retire(hd_worker *worker) {

@@ -253,6 +253,17 @@ static void a_known_age_makes_the_next_look_exact(void **state) {
     assert_in_range(look(4), 1000, HD_MS(1));
 }
 
+static void who_was_hardly_seen_is_looked_at_again_soon(void **state) {
+    (void)state;
+    looks.a.age_ns = HD_MS(9) + 500000;
+    begin_run(&looks.a, &looks);
+    assert_int_equal(hd_monitor_look(&looks.watches, T, post), 500000);
+    assert_int_equal(hd_monitor_look(&looks.watches, T + 500000, post), 500000);
+    assert_int_equal(looks.a.relieved, 0);
+    assert_int_equal(look(1), HD_LOOK_AGAIN_NS);
+    assert_int_equal(looks.a.relieved, 1);
+}
+
 /* Whether it ran, or waited for a core, is not known yet. */
 static void a_run_that_is_old_when_it_is_seen_first_is_looked_at_twice(void **state) {
     (void)state;
@@ -570,6 +581,7 @@ int main(void) {
         cmocka_unit_test_setup(a_turn_counts_as_a_whole_but_each_task_for_itself, two_fakes),
         cmocka_unit_test_setup(reports_are_asked_for_each_time_it_lasts_twice_as_long, two_fakes),
         cmocka_unit_test_setup(a_known_age_makes_the_next_look_exact, two_fakes),
+        cmocka_unit_test_setup(who_was_hardly_seen_is_looked_at_again_soon, two_fakes),
         cmocka_unit_test_setup(a_run_that_is_old_when_it_is_seen_first_is_looked_at_twice, two_fakes),
         cmocka_unit_test_setup(it_may_sleep_when_all_are_parked_and_none_has_run, two_fakes),
         cmocka_unit_test_setup(the_monitor_sleeps_until_a_worker_unparks, two_fakes),
