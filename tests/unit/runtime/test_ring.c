@@ -452,7 +452,8 @@ static void a_task_that_wanders_between_rings_is_got_once_each_time(void **state
     }
     assert_int_equal(game.wrong, 0);
     print_message("%lu taken out, %lu stolen\n", taken, stolen);
-    assert_true(taken > 1000 && stolen > 1000);
+    if (!inside_valgrind()) /* where one thread runs at a time: they seldom meet */
+        assert_true(taken > 1000 && stolen > 1000);
 }
 
 /* One owner that spawns and joins as programs do, and thieves that only rob: the ring grows meanwhile, and each task is got
