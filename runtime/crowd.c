@@ -1,11 +1,15 @@
 #include "crowd.h"
 
-#include <time.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
 
 enum {
     LOOK_NS = 10000000,
-    RECENT = 3,    /* looks that are further apart say nothing */
-    LOST_PART = 8, /* of the time; more is no chance */
+    RECENT = 3,        /* looks that are further apart say nothing */
+    LEAST_NS = 200000, /* it must have wanted a core for so long to say anything */
+    LOST_PART = 8,     /* of that time; more is no chance */
     HOLD_LEAST_NS = 200000000,
     HOLD_MOST_NS = 1600000000,
 };
@@ -18,27 +22,35 @@ void hd_crowd_init(hd_crowd *crowd) {
     atomic_init(&crowd->until, 0);
 }
 
-void hd_crowd_note(hd_crowd *crowd, hd_crowd_record *record, uint64_t now, uint64_t idle, uint64_t ran,
-                   bool beside_others) {
-    bool recent = record->looked && now - record->looked < RECENT * crowd->look_every;
-    uint64_t elapsed = now - record->looked, used = idle - record->idle + ran - record->ran;
-    *record = (hd_crowd_record){.looked = now, .idle = idle, .ran = ran};
-    /* relaxed, all: hints; of two workers that find the same either's will do */
-    if (!recent || !beside_others || now < atomic_load_explicit(&crowd->until, memory_order_relaxed))
-        return;
-    uint64_t hold = atomic_load_explicit(&crowd->hold, memory_order_relaxed);
-    if (elapsed > used && elapsed - used > elapsed / LOST_PART) {
-        atomic_store_explicit(&crowd->until, now + hold, memory_order_relaxed);
-        hold = 2 * hold < crowd->hold_most ? 2 * hold : crowd->hold_most;
-    } else {
-        hold = crowd->hold_least;
-    }
-    atomic_store_explicit(&crowd->hold, hold, memory_order_relaxed);
+/* Longer than the last time, if that has only just ended. Relaxed, all: hints; of two workers that find the same either's will do. */
+static void hold(hd_crowd *crowd, uint64_t now) {
+    uint64_t last = atomic_load_explicit(&crowd->hold, memory_order_relaxed);
+    uint64_t until = atomic_load_explicit(&crowd->until, memory_order_relaxed);
+    uint64_t next = until && now - until < last ? 2 * last : crowd->hold_least;
+    next = next < crowd->hold_most ? next : crowd->hold_most;
+    atomic_store_explicit(&crowd->hold, next, memory_order_relaxed);
+    atomic_store_explicit(&crowd->until, now + next, memory_order_relaxed);
 }
 
-uint64_t hd_crowd_ran(void) {
-    struct timespec ran;
-    return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran) == 0
-               ? hd_clock_from_ns((uint64_t)ran.tv_sec * 1000000000u + (uint64_t)ran.tv_nsec)
-               : 0;
+void hd_crowd_note(hd_crowd *crowd, hd_crowd_record *record, uint64_t now, hd_crowd_use use,
+                   bool beside_others) {
+    bool recent = record->looked && now - record->looked < RECENT * crowd->look_every;
+    uint64_t lost = use.waited_ns - record->use.waited_ns, ran = use.ran_ns - record->use.ran_ns;
+    *record = (hd_crowd_record){.looked = now, .use = use};
+    if (recent && beside_others && !hd_crowd_is(crowd, now) && lost + ran >= LEAST_NS &&
+        lost > (lost + ran) / LOST_PART)
+        hold(crowd, now);
+}
+
+hd_crowd_use hd_crowd_used(void) {
+    hd_crowd_use use = {0};
+    char line[64];
+    int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
+    if (fd >= 0)
+        close(fd);
+    line[got > 0 ? got : 0] = '\0';
+    if (sscanf(line, "%" SCNu64 " %" SCNu64, &use.ran_ns, &use.waited_ns) != 2)
+        return (hd_crowd_use){0};
+    return use;
 }

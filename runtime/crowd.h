@@ -1,11 +1,12 @@
 /* Are there more threads that want to run than cores for them?
  *
  * Then to wake another worker takes a core from somebody, perhaps from the very client whose next request the work is. A worker
- * that shares its core shows it: the time that it was not parked is longer than the time that the kernel says it ran. So
- * while more than one worker of a runtime is awake, each compares the two every 10 ms; and if one has lost an eighth, a
- * wake-up has to be worth eight times its price for a while (queue.c): bursts and requests stay with those that are awake, while
- * a long backlog is shared as ever, since a runtime may take its fair part of a machine that is full. While one worker is alone
- * awake nothing is learned of whether there was room for two; so the while ends by itself, and is longer the next time.
+ * that shares its core shows it: the kernel counts how long a thread has waited for one (/proc/thread-self/schedstat). So
+ * while more than one worker of a runtime is awake, each looks at that every 10 ms; and if one has waited for an eighth of the
+ * time that it wanted to run, a wake-up has to be worth eight times its price for a while (queue.c): bursts and requests stay
+ * with those that are awake, while a long backlog is shared as ever, since a runtime may take its fair part of a machine that
+ * is full. While one worker is alone awake nothing is learned of whether there was room for two; so the while ends by itself,
+ * and is longer the next time.
  *
  * Two loops and a client of theirs on two cores, an echo over 64 connections: see docs/decisions/0010-whom-to-wake.md.
  *
@@ -25,10 +26,15 @@ typedef struct hd_crowd {
     _Atomic uint64_t hold, until; /* ticks: for how long, and until when, it is taken to be crowded */
 } hd_crowd;
 
+/* What a thread has had of the cores in its life, as the kernel counts it. */
+typedef struct hd_crowd_use {
+    uint64_t ran_ns, waited_ns; /* for a core, while it wanted to run */
+} hd_crowd_use;
+
 /* Of a worker. Zeroed memory is a new one. */
 typedef struct hd_crowd_record {
-    uint64_t looked, idle,
-        ran; /* ticks: when it looked last, and how long it had been parked, and had run, by then */
+    uint64_t looked;  /* ticks: when it looked last, */
+    hd_crowd_use use; /* and what it had had by then */
 } hd_crowd_record;
 
 /* After hd_clock_init. */
@@ -39,15 +45,15 @@ static inline bool hd_crowd_is_due(const hd_crowd *crowd, const hd_crowd_record 
     return now - record->looked > crowd->look_every;
 }
 
-/* By `now` the worker has been parked for `idle` and has run for `ran` in its life. `beside_others`: was another awake? */
-void hd_crowd_note(hd_crowd *crowd, hd_crowd_record *record, uint64_t now, uint64_t idle, uint64_t ran,
+/* By `now` the worker has had so much. `beside_others`: was another awake? */
+void hd_crowd_note(hd_crowd *crowd, hd_crowd_record *record, uint64_t now, hd_crowd_use use,
                    bool beside_others);
 
 static inline bool hd_crowd_is(const hd_crowd *crowd, uint64_t now) {
     return now < atomic_load_explicit(&crowd->until, memory_order_relaxed); /* relaxed: a hint */
 }
 
-/* Ticks: for how long the calling thread has run. */
-uint64_t hd_crowd_ran(void);
+/* Of the calling thread. All zero where the kernel does not tell. */
+hd_crowd_use hd_crowd_used(void);
 
 #endif

@@ -46,7 +46,7 @@ static void delist(hd_idle *idle, hd_idler *idler) {
 
 /* One side of the argument in idle.h. TSan does not know fences: there a read-modify-write of one word, which both sides
  * do, gives the same order. */
-static void fence(hd_idle *idle HD_UNUSED) {
+void hd_idle_fence(hd_idle *idle HD_UNUSED) {
 #ifdef HD_TSAN
     atomic_fetch_add_explicit(&idle->searching, 0, memory_order_seq_cst); /* [P1] */
 #else
@@ -58,7 +58,7 @@ void hd_idle_begin_park(hd_idle *idle, hd_idler *idler) {
     hd_lock_acquire(&idle->lock);
     enlist(idle, idler);
     hd_lock_release(&idle->lock);
-    fence(idle);
+    hd_idle_fence(idle);
 }
 
 bool hd_idle_end_park(hd_idle *idle, hd_idler *idler) {
@@ -81,7 +81,7 @@ static void take(hd_idle *idle, hd_idler *idler) {
 
 hd_idler *hd_idle_take_one(hd_idle *idle) {
     hd_idler *idler = NULL;
-    fence(idle);
+    hd_idle_fence(idle);
     if (atomic_load_explicit(&idle->searching, memory_order_relaxed) > 0 || hd_idle_parked(idle) == 0)
         return NULL;
     hd_lock_acquire(&idle->lock);
@@ -96,7 +96,7 @@ hd_idler *hd_idle_take_one(hd_idle *idle) {
 }
 
 bool hd_idle_take(hd_idle *idle, hd_idler *idler) {
-    fence(idle);
+    hd_idle_fence(idle);
     if (!atomic_load_explicit(&idler->parked, memory_order_relaxed))
         return false;
     hd_lock_acquire(&idle->lock);

@@ -8,7 +8,8 @@
  *
  * Whichever fence comes first in their common order, the other side's look comes after it: either the sleeper sees the
  * work, or the bringer sees the sleeper. If the bringer sees a searcher instead, it wakes nobody; that searcher either finds
- * the work, or goes the sleeper's way. A searcher that finds work wakes another one if it was the last. The same pair
+ * the work, or goes the sleeper's way. One that finds work and was the last searcher looks behind a fence, too, whether
+ * there is more that is worth it, and wakes another one then. The same pair
  * covers timers started from outside and a worker's inbox, where the one that is woken is a certain worker.
  *
  * [I1] taken: release by who took it out, acquire by the worker: what was prepared for it is seen.
@@ -43,6 +44,9 @@ void hd_idler_init(hd_idler *idler);
 
 /* True: the caller may search, and says hd_idle_end_search when it does not any more. */
 bool hd_idle_begin_search(hd_idle *idle, uint32_t workers);
+
+/* Between what is changed and what is looked at then [P1]. */
+void hd_idle_fence(hd_idle *idle);
 
 /* True: it was the last searcher. */
 bool hd_idle_end_search(hd_idle *idle);

@@ -17,18 +17,17 @@ enum {
     FETCH_FRAMES = 1, /* and what lies on its stack */
 };
 
-/* Timers that are due, and descriptors that are ready: their tasks go to the ring. It costs as much as some dozen switches,
- * so while there is other work it is done by the clock. */
 /* Is the machine too full for all of us? */
 static void look_around(hd_worker *worker, uint64_t now) {
     hd_runtime *runtime = worker->runtime;
     if (runtime->sim || !hd_crowd_is_due(&runtime->crowd, &worker->crowd, now))
         return;
-    uint64_t idle = atomic_load_explicit(&worker->counters.idle, memory_order_relaxed); /* relaxed: its own */
-    hd_crowd_note(&runtime->crowd, &worker->crowd, now, idle, hd_crowd_ran(),
+    hd_crowd_note(&runtime->crowd, &worker->crowd, now, hd_crowd_used(),
                   hd_idle_parked(&runtime->idle) + 1 < runtime->loops);
 }
 
+/* Timers that are due, and descriptors that are ready: their tasks go to the ring. It costs as much as some dozen switches,
+ * so while there is other work it is done by the clock. */
 static void maintain(hd_worker *worker, bool idle) {
     uint64_t ticks = hd_worker_now(worker);
     worker->tick = 0;
@@ -214,12 +213,28 @@ static hd_task *steal(hd_worker *worker) {
     return task;
 }
 
+/* Is there something for yet another worker, of which this one was to be the finder? What is in its own ring it wakes others
+ * for by itself, if that is worth it. */
+static bool is_left(hd_worker *worker) {
+    hd_runtime *runtime = worker->runtime;
+    hd_idle_fence(&runtime->idle); /* [P1] */
+    if (hd_injector_count(&runtime->injector))
+        return true;
+    for (uint32_t i = 0; i < runtime->loops; i++) {
+        hd_worker *other = &runtime->workers[i];
+        if (other != worker && hd_queue_worth_robbing(other, worker->here.read))
+            return true;
+    }
+    return false;
+}
+
 void hd_search_end(hd_worker *worker, bool found) {
+    hd_runtime *runtime = worker->runtime;
     if (!worker->searching)
         return;
     worker->searching = false;
-    if (hd_idle_end_search(&worker->runtime->idle) && found)
-        hd_queue_wake_somebody(worker->runtime);
+    if (hd_idle_end_search(&runtime->idle) && found && is_left(worker))
+        hd_queue_wake_somebody(runtime);
 }
 
 static hd_task *search(hd_worker *worker) {

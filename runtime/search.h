@@ -25,7 +25,8 @@ hd_task *hd_search_at_hand(hd_worker *worker, uint64_t now);
 /* A task to run, or NULL. The worker may be counted as searching afterwards, until hd_search_end. */
 hd_task *hd_search_task(hd_worker *worker);
 
-/* It is no longer; if it `found` something and was the last that searched, somebody else is woken to. */
+/* It is no longer; if it `found` something, was the last that searched, and more is left, somebody else
+ * is woken to. */
 void hd_search_end(hd_worker *worker, bool found);
 
 /* Is there anything to do in any queue that this worker may take from, or is the runtime stopping? For who is about to
