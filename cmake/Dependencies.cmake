@@ -11,6 +11,7 @@ if(NOT EV_INCLUDE_DIR OR NOT EV_LIBRARY)
 endif()
 
 pkg_check_modules(DW REQUIRED IMPORTED_TARGET libdw)
+pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
 pkg_check_modules(LUA REQUIRED IMPORTED_TARGET lua5.4)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)

@@ -287,7 +287,9 @@ HD_API int hd_fd_deadline(int fd, int directions, uint64_t deadline_ns);
 
 /* read(2), write(2), readv(2), writev(2) that await instead of returning EAGAIN. Results as the call's own, errors as negative
  * codes. Writing may be partial, save with the _all functions: they return how much there was, or an error. The parts
- * are not changed; hd_writev_all takes any number of them, the others IOV_MAX (HD_EINVAL). Task. */
+ * are not changed; hd_writev_all takes any number of them, the others IOV_MAX (HD_EINVAL). While many tasks wait for their
+ * turn, a small hd_write to a socket may be put off, until these have had it, to be made in one system call with others'; one
+ * that is cancelled then has written nothing. Task. */
 HD_API HD_CHECKED ssize_t hd_read(int fd, void *buffer, size_t bytes);
 HD_API HD_CHECKED ssize_t hd_write(int fd, const void *buffer, size_t bytes);
 HD_API HD_CHECKED ssize_t hd_write_all(int fd, const void *buffer, size_t bytes);
@@ -312,8 +314,8 @@ HD_API HD_CHECKED ssize_t hd_sendmsg(int fd, const struct msghdr *message, int f
 HD_API HD_CHECKED int hd_accept(int fd, struct sockaddr *address, socklen_t *length);
 HD_API HD_CHECKED int hd_connect(int fd, const struct sockaddr *address, socklen_t length);
 
-/* Closes a descriptor; tasks that wait for it get HD_EBADF (none may be inside a system call on it). Any thread. 0 or a
- * negative code. */
+/* Closes a descriptor; tasks that wait for it get HD_EBADF (none may be inside a system call on it), save one whose write was
+ * put off: that is made first, if there is room. Any thread. 0 or a negative code. */
 HD_API int hd_close(int fd);
 
 /* ---- names --------------------------------------------------------------------------------------------------- */

@@ -7,13 +7,19 @@
  * its descriptor's number may be another's already. */
 #include "io.h"
 
+#include "outbox.h"
 #include "sys.h"
 
 #include <limits.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { UNWAITED_MOST = 64, WINDOW = 32, PAUSE_DOUBLINGS = 6 };
+enum {
+    UNWAITED_MOST = 64,
+    WINDOW = 32,
+    PAUSE_DOUBLINGS = 6,
+    READ_MOST = 1 << 30, /* what the kernel may cut short is never asked for */
+};
 
 int hd_io_begin(void) {
     int code = hd_task_checkpoint_outside();
@@ -61,39 +67,44 @@ int hd_fd_deadline(int fd, int directions, uint64_t deadline_ns) {
 
 /* ---- reading ---- */
 
-static inline ssize_t read_some(int fd, void *buffer, size_t bytes, hd_fd_kind kind) {
-    return kind >= HD_FD_SOCKET && bytes ? hd_sys_recv(fd, buffer, bytes, MSG_DONTWAIT)
-                                         : read(fd, buffer, bytes);
+static inline ssize_t read_some(const hd_transfer *self, hd_fd_kind kind) {
+    ssize_t got = kind >= HD_FD_SOCKET && self->bytes
+                      ? hd_sys_recv(self->fd, self->buffer, self->bytes, MSG_DONTWAIT)
+                      : read(self->fd, self->buffer, self->bytes);
+    return got < 0 ? -errno : got;
 }
 
-/* The checkpoint, a look, and a wait if it is known that there is nothing to read yet. */
-static inline int read_begin(int fd, size_t bytes, hd_fd_look *look) {
-    int code = hd_io_begin();
-    hd_poller_look(look, fd, HD_READABLE);
-    if (code || !look->empty || !bytes)
-        return code;
-    code = hd_io_wait(fd, HD_READABLE, look, HD_NEVER);
-    hd_poller_look_again(look, fd, HD_READABLE);
-    return code;
-}
-
-static inline int read_again(int fd, hd_fd_look *look) {
-    int code = hd_io_again(fd, HD_READABLE, look);
-    hd_poller_look_again(look, fd, HD_READABLE);
+/* Awaits something to read. If the poller has read it already, that is the result, and else HD_NOT_MADE. */
+static int read_await(hd_transfer *self, hd_fd_look *look) {
+    hd_task_self()->unwaited = 0;
+    bool in_batch =
+        look->kind >= HD_FD_SOCKET && look->record && self->bytes && self->bytes <= HD_BATCH_BYTES_MOST;
+    int code = in_batch ? hd_poller_read_since(self, look)
+                        : hd_poller_wait_since(self->fd, HD_READABLE, look, HD_NEVER);
+    if (self->result == HD_NOT_MADE)
+        hd_poller_look_again(look, self->fd, HD_READABLE);
     return code;
 }
 
 ssize_t hd_read(int fd, void *buffer, size_t bytes) {
+    hd_transfer self = {
+        .fd = fd, .buffer = buffer, .bytes = bytes < READ_MOST ? bytes : READ_MOST, .result = HD_NOT_MADE};
     hd_fd_look look;
-    for (int code = read_begin(fd, bytes, &look);; code = read_again(fd, &look)) {
-        if (code)
-            return code;
-        ssize_t got = read_some(fd, buffer, bytes, look.kind);
-        if (got > 0 && (size_t)got < bytes)
+    int code = hd_io_begin();
+    hd_poller_look(&look, fd, HD_READABLE);
+    if (!code && look.empty && bytes)
+        code = read_await(&self, &look);
+    while (!code) {
+        ssize_t got = self.result == HD_NOT_MADE ? read_some(&self, look.kind) : self.result;
+        if (got > 0 && (size_t)got < self.bytes)
             hd_poller_emptied(&look);
-        if (got >= 0)
+        if (got != HD_EAGAIN && got != -EINTR)
             return got;
+        self.result = HD_NOT_MADE;
+        if (got == HD_EAGAIN)
+            code = read_await(&self, &look);
     }
+    return code;
 }
 
 static size_t parts_bytes(const struct iovec *parts, int count) {
@@ -108,11 +119,28 @@ static ssize_t read_parts(int fd, const struct iovec *parts, int count, hd_fd_ki
     return kind >= HD_FD_SOCKET ? recvmsg(fd, &message, MSG_DONTWAIT) : readv(fd, parts, count);
 }
 
+/* The checkpoint, a look, and a wait if it is known that there is nothing to read yet. */
+static inline int readv_begin(int fd, size_t bytes, hd_fd_look *look) {
+    int code = hd_io_begin();
+    hd_poller_look(look, fd, HD_READABLE);
+    if (code || !look->empty || !bytes)
+        return code;
+    code = hd_io_wait(fd, HD_READABLE, look, HD_NEVER);
+    hd_poller_look_again(look, fd, HD_READABLE);
+    return code;
+}
+
+static inline int readv_again(int fd, hd_fd_look *look) {
+    int code = hd_io_again(fd, HD_READABLE, look);
+    hd_poller_look_again(look, fd, HD_READABLE);
+    return code;
+}
+
 ssize_t hd_readv(int fd, const struct iovec *parts, int count) {
     hd_fd_look look;
     bool valid = count >= 0 && count <= IOV_MAX;
     size_t bytes = valid ? parts_bytes(parts, count) : 0;
-    for (int code = read_begin(fd, bytes, &look);; code = read_again(fd, &look)) {
+    for (int code = readv_begin(fd, bytes, &look);; code = readv_again(fd, &look)) {
         if (code || !bytes)
             return code || valid ? code : HD_EINVAL;
         ssize_t got = read_parts(fd, parts, count, look.kind);
@@ -126,21 +154,38 @@ ssize_t hd_readv(int fd, const struct iovec *parts, int count) {
 /* ---- writing ---- */
 
 static inline ssize_t write_some(int fd, const void *buffer, size_t bytes, hd_fd_kind kind) {
-    return kind >= HD_FD_SOCKET ? hd_sys_send(fd, buffer, bytes, MSG_NOSIGNAL | MSG_DONTWAIT)
-                                : write(fd, buffer, bytes);
+    ssize_t put = kind >= HD_FD_SOCKET ? hd_sys_send(fd, buffer, bytes, MSG_NOSIGNAL | MSG_DONTWAIT)
+                                       : write(fd, buffer, bytes);
+    return put < 0 ? -errno : put;
+}
+
+/* Has it made together with others', if there are some. What it came to, or HD_NOT_MADE. */
+static ssize_t write_later(int fd, const void *buffer, size_t bytes, hd_fd_look *look) {
+    bool in_batch =
+        look->kind >= HD_FD_SOCKET && look->record && !look->settled && bytes <= HD_BATCH_BYTES_MOST;
+    hd_outbox *outbox = in_batch ? hd_worker_outbox() : NULL;
+    if (!outbox)
+        return HD_NOT_MADE;
+    hd_transfer write = {.fd = fd, .out = true, .buffer = (void *)buffer, .bytes = bytes};
+    int code = hd_outbox_put(outbox, &write, look);
+    return code ? code : write.result;
 }
 
 ssize_t hd_write(int fd, const void *buffer, size_t bytes) {
+    hd_fd_look look;
     int code = hd_io_begin();
-    while (!code) {
-        hd_fd_look look;
-        hd_poller_look(&look, fd, HD_WRITABLE);
-        ssize_t put = write_some(fd, buffer, bytes, look.kind);
-        if (put >= 0)
+    if (code)
+        return code;
+    hd_poller_look(&look, fd, HD_WRITABLE);
+    for (ssize_t put = write_later(fd, buffer, bytes, &look);; put = HD_NOT_MADE) {
+        if (put == HD_NOT_MADE)
+            put = write_some(fd, buffer, bytes, look.kind);
+        if (put != HD_EAGAIN && put != -EINTR)
             return put;
-        code = hd_io_again(fd, HD_WRITABLE, &look);
+        if (put == HD_EAGAIN && (code = hd_io_wait(fd, HD_WRITABLE, &look, HD_NEVER)))
+            return code;
+        hd_poller_look(&look, fd, HD_WRITABLE);
     }
-    return code;
 }
 
 ssize_t hd_write_all(int fd, const void *buffer, size_t bytes) {

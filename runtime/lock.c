@@ -11,8 +11,7 @@
 
 enum { SPINS = 100, STEPS_BACK = 100, NAP_NS = 20000 };
 
-/* Longer and longer, the longer one waits. */
-static void pause_for(int round) {
+void hd_lock_pause(int round) {
     hd_virtual_pause();
     if (round < SPINS || hd_virtual_here()) {
         hd_cpu_relax();
@@ -77,7 +76,7 @@ static void revoke_bias(hd_lock *lock) {
     hd_assert(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0); /* [L2] */
     errno = kept;
     for (int round = 0; atomic_load_explicit(&biased->busy, memory_order_acquire); round++) /* [L1] */
-        pause_for(round);
+        hd_lock_pause(round);
     atomic_store_explicit(&lock->state, HD_LOCK_FREE, memory_order_release); /* [L1] */
 }
 
@@ -93,6 +92,6 @@ HD_NOINLINE void hd_lock_contended(hd_lock *lock) {
                                               memory_order_relaxed)) /* as in hd_lock_acquire [L1] */
             return;
         else
-            pause_for(round);
+            hd_lock_pause(round);
     }
 }

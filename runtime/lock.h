@@ -40,6 +40,9 @@ typedef struct hd_biased_lock {
 
 void hd_lock_contended(hd_lock *lock);
 
+/* For who waits for another thread to be done: a pause that is longer the higher the round. */
+void hd_lock_pause(int round);
+
 /* Makes biases possible, if the system has such a barrier. Before there is a worker; more than once. (It takes some
  * microseconds in a process with one thread, and some milliseconds in one with more.) */
 void hd_lock_prepare(void);

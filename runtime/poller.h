@@ -8,61 +8,19 @@
  * |------------------------------------|--------------------------------------|-----------------------------------|
  * | init, fini                         | the owner; nobody drains any more    |                                   |
  * | hd_poller_drain                    | any thread, several at once          | each record under its lock        |
- * | hd_poller_wait, hd_poller_wait_for | a task, of whatever runtime          | under the record's lock           |
+ * | hd_poller_wait, hd_poller_read_since | a task, of whatever runtime          | under the record's lock           |
  * | adopt, place, close, set_deadline  | any thread                           | under the record's lock           |
  * | hd_poller_look, hd_poller_emptied  | who reads or writes the descriptor   | atomic: see "empty" in poller.c   |
  */
 #ifndef HD_POLLER_H
 #define HD_POLLER_H
 
-#include "wait.h"
+#include "record.h"
 
-typedef struct hd_poller {
+struct hd_poller {
     int fd;                   /* the epoll; -1: the runtime is simulated, and there are none */
     _Atomic uint32_t members; /* descriptors that have their place here */
-} hd_poller;
-
-/* What a descriptor is, as far as the choice of a system call goes. */
-typedef enum hd_fd_kind {
-    HD_FD_UNKNOWN, /* not asked yet */
-    HD_FD_FILE,    /* no socket */
-    HD_FD_SOCKET,
-    HD_FD_STREAM, /* a TCP socket: reading less than asked for has emptied it */
-} hd_fd_kind;
-
-/* One direction of a descriptor; see poller.c. */
-typedef struct hd_side {
-    _Atomic uint64_t events;  /* counted by twos, and HD_SIDE_HUNG; written under the lock */
-    _Atomic uint64_t emptied; /* by who reads */
-    uint64_t told;            /* the lock, these two */
-    hd_list line;             /* at most one hd_waiter */
-} hd_side;
-
-/* A descriptor's number, and what is known of it. Under the lock, save what is atomic. */
-typedef struct hd_record {
-    _Alignas(HD_CACHE_LINE) hd_lock lock;
-    uint32_t generation;  /* of the latest registration */
-    _Atomic uint8_t kind; /* hd_fd_kind */
-    bool registered;
-    bool for_writing; /* registered for both directions */
-    bool limited;     /* one of the deadlines is set */
-    hd_side sides[2]; /* reading, writing */
-    hd_poller *place; /* where it is to be registered, or is; NULL: nowhere yet */
-    uint64_t deadline_ns[2];
-} hd_record;
-
-enum { HD_RECORD_CHUNK = 1024, HD_RECORD_CHUNKS = 4096, HD_SIDE_HUNG = 1 };
-
-/* Chunks of records, by number; never freed. For the functions below. */
-extern _Atomic(hd_record *) hd_record_chunks[HD_RECORD_CHUNKS];
-
-/* What is known of a descriptor's direction before a system call on it. */
-typedef struct hd_fd_look {
-    hd_record *record; /* NULL: nothing was known yet, or there is no memory for it */
-    uint64_t events;   /* those that were seen before the call */
-    hd_fd_kind kind;
-    bool empty; /* a call would find nothing: wait first */
-} hd_fd_look;
+};
 
 /* 0 or a negative code. */
 int hd_poller_init(hd_poller *poller);
@@ -86,18 +44,9 @@ static inline unsigned hd_poller_glance(hd_poller *poller) {
     return atomic_load_explicit(&poller->members, memory_order_relaxed) ? hd_poller_drain(poller) : 0;
 }
 
-/* The calling worker's poller; by worker.c. */
+/* The calling worker's poller, and its batch, or NULL if that does not pay; by worker.c. */
 hd_poller *hd_worker_poller(void);
-
-/* The record of a number, or NULL if there is none of its chunk. */
-static inline hd_record *hd_record_find(int fd) {
-    if ((unsigned)fd >= HD_RECORD_CHUNK * HD_RECORD_CHUNKS)
-        return NULL;
-    /* acquire: the records' initial values are seen [D1] */
-    hd_record *chunk =
-        atomic_load_explicit(&hd_record_chunks[(unsigned)fd / HD_RECORD_CHUNK], memory_order_acquire);
-    return chunk ? &chunk[(unsigned)fd % HD_RECORD_CHUNK] : NULL;
-}
+hd_batch *hd_worker_batch(void);
 
 /* Sees to it that there is a record, and asks the system what the descriptor is. Where that fails nothing is known. */
 void hd_poller_look_first(hd_fd_look *look, int fd, int direction);
@@ -112,6 +61,10 @@ HD_INLINE void hd_poller_look_again(hd_fd_look *look, int fd, int direction) {
         hd_poller_look_first(look, fd, direction);
         return;
     }
+    /* relaxed: who puts off on another thread does so at the same time */
+    look->settled = direction == HD_WRITABLE && atomic_load_explicit(&record->put_off, memory_order_relaxed);
+    if (look->settled)
+        hd_record_settle(record);
     const hd_side *side = &record->sides[direction - HD_READABLE];
     look->events = atomic_load_explicit(&side->events, memory_order_relaxed);
     look->empty = atomic_load_explicit(&side->emptied, memory_order_relaxed) == look->events;
@@ -136,6 +89,10 @@ int hd_poller_wait(int fd, int direction, hd_wait_kind kind, uint64_t detail, ui
 
 /* The same after a call that had nothing to do: returns at once if there was an event since `look`. */
 int hd_poller_wait_since(int fd, int direction, const hd_fd_look *look, uint64_t deadline_ns);
+
+/* The same, and then has `transfer` made, a read. 0: it has its result, and `look` is as of just before; or the result is
+ * HD_NOT_MADE, and the read is the caller's to make after another look. */
+int hd_poller_read_since(hd_transfer *transfer, hd_fd_look *look);
 
 /* Waits until the deadline, whatever events come; only hd_poller_close ends it (HD_EBADF), and cancellation. */
 int hd_poller_pause(int fd, int direction, uint64_t deadline_ns);

@@ -29,6 +29,7 @@
 #include "injector.h"
 #include "loop.h"
 #include "overflow.h"
+#include "outbox.h"
 #include "poller.h"
 #include "price.h"
 #include "ring.h"
@@ -104,6 +105,9 @@ struct hd_worker {
     hd_trace trace;
     _Alignas(HD_CACHE_LINE) hd_counters counters;
 
+    hd_batch *batch; /* the worker's own; NULL: the runtime is simulated */
+    hd_outbox outbox;
+
     hd_watch watch;
     /* takeover.c's */
     _Atomic bool stuck;          /* everything that waits in its queues is worth taking */
@@ -123,6 +127,7 @@ struct hd_runtime {
     uint32_t trace_events;   /* that each worker keeps */
     uint64_t worth;          /* ticks: a backlog of so much is worth stealing */
     uint64_t travel;         /* ticks: what sharing costs a task */
+    uint64_t turn_short;     /* ticks: among turns of so much a write may be put off */
     uint64_t maintain_every; /* ticks: between two looks at timers and descriptors, when tasks are long, */
     uint64_t maintain_least; /* and when they are short */
     hd_worker *workers;

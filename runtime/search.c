@@ -26,9 +26,15 @@ static void look_around(hd_worker *worker, uint64_t now) {
                   hd_idle_parked(&runtime->idle) + 1 < runtime->loops);
 }
 
+/* Has writes made that were put off; true: then their tasks are at hand. */
+static inline bool flush(hd_worker *worker) {
+    return hd_outbox_count(&worker->outbox) && hd_outbox_flush(&worker->outbox, worker->batch);
+}
+
 /* Timers that are due, and descriptors that are ready: their tasks go to the ring. It costs as much as some dozen switches,
  * so while there is other work it is done by the clock. */
 static void maintain(hd_worker *worker, bool idle) {
+    flush(worker);
     uint64_t ticks = hd_worker_now(worker);
     worker->tick = 0;
     if (!idle && ticks - worker->maintained < worker->runtime->maintain_least)
@@ -265,7 +271,8 @@ hd_task *hd_search_task(hd_worker *worker) {
         if ((task = take_shared(worker)))
             return task;
     }
-    if ((task = take_local(worker)) || (task = take_shared(worker)))
+    if ((task = take_local(worker)) || (flush(worker) && (task = take_local(worker))) ||
+        (task = take_shared(worker)))
         return task;
     maintain(worker, true);
     if ((task = take_local(worker)))

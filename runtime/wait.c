@@ -4,14 +4,23 @@ hd_waiter *hd_waiter_first(hd_list *line) {
     return hd_list_empty(line) ? NULL : hd_list_entry(line->next, hd_waiter, link);
 }
 
-void hd_waiter_grant(hd_waiter *waiter) {
+void hd_waiter_take(hd_waiter *waiter) {
+    hd_list_remove(&waiter->link);
+    atomic_store_explicit(&waiter->granted, HD_GRANTED_SOON, memory_order_relaxed); /* relaxed: the lock */
+}
+
+void hd_waiter_tell(hd_waiter *waiter) {
     hd_task *task = waiter->task;
     hd_here *here = hd_here_get();
-    hd_list_remove(&waiter->link);
     /* release: all that was done for the waiter is seen by it; then it may be gone [W1] */
     atomic_store_explicit(&waiter->granted, hd_task_is_near_to(here, task) ? HD_GRANTED_NEAR : HD_GRANTED_FAR,
                           memory_order_release);
     hd_task_wake_from(here, task);
+}
+
+void hd_waiter_grant(hd_waiter *waiter) {
+    hd_list_remove(&waiter->link);
+    hd_waiter_tell(waiter);
 }
 
 static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kind kind, uint64_t detail,
@@ -35,14 +44,15 @@ static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait
             break;
         }
         hd_lock_acquire(lock);
-        bool granted = atomic_load_explicit(&waiter->granted, memory_order_relaxed); /* relaxed: the lock */
-        if (granted)
+        uint8_t granted =
+            atomic_load_explicit(&waiter->granted, memory_order_relaxed); /* relaxed: the lock */
+        if (granted != HD_GRANTED_NOT)
             result = 0;
         else if (result == 0 && !deaf && hd_task_interrupted(self))
             result = HD_ECANCELED;
         else if (result == 0 && deadline_ns != HD_NEVER && !hd_task_timer_armed(self))
             result = HD_ETIMEDOUT;
-        bool over = granted || result != 0;
+        bool over = granted ? granted != HD_GRANTED_SOON : result != 0;
         if (over && !granted)
             hd_list_remove(&waiter->link);
         hd_lock_release(lock);

@@ -13,6 +13,8 @@
  * |--------------------|----------------------------|----------------|
  * | hd_wait_in_line    | the waiting task           | enters with it, leaves without |
  * | hd_waiter_grant    | any thread                 | yes            |
+ * | hd_waiter_take     | any thread                 | yes            |
+ * | hd_waiter_tell     | any thread                 | yes            |
  * | hd_waiter_first    | any thread                 | yes            |
  */
 #ifndef HD_WAIT_H
@@ -22,8 +24,8 @@
 
 /* How a waiter was granted: by a worker of the waiting task's own runtime, or from elsewhere. In the first case the waiter
  * need not take the lock again if it sees it free: the granter is done with the waiter and the thing, and the runtime whose
- * task it goes on to wake cannot end before that worker does. */
-enum { HD_GRANTED_NOT, HD_GRANTED_NEAR, HD_GRANTED_FAR };
+ * task it goes on to wake cannot end before that worker does. SOON: it was taken out of the line, and is as good as granted. */
+enum { HD_GRANTED_NOT, HD_GRANTED_NEAR, HD_GRANTED_FAR, HD_GRANTED_SOON };
 
 typedef struct hd_waiter {
     hd_list link; /* the thing's lock, both */
@@ -47,5 +49,10 @@ hd_waiter *hd_waiter_first(hd_list *line);
 
 /* Takes it out of the line and wakes its task. Under the lock. */
 void hd_waiter_grant(hd_waiter *waiter);
+
+/* The same in two steps, each under the lock, if what the waiter is granted takes longer. In between neither cancellation nor a
+ * deadline ends its wait. */
+void hd_waiter_take(hd_waiter *waiter);
+void hd_waiter_tell(hd_waiter *waiter);
 
 #endif

@@ -14,6 +14,7 @@
 enum {
     MEAN_FIRST_NS =
         100000, /* a task is thought to take so long until it is known better: then others are woken */
+    FEW = 8,    /* tasks in the ring: they will not write much */
     SPIN_NS = 50000,
     SPIN_TRIES = 16,          /* spins after which it is judged whether they pay */
     SPIN_PAUSE_NS = 20000000, /* how long not to spin when they did not */
@@ -24,6 +25,23 @@ enum {
 
 HD_NOINLINE hd_poller *hd_worker_poller(void) {
     return &hd_worker_self()->serves->poller;
+}
+
+HD_NOINLINE hd_batch *hd_worker_batch(void) {
+    hd_worker *self = hd_worker_self();
+    return self && hd_batch_pays(self->batch) ? self->batch : NULL;
+}
+
+HD_NOINLINE hd_outbox *hd_worker_outbox(void) {
+    hd_worker *self = hd_worker_self();
+    uint32_t count = hd_outbox_count(&self->outbox);
+    /* relaxed: its own */
+    if ((!count && hd_ring_count(&self->ring) < FEW) || !hd_batch_pays(self->batch) ||
+        atomic_load_explicit(&self->mean_task, memory_order_relaxed) > self->runtime->turn_short)
+        return NULL;
+    if (count + 1 >= HD_BATCH_MOST)
+        self->tick = HD_SEARCH_TICKS; /* then it is the scheduler's turn */
+    return &self->outbox;
 }
 
 /* ---- from one task to the next -------------------------------------------------------------------------------------- */
@@ -392,6 +410,7 @@ int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index, hd_wo
     atomic_init(&worker->mean_task, hd_clock_from_ns(MEAN_FIRST_NS));
     worker->records.slab = runtime->records;
     hd_injector_init(&worker->inbox);
+    hd_outbox_init(&worker->outbox);
     hd_idler_init(&worker->idler);
     hd_apart_init(&worker->apart);
     int result = hd_ring_init(&worker->ring, !worker->alone);
@@ -404,9 +423,10 @@ int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index, hd_wo
     worker->traced = runtime->trace_events || runtime->sim;
     if (serves == worker && (result = init_own(worker)) != 0)
         goto no_own;
-    if ((worker->loop = create_loop(worker)))
+    if ((runtime->sim || (worker->batch = hd_batch_create())) && (worker->loop = create_loop(worker)))
         return 0;
     result = HD_ENOMEM;
+    hd_batch_destroy(worker->batch);
     if (serves == worker)
         fini_own(worker);
 no_own:
@@ -420,6 +440,7 @@ no_overflow:
 
 void hd_worker_fini(hd_worker *worker) {
     hd_loop_destroy(worker->loop);
+    hd_batch_destroy(worker->batch);
     if (worker->serves == worker)
         fini_own(worker);
     hd_trace_fini(&worker->trace);

@@ -4,7 +4,7 @@ packages=(
   build-essential cmake ninja-build pkg-config         # gcc builds
   clang libclang-rt-14-dev llvm-14 lld clang-format       # sanitizers, fuzzers, house style
   valgrind                                             # its header, too: it must be told of stacks
-  libev-dev libdw-dev libprotobuf-c-dev protobuf-c-compiler libcurl4-openssl-dev libjansson-dev
+  libev-dev liburing-dev libdw-dev libprotobuf-c-dev protobuf-c-compiler libcurl4-openssl-dev libjansson-dev
   liblua5.4-dev libsqlite3-dev libsmartcols-dev libedit-dev libconfuse-dev libssl-dev libsystemd-dev libmicrohttpd-dev
   libcmocka-dev nng-utils python3 curl procps          # tests
   systemd                                              # systemd-analyze

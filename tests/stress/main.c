@@ -2,6 +2,7 @@
  *     stress --simulated N [--seed S] [--only SCENARIO]      N seeds from S on (0), on simulated runtimes
  *
  * Exits with 0 if all held. What broke is told on stderr, and ends it by SIGABRT. */
+#include "batch.h"
 #include "stage.h"
 
 #include <getopt.h>
@@ -35,6 +36,7 @@ const scenario scenarios[] = {
     {"tree", 80, play_tree, WAYS_2, INSIDE},
     {"blocking", 30, play_blocking, WAYS_2, OUTSIDE},
     {"readable", 60, play_readable, WAYS_3, OUTSIDE},
+    {"write", 60, play_write, WAYS_2, OUTSIDE},
     {"writable", 30, play_writable, WAYS_3, OUTSIDE},
     {"close", 30, play_close, WAYS_3 | 1 << REFUSED, OUTSIDE},
     {"outside", 60, play_outside, WAYS_2, OUTSIDE},
@@ -180,6 +182,7 @@ int main(int argc, char **argv) {
     printf("seed %llu\n", (unsigned long long)the_plan.seed);
     fflush(stdout);
     signal(SIGPIPE, SIG_IGN);
+    hd_batch_assume_dear(true); /* so that calls are gathered on every machine */
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < DESCRIPTORS) {
         files.rlim_cur = DESCRIPTORS;

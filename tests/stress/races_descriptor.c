@@ -2,6 +2,7 @@
  *
  * Readiness is told once, so data and room have one victim a direction; only for a closing several may wait, of which all
  * but one are refused. */
+#include "base.h"
 #include "stage.h"
 
 #include <fcntl.h>
@@ -28,13 +29,13 @@ static void linger(const victim *v) {
 
 /* ---- data ---- */
 
-typedef struct read_world {
+typedef struct byte_world {
     int (*pairs)[2];
     _Atomic uint32_t written, had;
-} read_world;
+} byte_world;
 
 static int64_t read_byte(victim *v) {
-    read_world *world = v->round->world;
+    byte_world *world = v->round->world;
     int fd = world->pairs[v->number % PAIRS][0];
     uint64_t deadline = victim_deadline(v);
     bool plainly = deadline == HD_NEVER && v->variant % 2;
@@ -56,7 +57,7 @@ static int64_t read_byte(victim *v) {
     }
 }
 
-static void write_byte(read_world *world, round *r, uint32_t which) {
+static void write_byte(byte_world *world, round *r, uint32_t which) {
     must(r, send(world->pairs[which % PAIRS][1], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1);
     atomic_fetch_add_explicit(&world->written, 1, memory_order_relaxed);
 }
@@ -71,6 +72,22 @@ static void write_enough(round *self, uint32_t left) {
             write_byte(self->world, self, which);
 }
 
+/* Each byte that was written is there once. */
+static void play_bytes(round *self, const contest *rules) {
+    driver *d = self->driver;
+    for (int i = 0; i < PAIRS; i++)
+        if (d->pairs[i][0] < 0)
+            must(self, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, d->pairs[i]) == 0);
+    byte_world world = {.pairs = d->pairs};
+    self->world = &world;
+    round_contest(self, rules);
+    char byte;
+    for (int i = 0; i < PAIRS; i++)
+        while (recv(d->pairs[i][0], &byte, 1, MSG_DONTWAIT) == 1)
+            world.had++;
+    must(self, world.had == world.written);
+}
+
 void play_readable(round *self) {
     static const contest rules = {
         .attempt = read_byte,
@@ -79,18 +96,23 @@ void play_readable(round *self) {
         .victims = PAIRS,
         .deadlines = true,
     };
-    driver *d = self->driver;
-    for (int i = 0; i < PAIRS; i++)
-        if (d->pairs[i][0] < 0)
-            must(self, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, d->pairs[i]) == 0);
-    read_world world = {.pairs = d->pairs};
-    self->world = &world;
-    round_contest(self, &rules);
-    char byte;
-    for (int i = 0; i < PAIRS; i++)
-        while (recv(d->pairs[i][0], &byte, 1, MSG_DONTWAIT) == 1)
-            world.had++;
-    must(self, world.had == world.written);
+    play_bytes(self, &rules);
+}
+
+/* ---- small writes, some of which are put off ---- */
+
+static int64_t hand_over(victim *v) {
+    byte_world *world = v->round->world;
+    int64_t put = hd_write(world->pairs[v->number % PAIRS][1], "", 1);
+    if (put != 1)
+        return checked(v->round, (int)put);
+    atomic_fetch_add_explicit(&world->written, 1, memory_order_relaxed);
+    return 0;
+}
+
+void play_write(round *self) {
+    static const contest rules = {.attempt = hand_over, .actions = {write_some}, .victims = 4 * PAIRS};
+    play_bytes(self, &rules);
 }
 
 /* ---- room ---- */
@@ -179,10 +201,26 @@ typedef struct close_world {
     _Atomic bool close_begun[OWN];
 } close_world;
 
+/* Waits for the descriptor, reads from it, or writes to it. To close it beside a system call is a bug of the program, and
+ * ThreadSanitizer calls it one; it is harmless here, as the number is nobody else's. */
+static int await_own(victim *v, int fd) {
+#ifdef HD_TSAN
+    uint32_t way = 0;
+#else
+    uint32_t way = v->variant % 3;
+#endif
+    uint64_t deadline = victim_deadline(v);
+    char byte = 0;
+    if (deadline != HD_NEVER || way == 0)
+        return hd_fd_wait(fd, HD_READABLE, deadline);
+    ssize_t done = way == 1 ? hd_read(fd, &byte, 1) : hd_write(fd, &byte, 1);
+    return done == 1 ? 0 : (int)done;
+}
+
 static int64_t wait_to_read(victim *v) {
     close_world *world = v->round->world;
     uint32_t which = v->number % OWN;
-    int code = hd_fd_wait(world->first + (int)which, HD_READABLE, victim_deadline(v));
+    int code = await_own(v, world->first + (int)which);
     if (code == HD_EBADF)
         must(v->round, atomic_load_explicit(&world->close_begun[which], memory_order_relaxed));
     else if (code == HD_EAGAIN)

@@ -200,6 +200,7 @@ void play_scope(round *self);
 void play_tree(round *self);
 void play_blocking(round *self);
 void play_readable(round *self);
+void play_write(round *self);
 void play_writable(round *self);
 void play_close(round *self);
 void play_outside(round *self);

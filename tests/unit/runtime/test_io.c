@@ -1,5 +1,6 @@
 #include "inside.h"
 
+#include "batch.h"
 #include "poller.h"
 #include "sys.h"
 
@@ -648,5 +649,8 @@ int main(void) {
         cmocka_unit_test(a_task_whose_descriptor_is_always_ready_lets_others_run),
         cmocka_unit_test(each_wait_can_be_cancelled),
     };
-    return cmocka_run_group_tests_name("io", tests, NULL, NULL);
+    hd_batch_assume_dear(false);
+    int failed = cmocka_run_group_tests_name("io, call by call", tests, NULL, NULL);
+    hd_batch_assume_dear(true);
+    return failed + cmocka_run_group_tests_name("io, in batches", tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
  * waiting. The order is random; a seed that fails is printed. */
 #include "inside.h"
 
-#include "base.h"
+#include "batch.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -204,5 +204,8 @@ int main(void) {
     };
     const char *given = getenv("HEDDLE_TEST_SEED");
     first_seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
-    return cmocka_run_group_tests_name("io_races", tests, NULL, NULL);
+    hd_batch_assume_dear(false);
+    int failed = cmocka_run_group_tests_name("io_races, call by call", tests, NULL, NULL);
+    hd_batch_assume_dear(true);
+    return failed + cmocka_run_group_tests_name("io_races, in batches", tests, NULL, NULL);
 }

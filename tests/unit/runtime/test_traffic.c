@@ -1,6 +1,8 @@
 /* What steady traffic costs in system calls: they are counted as the runtime makes them. */
 #include "inside.h"
 
+#include "rings.h"
+#include "scheduler.h"
 #include "sys.h"
 
 #include <sys/epoll.h>
@@ -10,7 +12,7 @@
 enum { CONNECTIONS = 32, ROUNDS = 100, BYTES = 64, ROUNDS_MOST = 100000 };
 
 /* In place of the C library's, and of the runtime's (traffic.c). Relaxed, all of these: numbers, read after the tasks. */
-static _Atomic uint64_t controls, reads, vain_reads;
+static _Atomic uint64_t controls, reads_made, vain_reads, writes_made;
 static _Atomic bool is_connection[1024]; /* by descriptor */
 
 static void count(_Atomic uint64_t *number) {
@@ -29,13 +31,14 @@ int epoll_ctl(int set, int what, int fd, struct epoll_event *event) {
 
 ssize_t hd_sys_recv(int fd, void *buffer, size_t bytes, int flags) {
     ssize_t got = recv(fd, buffer, bytes, flags);
-    count(&reads);
+    count(&reads_made);
     if (got < 0 && errno == EAGAIN)
         count(&vain_reads);
     return got;
 }
 
 ssize_t hd_sys_send(int fd, const void *buffer, size_t bytes, int flags) {
+    count(&writes_made);
     return send(fd, buffer, bytes, flags);
 }
 
@@ -152,18 +155,41 @@ static int64_t requests(void *arg) {
     hd_task *servers[CONNECTIONS];
     check(open_all(all, servers) == 0);
     check(ask_all(all, 1) == 0);
-    uint64_t reads_before = number_of(&reads), vain_before = number_of(&vain_reads);
+    uint64_t reads_before = number_of(&reads_made), vain_before = number_of(&vain_reads);
     check(ask_all(all, ROUNDS) == 0);
     /* one for the request and one for the answer, and now and then one too many where an event came late */
     uint64_t needed = 2 * CONNECTIONS * ROUNDS;
-    check(number_of(&reads) - reads_before >= needed);
+    check(number_of(&reads_made) - reads_before >= needed);
     check(number_of(&vain_reads) - vain_before <= needed / 20);
     return close_all(all, servers);
 }
 
 static void a_request_costs_one_read(void **state) {
     (void)state;
+    hd_batch_assume_dear(false);
     passes(1, requests, NULL);
+}
+
+static int64_t crowd(void *arg) {
+    (void)arg;
+    connection all[CONNECTIONS] = {{.rounds = 0}};
+    hd_task *servers[CONNECTIONS];
+    hd_worker_self()->runtime->turn_short = UINT64_MAX;
+    check(open_all(all, servers) == 0);
+    check(ask_all(all, ROUNDS) == 0);
+    uint64_t before = number_of(&reads_made) + number_of(&writes_made);
+    check(ask_all(all, ROUNDS) == 0);
+    /* two of each a round; what is not made together is a small part */
+    check(number_of(&reads_made) + number_of(&writes_made) - before <= 4 * CONNECTIONS * ROUNDS / 4);
+    return close_all(all, servers);
+}
+
+static void requests_of_many_are_made_together(void **state) {
+    (void)state;
+    if (!there_are_rings())
+        skip();
+    hd_batch_assume_dear(true);
+    passes(1, crowd, NULL);
 }
 
 int main(void) {
@@ -171,6 +197,7 @@ int main(void) {
         cmocka_unit_test(steady_traffic_needs_no_epoll_ctl),
         cmocka_unit_test(traffic_of_stolen_tasks_needs_no_epoll_ctl),
         cmocka_unit_test(a_request_costs_one_read),
+        cmocka_unit_test(requests_of_many_are_made_together),
     };
     return cmocka_run_group_tests_name("traffic", tests, NULL, NULL);
 }

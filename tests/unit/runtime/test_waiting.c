@@ -2,6 +2,8 @@
  * from then on; who is shielded stays; who was served keeps what it got; draining reaches it. */
 #include "inside.h"
 
+#include "wait.h"
+
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -611,6 +613,54 @@ static void a_call_that_runs_is_waited_for(void **state) {
     in_each_place_passes(2, cancel_a_running_call);
 }
 
+/* ---- a grant in two steps ---- */
+
+typedef struct line {
+    hd_lock lock;
+    hd_list waiters;
+    uint64_t deadline_ns;
+} line;
+
+static int64_t stand_in_line(void *arg) {
+    line *self = arg;
+    hd_waiter waiter;
+    hd_lock_acquire(&self->lock);
+    return hd_wait_in_line(&self->lock, &self->waiters, &waiter, HD_WAITS_LOCK, 0, self->deadline_ns);
+}
+
+/* Neither what came before it is told, nor what comes then, ends the wait. */
+static int64_t take_and_tell(void *arg) {
+    line self = {.deadline_ns = arg ? hd_after(HD_MS(2)) : HD_NEVER};
+    hd_lock_init(&self.lock);
+    hd_list_init(&self.waiters);
+    hd_task *task = hd_spawn(stand_in_line, &self);
+    check(until_waits(task, HD_WAITS_LOCK) == 0);
+    hd_lock_acquire(&self.lock);
+    hd_waiter *first = hd_waiter_first(&self.waiters);
+    hd_waiter_take(first);
+    check(hd_waiter_first(&self.waiters) == NULL);
+    hd_lock_release(&self.lock);
+    if (arg)
+        check(hd_sleep(HD_MS(4)) == 0);
+    else
+        hd_cancel(task);
+    for (int i = 0; i < 10; i++)
+        check(hd_yield() == 0);
+    check(until_waits(task, HD_WAITS_LOCK) == 0);
+    hd_lock_acquire(&self.lock);
+    hd_waiter_tell(first);
+    hd_lock_release(&self.lock);
+    return hd_join(task);
+}
+
+static void who_was_taken_out_of_line_waits_until_it_is_told(void **state) {
+    (void)state;
+    for (unsigned loops = 1; loops <= 2; loops++) {
+        passes(loops, take_and_tell, NULL);
+        passes(loops, take_and_tell, state);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_cancelled_stops_waiting_wherever_it_is_and_for_good),
@@ -619,6 +669,7 @@ int main(void) {
         cmocka_unit_test(who_was_served_before_it_was_cancelled_has_what_it_got),
         cmocka_unit_test(draining_reaches_tasks_in_every_place),
         cmocka_unit_test(a_call_that_runs_is_waited_for),
+        cmocka_unit_test(who_was_taken_out_of_line_waits_until_it_is_told),
     };
     hd_signal_block((int[]){SIGUSR2}, 1);
     return cmocka_run_group_tests_name("waiting", tests, NULL, NULL);
