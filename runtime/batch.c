@@ -7,7 +7,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <valgrind/valgrind.h>
+
+#ifdef HD_VALGRIND
+#    include <valgrind/valgrind.h>
+#endif
 
 enum {
     WORTH_IT = 3, /* fewer calls take no longer one by one */
@@ -22,7 +25,8 @@ struct hd_batch {
 
 /* ---- does it pay? ---- */
 
-static bool calls_are_dear; /* constant after calls_measured, save for tests */
+static _Atomic bool
+    calls_are_dear; /* constant after calls_measured, save for tests; relaxed, all: a choice */
 static pthread_once_t calls_measured = PTHREAD_ONCE_INIT;
 
 /* The quickest of some, as others may be interrupted. */
@@ -34,16 +38,16 @@ static void measure_calls(void) {
         uint64_t took = hd_sys_now() - began;
         least = took < least ? took : least;
     }
-    calls_are_dear = least > DEAR_NS;
+    atomic_store_explicit(&calls_are_dear, least > DEAR_NS, memory_order_relaxed);
 }
 
 void hd_batch_assume_dear(bool dear) {
     pthread_once(&calls_measured, measure_calls);
-    calls_are_dear = dear;
+    atomic_store_explicit(&calls_are_dear, dear, memory_order_relaxed);
 }
 
 bool hd_batch_pays(const hd_batch *batch) {
-    return batch && batch->state != REFUSED && calls_are_dear;
+    return batch && batch->state != REFUSED && atomic_load_explicit(&calls_are_dear, memory_order_relaxed);
 }
 
 /* ---- the ring ---- */
@@ -74,9 +78,18 @@ static bool knows_calls(struct io_uring *ring) {
     return knows;
 }
 
-/* Many containers refuse it; valgrind does not see what it reads. */
+/* valgrind does not see what a ring reads. */
+static bool under_valgrind(void) {
+#    ifdef HD_VALGRIND
+    return RUNNING_ON_VALGRIND;
+#    else
+    return false;
+#    endif
+}
+
+/* Many containers refuse it. */
 static bool open_ring(struct io_uring *ring) {
-    if (RUNNING_ON_VALGRIND || hd_sys_fails() || io_uring_queue_init(HD_BATCH_MOST, ring, 0))
+    if (under_valgrind() || hd_sys_fails() || io_uring_queue_init(HD_BATCH_MOST, ring, 0))
         return false;
     if (knows_calls(ring))
         return true;

@@ -35,14 +35,18 @@ static void hold(hd_crowd *crowd, uint64_t now) {
 void hd_crowd_note(hd_crowd *crowd, hd_crowd_record *record, uint64_t now, hd_crowd_use use,
                    bool beside_others) {
     bool recent = record->looked && now - record->looked < RECENT * crowd->look_every;
-    uint64_t lost = use.waited_ns - record->use.waited_ns, ran = use.ran_ns - record->use.ran_ns;
+    hd_crowd_use last = record->use;
+    uint64_t lost = use.waited_ns - last.waited_ns, ran = use.ran_ns - last.ran_ns;
     *record = (hd_crowd_record){.looked = now, .use = use};
-    if (recent && beside_others && !hd_crowd_is(crowd, now) && lost + ran >= LEAST_NS &&
+    /* else it is another thread's now, or one of the two was not told */
+    bool goes_on = last.ran_ns && use.ran_ns >= last.ran_ns && use.waited_ns >= last.waited_ns;
+    if (goes_on && recent && beside_others && !hd_crowd_is(crowd, now) && lost + ran >= LEAST_NS &&
         lost > (lost + ran) / LOST_PART)
         hold(crowd, now);
 }
 
 hd_crowd_use hd_crowd_used(void) {
+    int kept = errno;
     hd_crowd_use use = {0};
     char line[64];
     int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
@@ -51,6 +55,7 @@ hd_crowd_use hd_crowd_used(void) {
         close(fd);
     line[got > 0 ? got : 0] = '\0';
     if (sscanf(line, "%" SCNu64 " %" SCNu64, &use.ran_ns, &use.waited_ns) != 2)
-        return (hd_crowd_use){0};
+        use = (hd_crowd_use){0};
+    errno = kept;
     return use;
 }

@@ -288,8 +288,8 @@ HD_API int hd_fd_deadline(int fd, int directions, uint64_t deadline_ns);
 /* read(2), write(2), readv(2), writev(2) that await instead of returning EAGAIN. Results as the call's own, errors as negative
  * codes. Writing may be partial, save with the _all functions: they return how much there was, or an error. The parts
  * are not changed; hd_writev_all takes any number of them, the others IOV_MAX (HD_EINVAL). While many tasks wait for their
- * turn, a small hd_write to a socket may be put off, until these have had it, to be made in one system call with others'; one
- * that is cancelled then has written nothing. Task. */
+ * turn, a small hd_write or hd_write_all to a socket may be put off for a moment, to be made in one system call with others';
+ * one that is cancelled then has written nothing. Task. */
 HD_API HD_CHECKED ssize_t hd_read(int fd, void *buffer, size_t bytes);
 HD_API HD_CHECKED ssize_t hd_write(int fd, const void *buffer, size_t bytes);
 HD_API HD_CHECKED ssize_t hd_write_all(int fd, const void *buffer, size_t bytes);

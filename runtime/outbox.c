@@ -1,10 +1,12 @@
 #include "outbox.h"
 
-/* False: it is full. */
+/* False: it is full. Under the record's lock. */
 static bool add(hd_outbox *self, hd_record *record) {
     hd_lock_acquire(&self->lock);
     uint32_t count = hd_outbox_count(self);
     if (count < HD_BATCH_MOST) {
+        /* relaxed: who finds the record in the outbox sees it, by the outbox's lock */
+        atomic_store_explicit(&record->put_off, true, memory_order_relaxed);
         self->records[count] = record;
         atomic_store_explicit(&self->count, count + 1, memory_order_relaxed); /* relaxed: under the lock */
     }
@@ -26,14 +28,17 @@ int hd_outbox_put(hd_outbox *outbox, hd_transfer *transfer, hd_fd_look *look) {
         hd_lock_release(&record->lock);
         return 0;
     }
-    atomic_store_explicit(&record->put_off, true,
-                          memory_order_relaxed); /* relaxed: see hd_poller_look_again */
     hd_task_self()->unwaited = 0;
-    hd_fd_waiter waiter = {.record = record, .which = HD_WRITE_SIDE, .transfer = transfer};
+    hd_fd_waiter waiter = {.record = record, .which = HD_WRITE_SIDE, .pauses = true, .transfer = transfer};
     int code = hd_wait_in_line(&record->lock, line, &waiter.waiter, HD_WAITS_DESCRIPTOR,
                                (uint64_t)transfer->fd, HD_NEVER);
     look->events = waiter.events;
     return code ? code : waiter.verdict;
+}
+
+/* Was it made meanwhile, on the way to something else? Then its lock may be held for long, by who closes it (poller.c). */
+static bool is_settled(const hd_record *record) {
+    return !atomic_load_explicit(&record->put_off, memory_order_relaxed); /* relaxed: see add */
 }
 
 static uint32_t take_records(hd_outbox *self, hd_record *records[]) {
@@ -53,6 +58,8 @@ unsigned hd_outbox_flush(hd_outbox *self, hd_batch *batch) {
     unsigned writes = 0;
     for (uint32_t i = 0; i < count; i++) {
         hd_record *record = records[i];
+        if (is_settled(record))
+            continue;
         hd_lock_acquire(&record->lock);
         if ((taken[writes] = hd_record_take(record, HD_WRITE_SIDE)))
             writes++;

@@ -2,8 +2,9 @@
  *
  * While many tasks wait for their turn on a worker, and turns are short, those that run soon will write, too. So a small write
  * to a socket waits for them: its task stands in line at the descriptor (record.h), and the record's address in the
- * worker's outbox. The worker empties it when nothing else is at hand, when it is full, and whenever the scheduler has its
- * turn (every 61 tasks or 500 µs); and should it get stuck on several loops, its stand-in does.
+ * worker's outbox. The worker empties it before it looks elsewhere for tasks, when it is full, and whenever the scheduler has its
+ * turn (every 61 tasks or 500 µs); and should it get stuck on several loops, its stand-in does, as it starts. Stand-ins put
+ * nothing off: one that is stuck may be dismissed, and then nobody stands in for it.
  *
  * The line is what counts: a task that is cancelled there leaves a record in the outbox at which there is nothing to do any
  * more. A second write to the same descriptor, and hd_close, first make the one that was put off; so, as long as there is

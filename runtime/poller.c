@@ -67,6 +67,7 @@ static void record_reset(hd_record *self, int verdict) {
 static void record_forget(hd_record *self) {
     record_reset(self, HD_EBADF);
     self->limited = false;
+    atomic_store_explicit(&self->put_off, false, memory_order_relaxed); /* relaxed: the lock */
     atomic_store_explicit(&self->kind, HD_FD_UNKNOWN, memory_order_relaxed);
 }
 
@@ -265,12 +266,11 @@ static int side_lock(int fd, int direction, hd_fd_waiter *await) {
         return HD_EINVAL;
     await->which = side_of(direction);
     int code = hd_record_obtain(fd, &await->record);
-    if (code)
-        return code;
-    if (direction == HD_WRITABLE)
-        hd_record_settle(await->record);
-    hd_lock_acquire(&await->record->lock);
-    return 0;
+    if (!code && direction == HD_WRITABLE)
+        hd_record_lock_settled(await->record, HD_WRITE_SIDE, HD_WRITE_SIDE);
+    else if (!code)
+        hd_lock_acquire(&await->record->lock);
+    return code;
 }
 
 int hd_poller_wait(int fd, int direction, hd_wait_kind kind, uint64_t detail, uint64_t deadline_ns) {
@@ -346,7 +346,7 @@ void hd_poller_adopt(int fd) {
 int hd_poller_close(int fd) {
     hd_record *self = hd_record_find(fd);
     if (self) {
-        hd_record_lock_settled(self);
+        hd_record_lock_settled(self, HD_READ_SIDE, HD_WRITE_SIDE);
         if (self->registered)
             epoll_ctl(self->place->fd, EPOLL_CTL_DEL, fd, NULL);
         record_forget(self);

@@ -73,17 +73,29 @@ static bool is_overdue(hd_worker *worker, uint64_t waited, uint64_t price) {
     return waited > price * (short_ones ? PATIENCE : 1);
 }
 
-bool hd_queue_worth_robbing(hd_worker *victim, uint64_t now) {
+static bool is_worth_taking(hd_worker *victim, uint64_t now, uint64_t price) {
     uint32_t count = hd_ring_count(&victim->ring);
     if (count == 0)
         return false;
-    if (is_worth(victim, count, victim->runtime->worth) ||
+    if (is_worth(victim, count, price) ||
         atomic_load_explicit(&victim->stuck, memory_order_relaxed)) /* relaxed: a hint */
         return true;
     hd_task *oldest = hd_ring_peek(&victim->ring);
     /* relaxed: a hint; the record may be another task's by now */
     uint64_t since = oldest ? atomic_load_explicit(&oldest->since, memory_order_relaxed) : 0;
-    return now > since && is_overdue(victim, now - since, victim->runtime->worth);
+    return now > since && is_overdue(victim, now - since, price);
+}
+
+static uint64_t price_of_waking(hd_runtime *runtime, uint64_t now) {
+    return hd_price(&runtime->prices) * (hd_crowd_is(&runtime->crowd, now) ? CROWDED : 1);
+}
+
+bool hd_queue_worth_robbing(hd_worker *victim, uint64_t now) {
+    return is_worth_taking(victim, now, victim->runtime->worth);
+}
+
+bool hd_queue_worth_waking(hd_worker *victim, uint64_t now) {
+    return is_worth_taking(victim, now, price_of_waking(victim->runtime, now));
 }
 
 void hd_queue_share(hd_worker *worker, uint64_t waited) {
@@ -91,8 +103,7 @@ void hd_queue_share(hd_worker *worker, uint64_t waited) {
     if (hd_idle_parked(&runtime->idle) == 0)
         return;
     uint64_t backlog = hd_ring_count(&worker->ring);
-    uint64_t price =
-        hd_price(&runtime->prices) * (hd_crowd_is(&runtime->crowd, worker->here.read) ? CROWDED : 1);
+    uint64_t price = price_of_waking(runtime, worker->here.read);
     if (backlog && (is_overdue(worker, waited, price) || is_worth(worker, backlog, price)))
         hd_queue_wake_somebody(runtime);
 }

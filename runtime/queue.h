@@ -21,6 +21,9 @@ void hd_queue_share(hd_worker *worker, uint64_t waited);
 /* Is there so much in the victim's ring, or something so old, that it is worth stealing? */
 bool hd_queue_worth_robbing(hd_worker *victim, uint64_t now);
 
+/* The same for somebody who would have to be woken first. */
+bool hd_queue_worth_waking(hd_worker *victim, uint64_t now);
+
 /* Takes a task out of the calling worker's ring again, if it is there, and has not started. */
 bool hd_queue_take_unstarted(hd_worker *worker, hd_task *task);
 

@@ -85,6 +85,8 @@ static void tell(hd_fd_waiter *self) {
 
 void hd_record_transfer(hd_batch *batch, hd_fd_waiter *const taken[], unsigned count) {
     hd_transfer *transfers[HD_BATCH_MOST];
+    if (count == 0)
+        return;
     for (unsigned i = 0; i < count; i++)
         transfers[i] = taken[i]->transfer;
     hd_batch_run(batch, transfers, count);
@@ -108,26 +110,18 @@ static void make_what_was_put_off(hd_record *self) {
         atomic_store_explicit(&self->put_off, false, memory_order_relaxed); /* relaxed: the lock */
 }
 
-void hd_record_settle(hd_record *self) {
+void hd_record_lock_settled(hd_record *self, int first, int last) {
     for (int round = 0;; round++) {
         hd_lock_acquire(&self->lock);
-        bool untaken = !self->taken[HD_WRITE_SIDE];
-        if (untaken)
-            make_what_was_put_off(self);
-        hd_lock_release(&self->lock);
-        if (untaken)
-            return;
-        hd_lock_pause(round);
-    }
-}
-
-void hd_record_lock_settled(hd_record *self) {
-    for (int round = 0;; round++) {
-        hd_lock_acquire(&self->lock);
-        if (!self->taken[HD_READ_SIDE] && !self->taken[HD_WRITE_SIDE])
+        if (!self->taken[first] && !self->taken[last])
             break;
         hd_lock_release(&self->lock);
         hd_lock_pause(round);
     }
     make_what_was_put_off(self);
+}
+
+void hd_record_settle(hd_record *self) {
+    hd_record_lock_settled(self, HD_WRITE_SIDE, HD_WRITE_SIDE);
+    hd_lock_release(&self->lock);
 }

@@ -126,11 +126,11 @@ hd_fd_waiter *hd_record_take(hd_record *self, int which);
 /* Has their transfers made, HD_BATCH_MOST at most, and tells them. A worker, with its batch or none (NULL); no lock is held. */
 void hd_record_transfer(hd_batch *batch, hd_fd_waiter *const taken[], unsigned count);
 
-/* Before something else is written: makes a write that was put off, or waits until it is made. If there is no room for it,
- * it stays put off. Without the lock. */
-void hd_record_settle(hd_record *self);
+/* Before something else is done with the descriptor: takes the lock when nobody is taken on these sides, of which the last is
+ * that of writing, and makes a write that was put off. If there is no room for that, it stays put off. */
+void hd_record_lock_settled(hd_record *self, int first, int last);
 
-/* The same, and comes back with the lock, when nobody is taken on either side. */
-void hd_record_lock_settled(hd_record *self);
+/* The same for writing, and gives the lock back. */
+void hd_record_settle(hd_record *self);
 
 #endif

@@ -59,7 +59,8 @@ static void maintain(hd_worker *worker, bool idle) {
 static hd_task *take_injected(hd_worker *worker) {
     hd_runtime *runtime = worker->runtime;
     hd_task *tasks[TAKE_MOST];
-    uint32_t fair = hd_injector_count(&runtime->injector) / runtime->loops + 1;
+    uint32_t count = hd_injector_count(&runtime->injector),
+             fair = count / runtime->loops + (count % runtime->loops != 0);
     uint32_t taken = hd_injector_take(&runtime->injector, tasks, fair < TAKE_MOST ? fair : TAKE_MOST);
     for (uint32_t i = 1; i < taken; i++)
         hd_queue_local(worker, tasks[i]);
@@ -226,11 +227,12 @@ static bool is_left(hd_worker *worker) {
     hd_idle_fence(&runtime->idle); /* [P1] */
     if (hd_injector_count(&runtime->injector))
         return true;
-    for (uint32_t i = 0; i < runtime->loops; i++) {
-        hd_worker *other = &runtime->workers[i];
-        if (other != worker && hd_queue_worth_robbing(other, worker->here.read))
+    for (uint32_t i = 0; i < runtime->loops; i++)
+        if (&runtime->workers[i] != worker && hd_queue_worth_waking(&runtime->workers[i], worker->here.read))
             return true;
-    }
+    for (hd_worker *other = stand_ins(runtime); other; other = other->older_stand_in)
+        if (other != worker && hd_queue_worth_waking(other, worker->here.read))
+            return true;
     return false;
 }
 

@@ -93,28 +93,17 @@ static hd_worker *start(hd_worker *served) {
     return worker;
 }
 
-/* What a stuck worker has put off. It puts nothing more off until it is back. */
-static void flush_for(hd_worker *worker, hd_worker *stuck) {
-    if (hd_outbox_count(&stuck->outbox))
-        hd_outbox_flush(&stuck->outbox, worker->batch);
-}
-
 void hd_worker_stand_in(hd_worker *worker) {
     /* Who starts a timer later than this sees that there is somebody to be woken for it [E1]. */
     hd_lock *lock = &worker->serves->timers.lock.lock;
     hd_lock_acquire(lock);
     hd_lock_release(lock);
-    flush_for(worker, worker->serves);
-    /* acquire: their records [E2] */
-    hd_worker *other = atomic_load_explicit(&worker->runtime->stand_ins, memory_order_acquire);
-    for (; other; other = other->older_stand_in)
-        if (other->serves == worker->serves && other != worker)
-            flush_for(worker, other);
+    /* It puts nothing more off until it is back. */
+    hd_outbox_flush(&worker->serves->outbox, worker->batch);
 }
 
 void hd_worker_retire(hd_worker *worker) {
     hd_injector *others = &worker->runtime->injector;
-    hd_outbox_flush(&worker->outbox, worker->batch);
     hd_task *task = worker->given;
     worker->given = NULL;
     if (task)

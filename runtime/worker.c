@@ -14,7 +14,7 @@
 enum {
     MEAN_FIRST_NS =
         100000, /* a task is thought to take so long until it is known better: then others are woken */
-    FEW = 8,    /* tasks in the ring: they will not write much */
+    FEW = 8,    /* fewer tasks in the ring will not write much */
     SPIN_NS = 50000,
     SPIN_TRIES = 16,          /* spins after which it is judged whether they pay */
     SPIN_PAUSE_NS = 20000000, /* how long not to spin when they did not */
@@ -35,8 +35,8 @@ HD_NOINLINE hd_batch *hd_worker_batch(void) {
 HD_NOINLINE hd_outbox *hd_worker_outbox(void) {
     hd_worker *self = hd_worker_self();
     uint32_t count = hd_outbox_count(&self->outbox);
-    /* relaxed: its own */
-    if ((!count && hd_ring_count(&self->ring) < FEW) || !hd_batch_pays(self->batch) ||
+    /* A stand-in that is stuck may be dismissed, and is not relieved then. Relaxed: its own */
+    if (self->serves != self || (!count && hd_ring_count(&self->ring) < FEW) || !hd_batch_pays(self->batch) ||
         atomic_load_explicit(&self->mean_task, memory_order_relaxed) > self->runtime->turn_short)
         return NULL;
     if (count + 1 >= HD_BATCH_MOST)

@@ -15,8 +15,11 @@ static inline bool there_are_rings(void) {
     struct io_uring ring;
     if (inside_valgrind() || io_uring_queue_init(8, &ring, 0))
         return false;
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&ring);
+    bool knows = probe && io_uring_opcode_supported(probe, IORING_OP_SEND);
+    io_uring_free_probe(probe);
     io_uring_queue_exit(&ring);
-    return true;
+    return knows;
 #endif
 }
 

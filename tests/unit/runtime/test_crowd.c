@@ -12,7 +12,7 @@ static int set_up(void **state) {
     hd_crowd_init(&crowd);
     record = (hd_crowd_record){0};
     now = hd_clock_from_ns(HD_SECONDS(1));
-    hd_crowd_note(&crowd, &record, now, (hd_crowd_use){0}, true);
+    hd_crowd_note(&crowd, &record, now, (hd_crowd_use){.ran_ns = HD_SECONDS(1)}, true);
     return 0;
 }
 
@@ -58,6 +58,20 @@ static void looks_that_are_far_apart_say_nothing(void **state) {
     assert_false(in_ms(0));
 }
 
+static void counts_that_begin_anew_say_nothing(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        hd_crowd_use fresh = {.ran_ns = i ? HD_MS(1) : 0, .waited_ns = i ? HD_MS(5) : 0};
+        record.use = (hd_crowd_use){.ran_ns = HD_SECONDS(1), .waited_ns = HD_SECONDS(1)};
+        now += hd_clock_from_ns(HD_MS(11));
+        hd_crowd_note(&crowd, &record, now, fresh, true);
+        assert_false(in_ms(0));
+    }
+    record.use = (hd_crowd_use){0}; /* was not told */
+    after_ms(11, 5, true);
+    assert_false(in_ms(0));
+}
+
 static void who_hardly_wants_a_core_says_nothing(void **state) {
     (void)state;
     hd_crowd_use use = record.use;
@@ -98,6 +112,7 @@ int main(void) {
         cmocka_unit_test_setup(who_loses_it_for_long_sees_one_for_a_while, set_up),
         cmocka_unit_test_setup(who_is_alone_learns_nothing, set_up),
         cmocka_unit_test_setup(looks_that_are_far_apart_say_nothing, set_up),
+        cmocka_unit_test_setup(counts_that_begin_anew_say_nothing, set_up),
         cmocka_unit_test_setup(who_hardly_wants_a_core_says_nothing, set_up),
         cmocka_unit_test_setup(the_while_is_longer_each_time_and_short_again_after_a_quiet_one, set_up),
         cmocka_unit_test_setup(a_thread_that_computes_has_run, set_up),

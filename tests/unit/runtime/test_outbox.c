@@ -49,6 +49,7 @@ static void let_it_pay(void) {
     if (worker->alone) /* others would look at them */
         worker->runtime->turn_short = worker->runtime->maintain_every = UINT64_MAX;
     worker->tick = 0;
+    atomic_store_explicit(&worker->mean_task, 0, memory_order_relaxed);
 }
 
 static int start(writer writers[], uint32_t count) {
