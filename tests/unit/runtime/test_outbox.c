@@ -214,6 +214,7 @@ static int block(writer writers[]) {
 /* Until the other worker has left them here. */
 static int64_t block_beside_some(void *arg) {
     (void)arg;
+    let_it_pay();
     for (bool some = false; !some && pays();) {
         writer writers[WRITERS] = {{.text = NULL}};
         check(start(writers, WRITERS) == 0);
