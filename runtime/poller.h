@@ -4,13 +4,13 @@
  * in one of them: where it was put (hd_poller_place), or that of the worker that first awaited it. There it is registered
  * once, and stays until it is closed: steady traffic costs no epoll_ctl, also after a steal.
  *
- * | operation                          | who                                  | how                               |
- * |------------------------------------|--------------------------------------|-----------------------------------|
- * | init, fini                         | the owner; nobody drains any more    |                                   |
- * | hd_poller_drain                    | any thread, several at once          | each record under its lock        |
- * | hd_poller_wait, hd_poller_read_since | a task, of whatever runtime          | under the record's lock           |
- * | adopt, place, close, set_deadline  | any thread                           | under the record's lock           |
- * | hd_poller_look, hd_poller_emptied  | who reads or writes the descriptor   | atomic: see "empty" in poller.c   |
+ * | operation                            | who                                  | how                             |
+ * |--------------------------------------|--------------------------------------|---------------------------------|
+ * | init, fini                           | the owner; nobody drains any more    |                                 |
+ * | hd_poller_drain                      | any thread, several at once          | each record under its lock      |
+ * | hd_poller_wait, hd_poller_read_since | a task, of whatever runtime          | under the record's lock         |
+ * | adopt, place, close, set_deadline    | any thread                           | under the record's lock         |
+ * | hd_poller_look, hd_poller_emptied    | who reads or writes the descriptor   | atomic: see "empty" in poller.c |
  */
 #ifndef HD_POLLER_H
 #define HD_POLLER_H
