@@ -24,4 +24,12 @@ static inline uint32_t hd_injector_count(hd_injector *injector) {
     return atomic_load_explicit(&injector->count, memory_order_relaxed);
 }
 
+/* The oldest, or NULL. */
+static inline hd_task *hd_injector_take_one(hd_injector *injector) {
+    hd_task *task = NULL;
+    if (hd_injector_count(injector))
+        hd_injector_take(injector, &task, 1);
+    return task;
+}
+
 #endif

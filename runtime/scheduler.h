@@ -11,7 +11,8 @@
  *
  * A task that leaves its fiber switches to the next one's directly, if that is at hand; the scheduler, which is
  * the thread's own stack, has its turn every TICKS tasks and when there is nothing at hand. Whoever arrives, on whatever
- * stack, puts away who left: only now are its registers saved, so that others may resume it.
+ * stack, puts away who left: only now are its registers saved, so that others may resume it. (On one loop, where there are
+ * no others, who yields queues itself before.)
  *
  * Whom to wake, when work is queued: from outside, one parked worker if nobody searches. From within, only if the
  * backlog is worth the price of a wake-up (some 10 µs for who wakes, 20 to 50 µs until the other runs): when a task is

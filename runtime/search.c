@@ -75,14 +75,12 @@ static hd_task *take_injected(hd_worker *worker) {
 /* Now and then, one that had no stack; a pinned one goes home for it. */
 static hd_task *take_starved(hd_worker *worker) {
     hd_injector *starved = &worker->runtime->starved;
-    hd_task *task;
     uint64_t now;
     if (hd_injector_count(starved) == 0 || (now = hd_sys_now()) < worker->starved_next_ns)
         return NULL;
     worker->starved_next_ns = now + STARVED_NS;
-    if (!hd_injector_take(starved, &task, 1))
-        return NULL;
-    if (!task->pinned)
+    hd_task *task = hd_injector_take_one(starved);
+    if (!task || !task->pinned)
         return task;
     hd_queue_pinned(task);
     return NULL;
@@ -162,7 +160,7 @@ static inline void fetch_ahead(hd_worker *worker) {
 }
 
 static hd_task *take_local(hd_worker *worker) {
-    hd_task *task = NULL;
+    hd_task *task;
     if (worker->next_in_a_row < NEXT_IN_A_ROW && (task = take_next(worker))) {
         worker->next_in_a_row++;
         return task;
@@ -170,13 +168,13 @@ static hd_task *take_local(hd_worker *worker) {
     worker->next_in_a_row = 0;
     /* Pinned tasks and others take turns in going first. */
     bool pinned_first = worker->tick & 1;
-    if (pinned_first && hd_injector_take(&worker->inbox, &task, 1))
+    if (pinned_first && (task = hd_injector_take_one(&worker->inbox)))
         return task;
     if ((task = hd_ring_pop(&worker->ring))) {
         fetch_ahead(worker);
         return task;
     }
-    if (!pinned_first && hd_injector_take(&worker->inbox, &task, 1))
+    if (!pinned_first && (task = hd_injector_take_one(&worker->inbox)))
         return task;
     return take_next(worker);
 }

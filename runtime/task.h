@@ -54,7 +54,7 @@ enum { HD_PHASE_RUNNABLE = HD_WAITS_KINDS, HD_PHASE_RUNNING, HD_PHASES };
 typedef struct hd_life {
     /* where its time went, in ticks (clock.h), and what it waits for; inspection reads these under the sequence [Q1] */
     _Atomic uint64_t phases[HD_PHASES];
-    _Atomic uint64_t woken; /* it waits no longer, but is runnable since then; 0: `phase` says all */
+    _Atomic uint64_t woken; /* `phase` is over, and it is runnable since then; 0: `phase` says all */
     _Atomic uint64_t wait_detail;
     /* the task itself */
     hd_scope *inner; /* the innermost open scope */
@@ -244,7 +244,7 @@ HD_INLINE void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
                           memory_order_release); /* the even one after it [Q1] */
 }
 
-/* It was woken at `now`, and its turn comes soon: then both are accounted for at once. It has started, and waits. */
+/* It was woken, or yields, at `now`, and its turn comes soon: then both are accounted for at once. It has started. */
 HD_INLINE void hd_task_account_wake(hd_task *task, uint64_t now) {
     /* relaxed: one word, which says by itself that the wait is over */
     atomic_store_explicit(&hd_task_life(task)->woken, now, memory_order_relaxed);

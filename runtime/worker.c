@@ -62,7 +62,7 @@ static void put_away(hd_worker *worker) {
     if (fiber) {
         worker->left_fiber = NULL;
         hd_fiber_put(&worker->fibers, fiber);
-        if (hd_injector_take(&worker->runtime->starved, &task, 1))
+        if ((task = hd_injector_take_one(&worker->runtime->starved)))
             hd_worker_queue_spawned(task);
     }
 }
@@ -149,10 +149,15 @@ void hd_worker_yield(hd_task *self) {
         begin_run(worker, now);
         return;
     }
-    hd_task_account(self, HD_PHASE_RUNNABLE, now);
     hd_worker_trace_task(worker, HD_TRACE_YIELD, self, 0);
-    worker->left = self;
-    worker->left_why = HD_LEAVES_YIELDING;
+    if (worker->alone) { /* nobody else takes it from the ring before its registers are saved */
+        hd_task_account_wake(self, now);
+        hd_queue_local(worker, self);
+    } else { /* `since` is what thieves go by */
+        hd_task_account(self, HD_PHASE_RUNNABLE, now);
+        worker->left = self;
+        worker->left_why = HD_LEAVES_YIELDING;
+    }
     int kept = *worker->errno_at;
     /* relaxed: its own */
     switch_to_next(worker, atomic_load_explicit(&self->fiber, memory_order_relaxed), next, now);

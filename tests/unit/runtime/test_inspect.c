@@ -180,6 +180,31 @@ static void time_is_counted_where_it_went(void **state) {
     passes(2, three_at_a_time, NULL);
 }
 
+static int64_t yield_once(void *arg) {
+    (void)arg;
+    int code = hd_yield();
+    hd_task_info info;
+    hd_task_inspect(hd_self(), &info);
+    check(consistent(&info) && info.state == HD_TASK_RUNNING && info.runnable_ns >= HD_MS(2));
+    return code;
+}
+
+static int64_t look_at_who_yields(void *arg) {
+    hd_task *yielder = hd_spawn(yield_once, arg);
+    check(hd_yield() == 0); /* it has begun, and stands behind this one */
+    for (uint64_t end = hd_after(HD_MS(2)); hd_now() < end;) {}
+    hd_task_info info;
+    hd_task_inspect(yielder, &info);
+    check(consistent(&info) && info.state == HD_TASK_RUNNABLE && info.runnable_ns >= HD_MS(2));
+    check(info.stack_high_water > 0); /* it has started */
+    return hd_join(yielder);
+}
+
+static void who_yields_is_runnable(void **state) {
+    (void)state;
+    passes(1, look_at_who_yields, NULL);
+}
+
 static int64_t nothing(void *arg) {
     (void)arg;
     return 0;
@@ -378,6 +403,7 @@ int main(void) {
         cmocka_unit_test(a_look_tells_what_each_task_is_doing),
         cmocka_unit_test(a_visitor_stops_when_it_has_seen_enough),
         cmocka_unit_test(time_is_counted_where_it_went),
+        cmocka_unit_test(who_yields_is_runnable),
         cmocka_unit_test(an_ended_task_can_be_looked_at_when_its_runtime_has_gone),
         cmocka_unit_test(looks_from_outside_are_consistent),
         cmocka_unit_test(a_loop_counts_what_it_does),
