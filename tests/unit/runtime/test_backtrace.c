@@ -105,12 +105,15 @@ static hd_symbols *name_all(const hd_snapshot *snapshot) {
     return symbols;
 }
 
-/* Waits until the thread sleeps within `function`, and has its frames in `seen`. */
+/* Waits until the thread sleeps within `function`, and has its frames in `seen`. Beside others it may get no core for a while. */
 static hd_symbols *catch_asleep(victim *self, const char *function) {
     for (uint64_t until = hd_sys_now() + HD_SECONDS(30);;) {
         hd_snapshot *snapshot;
         assert_true(hd_sys_now() < until);
-        assert_int_equal(hd_snapshot_take(self->tid, self->stack, is_there, self, &snapshot), 0);
+        int code = hd_snapshot_take(self->tid, self->stack, is_there, self, &snapshot);
+        if (code == HD_ETIMEDOUT)
+            continue;
+        assert_int_equal(code, 0);
         hd_symbols *symbols = name_all(snapshot);
         bool there = snapshot->sleeps && frame_of(function) >= 0;
         hd_sys_free(snapshot);
@@ -245,17 +248,18 @@ static void a_thread_that_naps_is_caught_asleep(void **state) {
     need_real_threads();
     victim self;
     victim_start(&self, nap_often);
-    int caught = 0;
+    int caught = 0, tried = 0;
     uint64_t limit =
         hd_sys_now() + HD_SECONDS(60); /* beside others it may wait for a core most of the time */
-    for (int i = 0; i < 30 || (!caught && hd_sys_now() < limit); i++) {
+    for (; tried < 30 || (!caught && hd_sys_now() < limit); tried++) {
         hd_snapshot *snapshot;
         if (hd_snapshot_take(self.tid, self.stack, is_there, &self, &snapshot) == 0) {
             caught += snapshot->sleeps;
             hd_sys_free(snapshot);
         }
     }
-    assert_int_equal(victim_end(&self), 0);
+    /* Only one that was not to be caught in many tries was signalled, and that may have cut a nap short. */
+    assert_in_range(victim_end(&self), 0, tried - caught);
     assert_true(caught > 0);
 }
 
