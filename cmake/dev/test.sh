@@ -142,12 +142,13 @@ count_tap() {
 
 # stress_step PRESET: some seconds of the stress program, on libheddle as it is and with tiny rings, and simulated.
 stress_step() {
-  local program
+  local program seeds=500
+  [ "$1" != tsan ] || seeds=100
   for program in stress stress_tiny_rings; do
     check "$1 $program" "$log/$1-$program.log" timeout --kill-after=5 "$limit" \
       "build/$1/tests/stress/$program" --races 200000 --seconds 3 </dev/null
     check "$1 $program simulated" "$log/$1-$program-simulated.log" timeout --kill-after=5 "$limit" \
-      "build/$1/tests/stress/$program" --simulated 500 </dev/null
+      "build/$1/tests/stress/$program" --simulated "$seeds" </dev/null
   done
 }
 
@@ -196,19 +197,20 @@ counted() {
   fi
 }
 
-# Under TSan it is the service that is looked at: its clients are many short processes, which would take most of the time.
+# With sanitizers it is the service that is looked at; its clients are many short processes, which would take most of the time.
+# Under TSan, only what many do there at once.
 e2e_step() {
-  local client=$1
-  [ "$1" != tsan ] || client=release
+  local options=()
+  [ "$1" != tsan ] || options=(--without test_access,test_config,test_shell,test_tool)
   counted "$1 end to end" "$log/$1-e2e.log" 600 \
-    python3 tests/e2e/run.py --bin "build/$1/bin" --client "build/$client/bin" --preset "$1"
+    python3 tests/e2e/run.py --bin "build/$1/bin" --client build/release/bin --preset "$1" "${options[@]}"
 }
 
 # Random programs are many where they are fast; the long run is `tests/scripts/generate.py --count 10000`. What looks at the clock is
 # left to the builds that keep time.
 scripts_step() {
   local programs=50 libraries=()
-  [ "$1" != release ] || programs=400
+  [ "$1" != release ] || programs=200
   [ "$1" != tsan ] || libraries=(json_random tcp_echo tcp_killed sql time)
   [ "$1" = tsan ] ||
     counted "$1 programs" "$log/$1-programs.log" 400 python3 tests/scripts/run.py --bin "build/$1/bin" --preset "$1"

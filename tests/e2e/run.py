@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The end-to-end tests: real programs, real sockets, real signals.
 
-    run.py --bin build/release/bin --preset release [--only PATTERN] [-v] [--list] [-j N]
+    run.py --bin build/release/bin --preset release [--only PATTERN] [--without FILE,...] [-v] [--list] [-j N]
 
 Quiet: what failed, and `N passed, N failed` as the last line. Standard library only."""
 
@@ -81,16 +81,22 @@ def stop_everything(number, frame):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default="build/release/bin")
-    parser.add_argument("--client", help="where heddlectl is, if not there")
+    parser.add_argument("--client", help="where the heddlectl for most calls is, if not there")
     parser.add_argument("--preset", default="release")
     parser.add_argument("--only", default="", help="a regular expression for names of tests")
+    parser.add_argument("--without", default="", help="files whose tests are left out (test_tool,test_shell)")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("-j", "--jobs", type=int, default=2, help="tests at a time")
     arguments = parser.parse_args()
     sanitizer_defaults()
-    for file in sorted(glob.glob(os.path.join(HERE, "test_*.py"))):
-        importlib.import_module(os.path.basename(file)[:-3])
+    files = [os.path.basename(path)[:-3] for path in sorted(glob.glob(os.path.join(HERE, "test_*.py")))]
+    without = [name for name in arguments.without.split(",") if name]
+    if unknown := set(without) - set(files):
+        parser.error(f"--without: there is no file {unknown.pop()}")
+    for name in files:
+        if name not in without:
+            importlib.import_module(name)
     setup = harness.Setup(arguments.bin, arguments.preset, arguments.verbose, arguments.client)
     chosen = [function for function in harness.TESTS if re.search(arguments.only, function.__name__)]
     if arguments.list:

@@ -151,13 +151,13 @@ def a_small_message_that_would_unpack_to_much_is_refused(t):
 
 @test
 def large_requests_that_pile_up_are_refused(t):
-    s, numbers = t.service(), proto_fields()
+    s, numbers, count = t.service(), proto_fields(), t.setup.scaled(40, 12)
     jobs = sp.block(numbers["SubmitRequest"]["jobs"], "") * ((4 << 20) // 2 - 32)
     request = sp.number(numbers["Request"]["version"], 1) + sp.block(numbers["Request"]["submit"], jobs)
     with sp.Client(s.socket_path) as client:
-        sender = threading.Thread(target=lambda: [client.send(request) for _ in range(40)])
+        sender = threading.Thread(target=lambda: [client.send(request) for _ in range(count)])
         sender.start()
-        replies = [client.receive()[1] for _ in range(40)]
+        replies = [client.receive()[1] for _ in range(count)]
         sender.join()
     check(all(is_an_error(reply) for reply in replies), "each is answered, with an error")
     check(any(b"too many large requests" in reply for reply in replies), "what is too much is refused")

@@ -197,7 +197,7 @@ def an_idle_service_uses_no_cpu(t):
 @test
 def compare_prints_both_runtimes_side_by_side(t):
     s = t.service()
-    few = {"timers": "200", "http": "20", "cpu": "20", "blocking": "20", "mixed": "20"}
+    few = {"timers": "200", "http": "10", "cpu": "4", "blocking": "10", "mixed": "10"}
     for workload, count in few.items():
         result = s.ctl("compare", workload, "--count", count, limit=60)
         check("single" in result.out and "multi" in result.out, f"both columns:\n{result}")

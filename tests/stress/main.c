@@ -5,6 +5,7 @@
 #include "batch.h"
 #include "stage.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
@@ -122,11 +123,17 @@ _Noreturn static void usage(void) {
     exit(2);
 }
 
+_Noreturn static void wrong(const char *value, const char *why) {
+    fprintf(stderr, "stress: \"%s\" %s\n", value, why);
+    exit(2);
+}
+
 static uint64_t number(const char *text) {
     char *end;
+    errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
-    if (end == text || *end)
-        usage();
+    if (*text < '0' || *text > '9' || *end || errno)
+        wrong(text, "is no number");
     return value;
 }
 
@@ -134,7 +141,7 @@ static const scenario *named(const char *name) {
     for (unsigned i = 0; i < scenario_count; i++)
         if (strcmp(scenarios[i].name, name) == 0)
             return &scenarios[i];
-    usage();
+    wrong(name, "is no scenario (--list names them)");
 }
 
 _Noreturn static void list(void) {
@@ -171,8 +178,10 @@ static void options(int argc, char **argv) {
         }
     if (the_plan.simulated && given == HD_NEVER)
         the_plan.seed = 0;
-    if (optind < argc || (the_plan.simulated && the_plan.only && the_plan.only->outside))
-        usage();
+    if (optind < argc)
+        wrong(argv[optind], "is not an option");
+    if (the_plan.simulated && the_plan.only && the_plan.only->outside)
+        wrong(the_plan.only->name, "reaches out of the runtime, and cannot be simulated");
 }
 
 int main(int argc, char **argv) {

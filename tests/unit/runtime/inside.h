@@ -3,6 +3,7 @@
 #ifndef HD_TEST_INSIDE_H
 #define HD_TEST_INSIDE_H
 
+#include "base.h"
 #include "heddle.h"
 
 #include <fcntl.h>
@@ -27,6 +28,15 @@ static inline int inside_broke(const char *what, const char *file, int line) {
         if (!(condition))                                        \
             return inside_broke(#condition, __FILE__, __LINE__); \
     } while (0)
+
+/* So many times, or fewer where each takes far longer: what sanitizers find, they find in one of them. */
+#if defined(HD_TSAN)
+#    define INSIDE_FEWER(times) ((times) / 5)
+#elif defined(HD_ASAN)
+#    define INSIDE_FEWER(times) ((times) / 3)
+#else
+#    define INSIDE_FEWER(times) (times)
+#endif
 
 static inline bool inside_valgrind(void) {
     const char *preloaded = getenv("LD_PRELOAD");

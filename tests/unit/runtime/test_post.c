@@ -39,7 +39,7 @@ static void until_done(hd_task *task) {
 
 /* ---- awaiting from another runtime, at the end ---- */
 
-enum { ENDS = 600, MANY = 5 };
+enum { ENDS = INSIDE_FEWER(600), MANY = 5 };
 
 typedef struct far {
     hd_task *tasks[MANY];
@@ -180,7 +180,7 @@ static void cancel_while_it_ends(int i, unsigned *seed) {
 
 static void cancelling_and_ending_the_runtime_need_no_order(void **state) {
     (void)state;
-    with_cancellers(cancel_while_it_ends, 600);
+    with_cancellers(cancel_while_it_ends, INSIDE_FEWER(600));
 }
 
 static hd_runtime *lasting;
@@ -209,7 +209,7 @@ static void cancel_around_its_start(int i, unsigned *seed) {
 static void a_task_cancelled_around_its_delayed_start_starts_once_and_ends(void **state) {
     (void)state;
     lasting = single();
-    with_cancellers(cancel_around_its_start, 1500);
+    with_cancellers(cancel_around_its_start, INSIDE_FEWER(1500));
     hd_runtime_destroy(lasting);
 }
 
