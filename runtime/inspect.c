@@ -96,7 +96,7 @@ static void look(const hd_task *task, hd_task_info *info) {
         hd_cpu_relax();
     double tick_ns = hd_clock_tick_ns();
     uint64_t now = hd_clock_ticks();
-    if (p.woken > p.since) { /* this wait is over */
+    if (p.woken > p.since) { /* this phase is over */
         p.phases[p.phase] += p.woken - p.since;
         p.since = p.woken;
     }

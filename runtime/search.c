@@ -80,7 +80,7 @@ static hd_task *take_starved(hd_worker *worker) {
         return NULL;
     worker->starved_next_ns = now + STARVED_NS;
     hd_task *task = hd_injector_take_one(starved);
-    if (!task || !task->pinned)
+    if (!task || !atomic_load_explicit(&task->pinned, memory_order_relaxed)) /* relaxed: constant */
         return task;
     hd_queue_pinned(task);
     return NULL;

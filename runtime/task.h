@@ -246,7 +246,7 @@ HD_INLINE void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
 
 /* It was woken, or yields, at `now`, and its turn comes soon: then both are accounted for at once. It has started. */
 HD_INLINE void hd_task_account_wake(hd_task *task, uint64_t now) {
-    /* relaxed: one word, which says by itself that the wait is over */
+    /* relaxed: one word, which says by itself that the phase is over */
     atomic_store_explicit(&hd_task_life(task)->woken, now, memory_order_relaxed);
 }
 

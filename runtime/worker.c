@@ -149,6 +149,7 @@ void hd_worker_yield(hd_task *self) {
         begin_run(worker, now);
         return;
     }
+    int kept = *worker->errno_at;
     hd_worker_trace_task(worker, HD_TRACE_YIELD, self, 0);
     if (worker->alone) { /* nobody else takes it from the ring before its registers are saved */
         hd_task_account_wake(self, now);
@@ -158,7 +159,6 @@ void hd_worker_yield(hd_task *self) {
         worker->left = self;
         worker->left_why = HD_LEAVES_YIELDING;
     }
-    int kept = *worker->errno_at;
     /* relaxed: its own */
     switch_to_next(worker, atomic_load_explicit(&self->fiber, memory_order_relaxed), next, now);
     *hd_worker_self()->errno_at = kept;

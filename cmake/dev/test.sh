@@ -198,10 +198,10 @@ counted() {
 }
 
 # With sanitizers it is the service that is looked at; its clients are many short processes, which would take most of the time.
-# Under TSan, only what many do there at once.
+# Under TSan, without the tests that are about the tool or about users.
 e2e_step() {
   local options=()
-  [ "$1" != tsan ] || options=(--without test_access,test_config,test_shell,test_tool)
+  [ "$1" != tsan ] || options=(--without test_access,test_tool)
   counted "$1 end to end" "$log/$1-e2e.log" 600 \
     python3 tests/e2e/run.py --bin "build/$1/bin" --client build/release/bin --preset "$1" "${options[@]}"
 }

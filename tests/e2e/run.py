@@ -81,7 +81,7 @@ def stop_everything(number, frame):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default="build/release/bin")
-    parser.add_argument("--client", help="where the heddlectl for most calls is, if not there")
+    parser.add_argument("--client", help="where heddlectl is for most calls, and under tsan for all, if not there")
     parser.add_argument("--preset", default="release")
     parser.add_argument("--only", default="", help="a regular expression for names of tests")
     parser.add_argument("--without", default="", help="files whose tests are left out (test_tool,test_shell)")

@@ -151,7 +151,7 @@ def a_small_message_that_would_unpack_to_much_is_refused(t):
 
 @test
 def large_requests_that_pile_up_are_refused(t):
-    s, numbers, count = t.service(), proto_fields(), t.setup.scaled(40, 12)
+    s, numbers, count = t.service(), proto_fields(), t.setup.scaled(40, 20)
     jobs = sp.block(numbers["SubmitRequest"]["jobs"], "") * ((4 << 20) // 2 - 32)
     request = sp.number(numbers["Request"]["version"], 1) + sp.block(numbers["Request"]["submit"], jobs)
     with sp.Client(s.socket_path) as client:

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Runs the programs that test the libraries of script jobs, each on one loop and on two.
+"""Runs the programs that test the libraries of script jobs, each on one loop and on two; of the asan build, each on one or on
+two, in turn.
 
-usage: tests/scripts/libraries.py [PRESET] [NAME...]      (default: release, all of libraries/*.lua; of asan on two loops only)
+usage: tests/scripts/libraries.py [PRESET] [NAME...]      (default: release, all of libraries/*.lua)
 
 A program has passed if it ends as it is to, and leaves no process behind. It runs in an empty directory. Its first lines may
 name options of script_run, and the exit status that is expected: `-- options: --memory 8388608`, `-- status: 1`.
@@ -62,7 +63,8 @@ def main():
     preset = arguments.pop(0) if arguments and (ROOT / 'build' / arguments[0]).is_dir() else 'release'
     runner = ROOT / 'build' / preset / 'bin/script_run'
     programs = [path for path in sorted((HERE / 'libraries').glob('*.lua')) if not arguments or path.stem in arguments]
-    runs = [(program, loops) for program in programs for loops in LOOPS if preset != 'asan' or loops != ['--single']]
+    runs = [(program, loops) for i, program in enumerate(programs)
+            for loops in (LOOPS if preset != 'asan' else [LOOPS[i % 2]])]
     failures = []
 
     def timed(program, loops):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """asyncio's programs as script jobs: programs/NAME.lua is run on one loop and on two, in real time and in virtual time, and
-what it prints is compared with NAME.txt, and with what CPython prints for NAME.py.
+what it prints is compared with NAME.txt, and with what CPython prints for NAME.py. Of the asan build, each is run in two of
+these four ways, and CPython is not asked again.
 
     run.py [--bin build/release/bin] [--preset release] [--only PATTERN] [--times N] [-j N] [-v]
 
@@ -38,15 +39,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
 MODES = {"single": ["--single"], "multi": ["--loops", "2"],
          "single, virtual": ["--single", "--virtual"], "multi, virtual": ["--loops", "2", "--virtual"]}
-ASAN_MODES = ("multi", "single, virtual")  # memory is the same in the others
+ASAN_MODES = (("single", "multi, virtual"), ("multi", "single, virtual"))  # of the asan build, in turn
 ANSWER_AFTER = 0.2  # seconds, by the HTTP server
 LATE = 0.004  # seconds; programs keep what must not change places further apart
 AGAIN = 20
 
 
 class Program:
-    def __init__(self, path):
+    def __init__(self, path, number):
         self.path = path
+        self.number = number
         self.name = os.path.basename(path)[:-4]
         self.twin = path[:-4] + ".py"
         with open(path) as file:
@@ -190,7 +192,7 @@ class Test:
 def tests_of(setup, program, times):
     if os.path.exists(program.twin) and not setup.is_asan:
         yield Test(f"{program.name} by CPython", True, lambda: check_twin(program))
-    for mode in ASAN_MODES if setup.is_asan else MODES:
+    for mode in ASAN_MODES[program.number % 2] if setup.is_asan else MODES:
         real = "virtual" not in mode
         if not real and "real" in program.flags:
             continue
@@ -258,7 +260,8 @@ def main():
     parser.add_argument("-v", "--verbose", action="store_true")
     arguments = parser.parse_args()
     setup = Setup(arguments)
-    programs = [Program(path) for path in sorted(glob.glob(os.path.join(HERE, "programs", "*.lua")))]
+    paths = sorted(glob.glob(os.path.join(HERE, "programs", "*.lua")))
+    programs = [Program(path, number) for number, path in enumerate(paths)]
     tests = []
     for program in programs:
         needs = program.values.get("needs")

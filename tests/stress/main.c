@@ -133,7 +133,7 @@ static uint64_t number(const char *text) {
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || errno)
-        wrong(text, "is no number");
+        wrong(text, "is no number (--races 100000)");
     return value;
 }
 
@@ -179,7 +179,8 @@ static void options(int argc, char **argv) {
     if (the_plan.simulated && given == HD_NEVER)
         the_plan.seed = 0;
     if (optind < argc)
-        wrong(argv[optind], "is not an option");
+        wrong(argv[optind],
+              "is not an option (--races, --seed, --seconds, --only, --round, --stuck, --list, --simulated)");
     if (the_plan.simulated && the_plan.only && the_plan.only->outside)
         wrong(the_plan.only->name, "reaches out of the runtime, and cannot be simulated");
 }

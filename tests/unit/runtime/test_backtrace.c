@@ -258,7 +258,7 @@ static void a_thread_that_naps_is_caught_asleep(void **state) {
             hd_sys_free(snapshot);
         }
     }
-    /* Only one that was not to be caught in many tries was signalled, and that may have cut a nap short. */
+    /* Who was not caught asleep may have been signalled, and that may have cut a nap short. */
     assert_in_range(victim_end(&self), 0, tried - caught);
     assert_true(caught > 0);
 }
