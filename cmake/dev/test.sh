@@ -210,7 +210,7 @@ e2e_step() {
 # left to the builds that keep time.
 scripts_step() {
   local programs=50 libraries=()
-  [ "$1" != release ] || programs=200
+  [ "$1" != release ] || programs=400
   [ "$1" != tsan ] || libraries=(json_random tcp_echo tcp_killed sql time)
   [ "$1" = tsan ] ||
     counted "$1 programs" "$log/$1-programs.log" 400 python3 tests/scripts/run.py --bin "build/$1/bin" --preset "$1"

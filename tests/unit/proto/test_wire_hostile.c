@@ -33,7 +33,7 @@ static void a_message_cut_anywhere_is_valid_or_refused(void **state) {
 static void a_scrambled_message_is_valid_or_refused(void **state) {
     (void)state;
     uint64_t seed = test_seed();
-    for (int round = 0; round < 5000; round++) {
+    for (int round = 0; round < 20000; round++) {
         size_t length;
         wire_verb verb = WIRE_PING + round % (WIRE_VERBS - 1);
         bool is_request = test_random(&seed) % 2;
@@ -54,7 +54,7 @@ static void random_bytes_are_valid_or_refused(void **state) {
     (void)state;
     uint64_t seed = test_seed();
     uint8_t bytes[512];
-    for (int round = 0; round < 10000; round++) {
+    for (int round = 0; round < 50000; round++) {
         size_t length = test_random(&seed) % sizeof bytes;
         for (size_t i = 0; i < length; i++)
             bytes[i] = (uint8_t)test_random(&seed);

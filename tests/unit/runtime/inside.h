@@ -29,7 +29,7 @@ static inline int inside_broke(const char *what, const char *file, int line) {
             return inside_broke(#condition, __FILE__, __LINE__); \
     } while (0)
 
-/* So many times, or fewer where each takes far longer: what sanitizers find, they find in one of them. */
+/* So many times; fewer under sanitizers, where each takes far longer. */
 #if defined(HD_TSAN)
 #    define INSIDE_FEWER(times) ((times) / 5)
 #elif defined(HD_ASAN)
