@@ -134,9 +134,8 @@ static bool ask_output(struct session *self) {
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
-/* One wait. True: something happened but output. */
-static bool wait_once(struct session *self, int fd, session_event *event) {
-    size_t which = 0;
+/* What signals have brought. */
+static bool take_news(struct session *self, int fd, session_event *event) {
     *event = SESSION_SIGNAL;
     if (take_signal(self))
         return true;
@@ -144,10 +143,19 @@ static bool wait_once(struct session *self, int fd, session_event *event) {
     if (take_resumed(self, fd))
         return true;
     *event = SESSION_OVER;
-    if (self->over || !ask_output(self))
+    return self->over;
+}
+
+/* One wait. True: something happened but output. What is typed after Ctrl-C is there after its signal: a look at signals that
+ * comes after the one at the input finds it. */
+static bool wait_once(struct session *self, int fd, session_event *event) {
+    size_t which = 0;
+    if (take_news(self, fd, event) || !ask_output(self))
         return true;
     struct client_call *calls[] = {self->output, self->line};
     client_result result = client_wait_or_read(calls, self->line ? 2 : 1, fd, CLIENT_FOREVER_NS, &which);
+    if (result == CLIENT_READABLE && take_news(self, fd, event))
+        return true;
     if (result == CLIENT_READABLE || (result == CLIENT_OK && which == 1)) {
         *event = result == CLIENT_READABLE ? SESSION_INPUT : SESSION_ANSWER;
         return true;

@@ -347,6 +347,21 @@ def lines_are_kept_from_one_shell_to_the_next(t):
 
 
 @test
+def ctrl_c_takes_what_was_typed_before_it_alone(t):
+    s = t.service()
+    terminal = shell(t, s, "-q")
+    for number in range(100):
+        terminal.type(f"before {number}")
+        terminal.until(lambda screen: screen.cursor_line() == f"> before {number}")
+        terminal.type(CTRL_C + f"after {number}")
+        terminal.until(lambda screen: screen.text().endswith(f"> before {number}^C\n> after {number}"))
+        terminal.type(CTRL_C)
+        terminal.until(at_prompt)
+    terminal.type(CTRL_C + CTRL_D)
+    terminal.finish(0)
+
+
+@test
 def tab_completes_names(t):
     s = t.service()
     terminal = shell(t, s, "-q")
