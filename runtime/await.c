@@ -133,7 +133,7 @@ static void stand_in_lines(tally *t, tally_waiter *waiters, hd_task *const tasks
 static void leave_lines(tally *t, tally_waiter *waiters, hd_task *const tasks[]) {
     for (size_t i = 0; i < t->count; i++) {
         /* relaxed, both: granted on this thread; or the lock */
-        if (tasks[i]->alone && hd_task_is_near(tasks[i]) &&
+        if (tasks[i]->alone && hd_task_near(tasks[i]) &&
             atomic_load_explicit(&waiters[i].waiter.granted, memory_order_relaxed))
             continue;
         hd_lock_acquire(&tasks[i]->lock);

@@ -14,7 +14,7 @@ static void wake_top(hd_task *task, hd_fiber *fiber) {
 }
 
 HD_COLD void hd_task_interrupt(hd_task *task) {
-    if (task->alone && !hd_task_is_near(task)) {
+    if (task->alone && !hd_task_near(task)) {
         hd_worker_post(task);
         return;
     }
@@ -35,7 +35,7 @@ int hd_cancel(hd_task *task) {
         return HD_EINVAL;
     if (hd_task_done(task))
         return HD_EALREADY;
-    if (task->alone || hd_task_is_near(task)) {
+    if (task->alone || hd_task_near(task)) {
         hd_task_cancel(task);
         return 0;
     }
@@ -55,7 +55,7 @@ void hd_task_posted(hd_task *task) {
     if (atomic_load_explicit(&task->idle_wanted, memory_order_relaxed)) {
         atomic_store_explicit(&task->idle_wanted, false, memory_order_relaxed);
         if (!hd_task_try_idle(task))
-            hd_worker_queue_woken(hd_here_get(), task);
+            hd_worker_queue_woken(hd_task_near(task), task);
         else if (atomic_load_explicit(&task->cancelled, memory_order_acquire)) /* [S2] */
             hd_task_wake(task);
         return;

@@ -6,6 +6,7 @@
  * which their senders came, and capacity 0 needs no case of its own.
  *
  * The copies are made under the lock. Items are meant to be small; large things travel as pointers. */
+#include "context.h"
 #include "sys.h"
 #include "wait.h"
 
@@ -102,11 +103,21 @@ static int receive_now(hd_channel *channel, void *item) {
     return 0;
 }
 
-/* Enters with the lock, leaves without. */
-static int wait_turn(hd_channel *channel, hd_list *line, turn *mine, uint64_t deadline_ns) {
+/* These enter with the lock, and leave without. */
+HD_INLINE int wait_turn(hd_channel *channel, hd_list *line, turn *mine, uint64_t deadline_ns) {
     hd_waiter waiter = {.data = mine};
     int code = hd_wait_in_line(&channel->lock.lock, line, &waiter, HD_WAITS_CHANNEL, 0, deadline_ns);
     return code ? code : mine->closed ? HD_ECLOSED : 0;
+}
+
+static HD_RESUMES int wait_to_send(hd_channel *channel, const void *item, uint64_t deadline_ns) {
+    hd_context_leaves();
+    return wait_turn(channel, &channel->senders, &(turn){.from = item}, deadline_ns);
+}
+
+static HD_RESUMES int wait_to_receive(hd_channel *channel, void *item, uint64_t deadline_ns) {
+    hd_context_leaves();
+    return wait_turn(channel, &channel->receivers, &(turn){.to = item}, deadline_ns);
 }
 
 HD_HOT int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns) {
@@ -116,7 +127,7 @@ HD_HOT int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadl
     hd_lock_acquire(&channel->lock.lock);
     code = send_now(channel, item);
     if (code == HD_EAGAIN)
-        return wait_turn(channel, &channel->senders, &(turn){.from = item}, deadline_ns);
+        return wait_to_send(channel, item, deadline_ns);
     hd_lock_release(&channel->lock.lock);
     return code;
 }
@@ -128,7 +139,7 @@ HD_HOT int hd_channel_receive(hd_channel *channel, void *item, uint64_t deadline
     hd_lock_acquire(&channel->lock.lock);
     code = receive_now(channel, item);
     if (code == HD_EAGAIN)
-        return wait_turn(channel, &channel->receivers, &(turn){.to = item}, deadline_ns);
+        return wait_to_receive(channel, item, deadline_ns);
     hd_lock_release(&channel->lock.lock);
     return code;
 }

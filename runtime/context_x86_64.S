@@ -52,6 +52,26 @@ hd_context_switch:
     .cfi_endproc
     .size hd_context_switch, . - hd_context_switch
 
+/* The return of an HD_RESUMES function (context.h), by gcc's name for it: to the address on the stack. Keeps the result. */
+    .globl __x86_return_thunk
+    .hidden __x86_return_thunk
+    .type __x86_return_thunk, @function
+    .p2align 4
+__x86_return_thunk:
+    .cfi_startproc
+    movq hd_context_left_to@gottpoff(%rip), %r11
+    movq %fs:(%r11), %r11
+    cmpq %r11, (%rsp)
+    jne 1f
+    ret
+1:
+    popq %r11
+    .cfi_adjust_cfa_offset -8
+    .cfi_register %rip, %r11
+    jmp *%r11
+    .cfi_endproc
+    .size __x86_return_thunk, . - __x86_return_thunk
+
 /* The first return address of a new context: entry is in r12, its argument in r13. Backtraces end here. */
     .globl hd_context_start
     .hidden hd_context_start

@@ -30,10 +30,8 @@ int hd_event_wait(hd_event *event, uint64_t deadline_ns) {
     if (code)
         return code;
     hd_lock_acquire(&event->lock.lock);
-    if (!event->set) {
-        hd_waiter waiter;
-        return hd_wait_in_line(&event->lock.lock, &event->line, &waiter, HD_WAITS_LOCK, 0, deadline_ns);
-    }
+    if (!event->set)
+        return hd_wait_for_lock(&event->lock.lock, &event->line, deadline_ns);
     hd_lock_release(&event->lock.lock);
     return 0;
 }

@@ -31,10 +31,8 @@ HD_HOT int hd_mutex_lock(hd_mutex *mutex) {
         return code;
     uint64_t self = hd_task_self()->id;
     hd_lock_acquire(&mutex->lock.lock);
-    if (mutex->owner && mutex->owner != self) {
-        hd_waiter waiter;
-        return hd_wait_in_line(&mutex->lock.lock, &mutex->line, &waiter, HD_WAITS_LOCK, 0, HD_NEVER);
-    }
+    if (mutex->owner && mutex->owner != self)
+        return hd_wait_for_lock(&mutex->lock.lock, &mutex->line, HD_NEVER);
     if (mutex->owner == self)
         code = HD_EDEADLK;
     mutex->owner = self;

@@ -109,8 +109,9 @@ int hd_task_checkpoint_outside(void) {
     return code == 0 && hd_here_get()->simulated ? HD_ENOTSUP : code;
 }
 
-HD_HOT int hd_yield(void) {
+HD_RESUMES int hd_yield(void) {
     hd_task *self = hd_task_self();
+    hd_context_leaves();
     if (!self)
         return HD_EPERM;
     hd_worker_yield(self);
@@ -153,8 +154,9 @@ void hd_task_timer_stop(hd_task *self) {
     hd_timer_stop(&self->timer);
 }
 
-static int sleep_until(hd_task *self, uint64_t deadline_ns) {
+static HD_RESUMES int sleep_until(hd_task *self, uint64_t deadline_ns) {
     int result;
+    hd_context_leaves();
     if (deadline_ns != HD_NEVER && (result = hd_task_timer_start(self, deadline_ns)) != 0)
         return result;
     do {

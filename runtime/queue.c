@@ -162,22 +162,22 @@ HD_NOINLINE void hd_worker_queue_spawned(hd_task *task) {
 }
 
 /* To a queue where it may have to wait long, or to another worker's. */
-static HD_NOINLINE void queue_woken_far(hd_here *here, hd_task *task) {
-    hd_task_account(task, HD_PHASE_RUNNABLE, here ? hd_here_lately(here) : hd_clock_ticks());
+static HD_NOINLINE void queue_woken_far(hd_here *near, hd_task *task) {
+    hd_task_account(task, HD_PHASE_RUNNABLE, near ? hd_here_lately(near) : hd_clock_ticks());
     hd_worker_queue_spawned(task);
 }
 
-void hd_worker_queue_woken(hd_here *here, hd_task *task) {
-    hd_worker *self = hd_task_is_near_to(here, task) ? (hd_worker *)here : NULL;
-    hd_task *waker = self ? hd_here_current(here) : NULL;
+void hd_worker_queue_woken(hd_here *near, hd_task *task) {
+    hd_worker *self = (hd_worker *)near;
+    hd_task *waker = near ? hd_here_current(near) : NULL;
     if (self)
         hd_worker_trace_task(self, HD_TRACE_WAKE, task, waker ? hd_task_id(waker) : 0);
     /* The scheduler wakes for timers and descriptors; what has not started has nowhere to note when it was woken. */
     if (!waker || is_pinned(task) || !hd_task_life(task)) {
-        queue_woken_far(here, task);
+        queue_woken_far(near, task);
         return;
     }
-    hd_task_account_wake(task, hd_here_lately(here));
+    hd_task_account_wake(task, hd_here_lately(near));
     hd_task *displaced;
     if (self->alone) { /* relaxed: no thieves */
         displaced = atomic_load_explicit(&self->next, memory_order_relaxed);

@@ -31,11 +31,8 @@ HD_HOT int hd_semaphore_acquire(hd_semaphore *semaphore, uint64_t deadline_ns) {
     if (code)
         return code;
     hd_lock_acquire(&semaphore->lock.lock);
-    if (semaphore->count == 0) {
-        hd_waiter waiter;
-        return hd_wait_in_line(&semaphore->lock.lock, &semaphore->line, &waiter, HD_WAITS_LOCK, 0,
-                               deadline_ns);
-    }
+    if (semaphore->count == 0)
+        return hd_wait_for_lock(&semaphore->lock.lock, &semaphore->line, deadline_ns);
     semaphore->count--;
     hd_lock_release(&semaphore->lock.lock);
     return 0;

@@ -170,7 +170,7 @@ static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool
     int result = hd_task_timer_start(task, options->start_ns);
     if (result != 0)
         return abort_spawn(task, result);
-    if (task->alone && !hd_task_is_near(task)) { /* relaxed: ordered by the post */
+    if (task->alone && !hd_task_near(task)) { /* relaxed: ordered by the post */
         atomic_store_explicit(&task->idle_wanted, true, memory_order_relaxed);
         hd_worker_post(task);
     } else if (!hd_task_try_idle(task)) { /* due or cancelled already */

@@ -22,16 +22,16 @@ static inline uint32_t woken(uint32_t word) {
 }
 
 /* Nobody else writes the word. */
-static void wake_own(hd_here *here, hd_task *task) {
+static void wake_own(hd_here *near, hd_task *task) {
     uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed);
     if (state_of(word) == HD_STATE_DONE)
         return;
     atomic_store_explicit(&task->state, woken(word), memory_order_relaxed); /* relaxed: one thread */
     if (state_of(word) == HD_STATE_IDLE)
-        hd_worker_queue_woken(here, task);
+        hd_worker_queue_woken(near, task);
 }
 
-static void wake_shared(hd_here *here, hd_task *task) {
+static void wake_shared(hd_here *near, hd_task *task) {
     uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed); /* relaxed: the CAS checks it */
     do {
         if (state_of(word) == HD_STATE_DONE)
@@ -41,14 +41,14 @@ static void wake_shared(hd_here *here, hd_task *task) {
     } while (!atomic_compare_exchange_weak_explicit(&task->state, &word, woken(word), memory_order_acq_rel,
                                                     memory_order_relaxed));
     if (state_of(word) == HD_STATE_IDLE)
-        hd_worker_queue_woken(here, task);
+        hd_worker_queue_woken(near, task);
 }
 
-void hd_task_wake_from(hd_here *here, hd_task *task) {
+void hd_task_wake_from(hd_here *near, hd_task *task) {
     if (!task->alone)
-        wake_shared(here, task);
-    else if (hd_task_is_near_to(here, task))
-        wake_own(here, task);
+        wake_shared(near, task);
+    else if (near)
+        wake_own(near, task);
     else
         hd_worker_post(task);
 }
@@ -100,7 +100,7 @@ bool hd_task_mark_awaited(hd_task *task) {
     uint32_t word = atomic_load_explicit(&task->state, memory_order_acquire); /* [S3] */
     if (state_of(word) == HD_STATE_DONE)
         return false;
-    if (hd_task_is_near(task)) {
+    if (hd_task_near(task)) {
         atomic_store_explicit(&task->state, word | HD_STATE_AWAITED, memory_order_relaxed); /* one thread */
         return true;
     }

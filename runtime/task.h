@@ -120,14 +120,11 @@ struct hd_task {
     hd_list awaiters; /* `lock`: of hd_waiter (wait.h), until it is done */
 };
 
-/* Is the caller, `here`, on a worker of the task's runtime? Then that cannot end meanwhile, and, if the task is `alone`, its
- * state word is this thread's to write. */
-HD_INLINE bool hd_task_is_near_to(const hd_here *here, const hd_task *task) {
-    return here && here->runtime == task->runtime;
-}
-
-static inline bool hd_task_is_near(const hd_task *task) {
-    return hd_task_is_near_to(hd_here_get(), task);
+/* The calling worker if it is one of the task's runtime, else NULL. If it is, that cannot end meanwhile, and, if the task is
+ * `alone`, its state word is this thread's to write. */
+HD_INLINE hd_here *hd_task_near(const hd_task *task) {
+    hd_here *here = hd_here_get();
+    return here && here->runtime == task->runtime ? here : NULL;
 }
 
 /* The life of a task that has started: the calling one, or its host. */
@@ -139,11 +136,11 @@ static inline uint64_t hd_task_id(const hd_task *task) {
     return atomic_load_explicit(&task->id, memory_order_relaxed); /* relaxed: constant */
 }
 
-/* Wakes a task from any thread (see above for who may), which is `here`. */
-void hd_task_wake_from(hd_here *here, hd_task *task);
+/* Wakes a task from any thread (see above for who may). `near`: hd_task_near(task). */
+void hd_task_wake_from(hd_here *near, hd_task *task);
 
 static inline void hd_task_wake(hd_task *task) {
-    hd_task_wake_from(hd_here_get(), task);
+    hd_task_wake_from(hd_task_near(task), task);
 }
 
 /* Suspends the calling task until it is woken, perhaps for no reason. Inspection and accounting see `kind` and `detail`.
@@ -197,9 +194,9 @@ static inline void hd_task_release(hd_task *task) {
 
 /* ---- what the scheduler provides (queue.c) ---- */
 
-/* Queues a task that has become ACTIVE, and sees to it that somebody runs it; one that was woken is accounted for. `here`:
- * the caller's. Any thread. */
-void hd_worker_queue_woken(hd_here *here, hd_task *task);
+/* Queues a task that has become ACTIVE, and sees to it that somebody runs it; one that was woken is accounted for. `near`:
+ * hd_task_near(task). Any thread. */
+void hd_worker_queue_woken(hd_here *near, hd_task *task);
 void hd_worker_queue_spawned(hd_task *task);
 
 /* Has the worker of a runtime with one loop look at the task. From another thread. */

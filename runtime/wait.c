@@ -1,5 +1,7 @@
 #include "wait.h"
 
+#include "context.h"
+
 hd_waiter *hd_waiter_first(hd_list *line) {
     return hd_list_empty(line) ? NULL : hd_list_entry(line->next, hd_waiter, link);
 }
@@ -11,11 +13,10 @@ void hd_waiter_take(hd_waiter *waiter) {
 
 void hd_waiter_tell(hd_waiter *waiter) {
     hd_task *task = waiter->task;
-    hd_here *here = hd_here_get();
+    hd_here *near = hd_task_near(task);
     /* release: all that was done for the waiter is seen by it; then it may be gone [W1] */
-    atomic_store_explicit(&waiter->granted, hd_task_is_near_to(here, task) ? HD_GRANTED_NEAR : HD_GRANTED_FAR,
-                          memory_order_release);
-    hd_task_wake_from(here, task);
+    atomic_store_explicit(&waiter->granted, near ? HD_GRANTED_NEAR : HD_GRANTED_FAR, memory_order_release);
+    hd_task_wake_from(near, task);
 }
 
 void hd_waiter_grant(hd_waiter *waiter) {
@@ -72,4 +73,10 @@ int hd_wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kin
 int hd_wait_in_line_shielded(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kind kind,
                              uint64_t detail, uint64_t deadline_ns) {
     return wait_in_line(lock, line, waiter, kind, detail, deadline_ns, true);
+}
+
+HD_RESUMES int hd_wait_for_lock(hd_lock *lock, hd_list *line, uint64_t deadline_ns) {
+    hd_waiter waiter;
+    hd_context_leaves();
+    return wait_in_line(lock, line, &waiter, HD_WAITS_LOCK, 0, deadline_ns, false);
 }

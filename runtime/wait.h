@@ -6,12 +6,13 @@
  *
  *     hd_lock_acquire(&thing->lock);
  *     if (available) { take it; hd_lock_release(&thing->lock); return 0; }
- *     hd_waiter waiter;
- *     return hd_wait_in_line(&thing->lock, &thing->waiters, &waiter, HD_WAITS_LOCK, 0, deadline_ns);
+ *     hd_waiter waiter = {.data = ...};
+ *     return hd_wait_in_line(&thing->lock, &thing->waiters, &waiter, HD_WAITS_CHANNEL, 0, deadline_ns);
  *
  * | operation          | who                        | under the lock |
  * |--------------------|----------------------------|----------------|
  * | hd_wait_in_line    | the waiting task           | enters with it, leaves without |
+ * | hd_wait_for_lock   | the waiting task           | enters with it, leaves without |
  * | hd_waiter_grant    | any thread                 | yes            |
  * | hd_waiter_take     | any thread                 | yes            |
  * | hd_waiter_tell     | any thread                 | yes            |
@@ -43,6 +44,9 @@ int hd_wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kin
 /* The same, deaf to cancellation: for what must be seen to its end. */
 int hd_wait_in_line_shielded(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kind kind,
                              uint64_t detail, uint64_t deadline_ns);
+
+/* The same for a lock or the like, whose granter and waiter have no more to agree on. A tail call returns to who waits at once. */
+int hd_wait_for_lock(hd_lock *lock, hd_list *line, uint64_t deadline_ns);
 
 /* The first in line, or NULL. Under the lock. */
 hd_waiter *hd_waiter_first(hd_list *line);

@@ -92,10 +92,50 @@ static void each_context_has_its_own_rounding_mode(void **state) {
     }
 }
 
+/* A function in which both sides wait. */
+static HD_RESUMES long cross(pair *self, bool home, long value) {
+    hd_context_leaves();
+    self->by->go(home ? &self->home : &self->away, home ? &self->away : &self->home);
+    return value;
+}
+
+/* One place from which both call it. */
+static HD_NOINLINE long cross_as_the_other(pair *self, bool home, long value) {
+    return 2 * cross(self, home, value);
+}
+
+static void answer(void *arg) {
+    pair *self = arg;
+    for (long n = 0;; n++) {
+        self->steps += cross(self, false, n) == n;
+        self->steps += cross_as_the_other(self, false, n) == 2 * n;
+        self->steps += cross(self, false, -n) == -n;
+    }
+}
+
+static void who_waits_returns_to_its_own_caller(void **state) {
+    enum { ROUNDS = 1000 };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        pair self;
+        begin(&self, &machines[i], answer);
+        for (long n = 0; n < ROUNDS; n++) {
+            assert_int_equal(cross(&self, true, n), n);
+            assert_int_equal(cross_as_the_other(&self, true, n), 2 * n);
+            assert_int_equal(cross_as_the_other(&self, true, -n), -2 * n);
+            if (n % 7 == 0) /* others than before meet now */
+                assert_int_equal(cross(&self, true, n), n);
+        }
+        assert_int_equal(self.steps, 3 * ROUNDS + (ROUNDS + 6) / 7 - 1);
+        free(self.stack);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_context_goes_on_where_it_left_with_its_own_registers),
         cmocka_unit_test(each_context_has_its_own_rounding_mode),
+        cmocka_unit_test(who_waits_returns_to_its_own_caller),
     };
     return cmocka_run_group_tests_name("context", tests, NULL, NULL);
 }
