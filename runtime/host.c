@@ -48,6 +48,21 @@ static HD_NOINLINE hd_worker *give_others_a_turn(hd_worker *worker, hd_task *sel
     return hd_worker_self();
 }
 
+/* The clock, for a task that has just ended. While tasks are so short that a reading would be a part of each that counts, it is
+ * read at every MEASURE_EVERY'th. */
+static uint64_t end_of_task(hd_worker *worker) {
+    hd_count(&worker->counters.tasks_hosted, 1);
+    /* relaxed, both: its own */
+    bool measured =
+        atomic_load_explicit(&worker->counters.tasks_hosted, memory_order_relaxed) % MEASURE_EVERY == 0;
+    if (!measured && atomic_load_explicit(&worker->mean_task, memory_order_relaxed) < worker->runtime->travel)
+        return hd_worker_lately(worker);
+    uint64_t now = hd_worker_now(worker);
+    if (measured)
+        hd_worker_measure(worker, now);
+    return now;
+}
+
 bool hd_host_run(hd_task *self, hd_task *task, bool joins, int64_t *result) {
     hd_worker *worker = hd_worker_self();
     hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
@@ -66,14 +81,11 @@ bool hd_host_run(hd_task *self, hd_task *task, bool joins, int64_t *result) {
     hd_task_main(task);
     worker = hd_worker_self();
     *worker->errno_at = kept;
-    uint64_t now = hd_worker_now(worker);
+    uint64_t now = end_of_task(worker);
     change_top(worker, fiber, self);
     /* relaxed: a picture, for inspection */
     atomic_store_explicit(&self->home, (int32_t)worker->index, memory_order_relaxed);
     hd_task_account(self, HD_PHASE_RUNNING, now);
-    hd_count(&worker->counters.tasks_hosted, 1);
-    if (atomic_load_explicit(&worker->counters.tasks_hosted, memory_order_relaxed) % MEASURE_EVERY == 0)
-        hd_worker_measure(worker, now);
     hd_count(&worker->counters.tasks_ended, 1);
     *result = task->result;
     hd_worker_trace_task(worker, HD_TRACE_END, task, (uint64_t)task->result);
