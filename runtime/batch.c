@@ -14,7 +14,7 @@
 
 enum {
     WORTH_IT = 3, /* fewer calls take no longer one by one */
-    DEAR_NS = 400,
+    DEAR_NS = 100,
     DEAR_TRIES = 32,
 };
 
