@@ -14,7 +14,7 @@
 #define HD_UNUSED     __attribute__((unused))
 
 /* What is so frequent that calls would be a large part of its cost: the compiler takes in all that it calls, and what these
- * call, across files too where it sees them all at once; down to what is HD_COLD, or HD_NOINLINE. */
+ * call, across files too where it sees them all at once; down to what is HD_COLD, HD_NOINLINE, or HD_RESUMES (context.h). */
 #define HD_HOT    __attribute__((flatten))
 #define HD_COLD   __attribute__((noinline, cold))
 #define HD_INLINE static inline __attribute__((always_inline))

@@ -28,7 +28,8 @@ void hd_context_switch(hd_context *from, hd_context *to);
 extern _Thread_local const void *hd_context_left_to
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-#if defined(__x86_64__) && !(defined(__CET__) && __CET__ & 2) && __has_attribute(function_return)
+#if defined(__x86_64__) && !defined(__clang__) && !(defined(__CET__) && __CET__ & 2) && \
+    __has_attribute(function_return)
 #    define HD_RESUMES HD_HOT __attribute__((noinline, noclone, function_return("thunk-extern")))
 
 HD_INLINE void hd_context_leaves(void) {

@@ -52,8 +52,9 @@ hd_context_switch:
     .cfi_endproc
     .size hd_context_switch, . - hd_context_switch
 
-/* The return of an HD_RESUMES function (context.h), by gcc's name for it: to the address on the stack. Keeps the result. */
-    .globl __x86_return_thunk
+/* The return of an HD_RESUMES function (context.h), by gcc's name for it, which a program may have too: to the address on the
+ * stack. Keeps all but r11 (so each such function calls something that compilers cannot look into). */
+    .weak __x86_return_thunk
     .hidden __x86_return_thunk
     .type __x86_return_thunk, @function
     .p2align 4
@@ -68,7 +69,7 @@ __x86_return_thunk:
     popq %r11
     .cfi_adjust_cfa_offset -8
     .cfi_register %rip, %r11
-    jmp *%r11
+    notrack jmp *%r11
     .cfi_endproc
     .size __x86_return_thunk, . - __x86_return_thunk
 

@@ -5,7 +5,7 @@
 #include "search.h"
 #include "worker.h"
 
-enum { MEASURE_EVERY = 64, TURN_WHEN_NOBODY_WAITS = 4 };
+enum { MEASURE_EVERY = 64, UNREAD_MOST = 31, TURN_WHEN_NOBODY_WAITS = 4 };
 
 static bool is_pinned(const hd_task *task) {
     return !task->alone && atomic_load_explicit(&task->pinned, memory_order_relaxed); /* relaxed: constant */
@@ -48,19 +48,34 @@ static HD_NOINLINE hd_worker *give_others_a_turn(hd_worker *worker, hd_task *sel
     return hd_worker_self();
 }
 
-/* The clock, for a task that has just ended. While tasks are so short that a reading would be a part of each that counts, it is
- * read at every MEASURE_EVERY'th. */
-static uint64_t end_of_task(hd_worker *worker) {
-    hd_count(&worker->counters.tasks_hosted, 1);
-    /* relaxed, both: its own */
-    bool measured =
-        atomic_load_explicit(&worker->counters.tasks_hosted, memory_order_relaxed) % MEASURE_EVERY == 0;
-    if (!measured && atomic_load_explicit(&worker->mean_task, memory_order_relaxed) < worker->runtime->travel)
-        return hd_worker_lately(worker);
-    uint64_t now = hd_worker_now(worker);
-    if (measured)
+/* Where hosted tasks are shorter than what a reading is worth, some go unread: twice as many each time that this is found again.
+ * It is found between two readings of these alone. */
+static HD_NOINLINE uint64_t read_at_end(hd_worker *worker) {
+    uint64_t before = worker->here.read, now = hd_worker_now(worker);
+    uint64_t brief = worker->runtime->host_brief * (worker->hosts.unread + 1);
+    /* relaxed: its own */
+    uint64_t hosted = atomic_load_explicit(&worker->counters.tasks_hosted, memory_order_relaxed);
+    bool known = before == worker->hosts.read && !worker->traced;
+    if (known && now - before >= brief)
+        worker->hosts.growing = 0;
+    else if (known && worker->hosts.growing < UNREAD_MOST)
+        worker->hosts.growing = 2 * worker->hosts.growing + 1;
+    worker->hosts.read = now;
+    worker->hosts.unread = 0;
+    worker->hosts.may = known ? worker->hosts.growing : 0;
+    if (hosted - worker->hosts.measured >= MEASURE_EVERY) {
+        worker->hosts.measured = hosted;
         hd_worker_measure(worker, now);
+    }
     return now;
+}
+
+/* The clock, for a task that has just ended here. */
+static uint64_t end_of_task(hd_worker *worker) {
+    if (worker->hosts.unread == worker->hosts.may || worker->here.read != worker->hosts.read)
+        return read_at_end(worker);
+    worker->hosts.unread++;
+    return hd_worker_lately(worker);
 }
 
 bool hd_host_run(hd_task *self, hd_task *task, bool joins, int64_t *result) {
@@ -81,6 +96,7 @@ bool hd_host_run(hd_task *self, hd_task *task, bool joins, int64_t *result) {
     hd_task_main(task);
     worker = hd_worker_self();
     *worker->errno_at = kept;
+    hd_count(&worker->counters.tasks_hosted, 1);
     uint64_t now = end_of_task(worker);
     change_top(worker, fiber, self);
     /* relaxed: a picture, for inspection */

@@ -28,6 +28,7 @@ enum {
     NAME_BYTES = 8,
     WORTH_NS = 60000,     /* a backlog of so much is worth stealing (what is worth waking for: price.h) */
     TRAVEL_NS = 200,      /* a task's record takes so long to another core, and back to who awaits it */
+    BRIEF_NS = 200,       /* hosted tasks that take less are not timed one by one */
     SHORT_NS = 20000,     /* among turns of so much a write may be put off */
     MAINTAIN_NS = 500000, /* between two looks at timers and descriptors, when tasks are long, */
     MAINTAIN_LEAST_NS = 20000, /* and when they are short */
@@ -130,6 +131,7 @@ hd_runtime *hd_runtime_create(const hd_runtime_options *options) {
     hd_crowd_init(&runtime->crowd);
     runtime->worth = hd_clock_from_ns(WORTH_NS);
     runtime->travel = hd_clock_from_ns(TRAVEL_NS);
+    runtime->host_brief = hd_clock_from_ns(BRIEF_NS);
     runtime->turn_short = hd_clock_from_ns(SHORT_NS);
     runtime->maintain_every = hd_clock_from_ns(MAINTAIN_NS);
     runtime->maintain_least = hd_clock_from_ns(MAINTAIN_LEAST_NS);

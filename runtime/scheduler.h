@@ -81,6 +81,12 @@ struct hd_worker {
     uint64_t measured_turns; /* and how many tasks had had their turn by then */
     uint64_t maintained;     /* ticks */
     hd_crowd_record crowd;
+    struct {
+        uint64_t read;        /* ticks: when one's end was read last, */
+        uint32_t unread, may; /* how many have ended unread since, and may; */
+        uint32_t growing;     /* the latter, where nobody else reads meanwhile */
+        uint64_t measured;    /* how many there had been when the mean was measured */
+    } hosts;
     uint64_t starved_next_ns; /* when to look for a stack again, for a task that has none */
     uint64_t id_next, id_end; /* a block of task ids */
     struct {
@@ -128,6 +134,7 @@ struct hd_runtime {
     uint32_t trace_events;   /* that each worker keeps */
     uint64_t worth;          /* ticks: a backlog of so much is worth stealing */
     uint64_t travel;         /* ticks: what sharing costs a task */
+    uint64_t host_brief;     /* ticks: hosted tasks that take less are not timed one by one */
     uint64_t turn_short;     /* ticks: among turns of so much a write may be put off */
     uint64_t maintain_every; /* ticks: between two looks at timers and descriptors, when tasks are long, */
     uint64_t maintain_least; /* and when they are short */

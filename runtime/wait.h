@@ -45,7 +45,8 @@ int hd_wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kin
 int hd_wait_in_line_shielded(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kind kind,
                              uint64_t detail, uint64_t deadline_ns);
 
-/* The same for a lock or the like, whose granter and waiter have no more to agree on. A tail call returns to who waits at once. */
+/* The same for a lock or the like, whose granter and waiter have no more to agree on. Tail-call it: then it returns straight
+ * to who waits. */
 int hd_wait_for_lock(hd_lock *lock, hd_list *line, uint64_t deadline_ns);
 
 /* The first in line, or NULL. Under the lock. */

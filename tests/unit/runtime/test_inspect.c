@@ -210,6 +210,42 @@ static int64_t nothing(void *arg) {
     return 0;
 }
 
+/* ---- tasks on their joiner's stack: a crowd of short ones, and then long ones ---- */
+
+enum { SHORT_ONES = 10000, ROUNDS = 16, LONG_ONES = 3, LONG_US = 200 };
+
+static int64_t compute(void *arg) {
+    (void)arg;
+    for (uint64_t end = hd_now() + LONG_US * UINT64_C(1000); hd_now() < end;) {}
+    return 0;
+}
+
+static int64_t join_short_and_long(void *arg) {
+    (void)arg;
+    hd_task_info before, after;
+    for (int i = 0; i < SHORT_ONES; i++)
+        check(hd_join(hd_spawn(nothing, NULL)) == 0);
+    hd_task_inspect(hd_self(), &before);
+    for (int i = 0; i < ROUNDS * LONG_ONES; i++) {
+        check(hd_join(hd_spawn(compute, NULL)) == 0);
+        if (i % LONG_ONES ==
+            LONG_ONES - 1) /* with a reading, which counts for this task what was not read before */
+            check(hd_yield() == 0);
+    }
+    hd_task_inspect(hd_self(), &after);
+    check(consistent(&before) && consistent(&after));
+    /* In the first round they may have been taken for short ones. */
+    check(after.waiting_ns[HD_WAITS_TASK] - before.waiting_ns[HD_WAITS_TASK] >=
+          (ROUNDS - 1) * LONG_ONES * LONG_US * UINT64_C(1000));
+    return 0;
+}
+
+static void long_tasks_after_a_crowd_of_short_ones_are_timed(void **state) {
+    (void)state;
+    passes(1, join_short_and_long, NULL);
+    passes(2, join_short_and_long, NULL);
+}
+
 static void an_ended_task_can_be_looked_at_when_its_runtime_has_gone(void **state) {
     (void)state;
     hd_runtime *runtime = hd_runtime_create(&(hd_runtime_options){.loops = 2});
@@ -409,6 +445,7 @@ int main(void) {
         cmocka_unit_test(a_visitor_stops_when_it_has_seen_enough),
         cmocka_unit_test(time_is_counted_where_it_went),
         cmocka_unit_test(who_yields_is_runnable),
+        cmocka_unit_test(long_tasks_after_a_crowd_of_short_ones_are_timed),
         cmocka_unit_test(an_ended_task_can_be_looked_at_when_its_runtime_has_gone),
         cmocka_unit_test(looks_from_outside_are_consistent),
         cmocka_unit_test(a_loop_counts_what_it_does),
