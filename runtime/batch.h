@@ -1,9 +1,9 @@
 /* Several reads and writes of sockets in one system call.
  *
  * A system call has a price beside what it does, which is high on virtual machines whose hypervisor has a hand in it (1 µs
- * on some of those at hand, 0.17 on others). An io_uring makes many calls for one such price. It is used for nothing else here: each of its calls is
- * one that does not wait (MSG_DONTWAIT), and all have ended when hd_batch_run returns. So none is ever under way in the kernel
- * while its task goes on, and where there is no ring the same calls are made one by one.
+ * on some of those at hand, 0.17 on others). An io_uring makes many calls for one such price. It is used for nothing else
+ * here: each of its calls is one that does not wait (MSG_DONTWAIT), and all have ended when hd_batch_run returns. So none is
+ * ever under way in the kernel while its task goes on, and where there is no ring the same calls are made one by one.
  *
  * | operation                     | who                                    |
  * |-------------------------------|----------------------------------------|

@@ -104,7 +104,7 @@ static int receive_now(hd_channel *channel, void *item) {
 }
 
 /* These enter with the lock, and leave without. */
-HD_INLINE int wait_turn(hd_channel *channel, hd_list *line, turn *mine, uint64_t deadline_ns) {
+static int wait_turn(hd_channel *channel, hd_list *line, turn *mine, uint64_t deadline_ns) {
     hd_waiter waiter = {.data = mine};
     int code = hd_wait_in_line(&channel->lock.lock, line, &waiter, HD_WAITS_CHANNEL, 0, deadline_ns);
     return code ? code : mine->closed ? HD_ECLOSED : 0;

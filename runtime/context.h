@@ -22,9 +22,9 @@ void hd_context_switch(hd_context *from, hd_context *to);
  *
  * A core predicts where a `ret` leads by a stack of the calls that it has made. After a switch that is the stack of the
  * fiber which ran before: if that one has called from elsewhere, the core goes astray, and what it then throws away costs
- * as much as a quarter of a switch. A jump to the same place it predicts by what it has seen before, as with any other jump.
- * So these functions return by a jump; but where the last of them to wait on this thread was called from the same place, as with many
- * tasks that do the same, by a `ret`, which leaves the core's stack in step for the returns further out. */
+ * a fifth of a park and a wake-up. A jump to the same place it predicts by what it has seen before, as with any other jump.
+ * So these functions return by a jump; but where the last of them to wait on this thread was called from the same place, as
+ * with many tasks that do the same, by a `ret`, which leaves the core's stack in step for the returns further out. */
 extern _Thread_local const void *hd_context_left_to
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 

@@ -55,6 +55,7 @@ static HD_NOINLINE uint64_t read_at_end(hd_worker *worker) {
     uint64_t brief = worker->runtime->host_brief * (worker->hosts.unread + 1);
     /* relaxed: its own */
     uint64_t hosted = atomic_load_explicit(&worker->counters.tasks_hosted, memory_order_relaxed);
+    bool measure = hosted % MEASURE_EVERY <= worker->hosts.unread; /* one of these was such a one */
     bool known = before == worker->hosts.read && !worker->traced;
     if (known && now - before >= brief)
         worker->hosts.growing = 0;
@@ -63,10 +64,8 @@ static HD_NOINLINE uint64_t read_at_end(hd_worker *worker) {
     worker->hosts.read = now;
     worker->hosts.unread = 0;
     worker->hosts.may = known ? worker->hosts.growing : 0;
-    if (hosted - worker->hosts.measured >= MEASURE_EVERY) {
-        worker->hosts.measured = hosted;
+    if (measure)
         hd_worker_measure(worker, now);
-    }
     return now;
 }
 

@@ -85,7 +85,6 @@ struct hd_worker {
         uint64_t read;        /* ticks: when one's end was read last, */
         uint32_t unread, may; /* how many have ended unread since, and may; */
         uint32_t growing;     /* the latter, where nobody else reads meanwhile */
-        uint64_t measured;    /* how many there had been when the mean was measured */
     } hosts;
     uint64_t starved_next_ns; /* when to look for a stack again, for a task that has none */
     uint64_t id_next, id_end; /* a block of task ids */

@@ -228,8 +228,8 @@ static int64_t join_short_and_long(void *arg) {
     hd_task_inspect(hd_self(), &before);
     for (int i = 0; i < ROUNDS * LONG_ONES; i++) {
         check(hd_join(hd_spawn(compute, NULL)) == 0);
-        if (i % LONG_ONES ==
-            LONG_ONES - 1) /* with a reading, which counts for this task what was not read before */
+        /* This reads the clock, and counts for this task what was not read before. */
+        if (i % LONG_ONES == LONG_ONES - 1)
             check(hd_yield() == 0);
     }
     hd_task_inspect(hd_self(), &after);
