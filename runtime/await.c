@@ -79,7 +79,8 @@ static HD_NOINLINE int await_end(hd_task *task, uint64_t deadline_ns, bool deaf)
 }
 
 static int64_t await_one(hd_task *task, uint64_t deadline_ns, bool joins) {
-    hd_task *self = hd_task_self();
+    hd_here *here = hd_here_get();
+    hd_task *self = hd_task_at(here);
     int64_t result;
     if (!self)
         return HD_EPERM;
@@ -87,8 +88,8 @@ static int64_t await_one(hd_task *task, uint64_t deadline_ns, bool joins) {
         return HD_EINVAL;
     if (task == self)
         return HD_EDEADLK;
-    int cut_short = hd_task_checkpoint();
-    if (cut_short == 0 && deadline_ns == HD_NEVER && hd_host_run(self, task, joins, &result))
+    int cut_short = hd_task_checkpoint_at(here);
+    if (cut_short == 0 && deadline_ns == HD_NEVER && hd_host_run(here, self, task, joins, &result))
         return hd_scope_surely_goes_on(self) || !hd_task_interrupted(self) ? result : HD_ECANCELED;
     if (cut_short == 0)
         cut_short = await_end(task, deadline_ns, false);
@@ -151,7 +152,7 @@ static int wait_decided(tally *t, hd_task *self, uint64_t deadline_ns) {
         else if (deadline_ns != HD_NEVER && !hd_task_timer_armed(self))
             result = HD_ETIMEDOUT;
         else
-            hd_task_park(HD_WAITS_TASK, 0);
+            hd_task_park(self, HD_WAITS_TASK, 0);
     }
     if (deadline_ns != HD_NEVER)
         hd_task_timer_stop(self);

@@ -61,7 +61,7 @@ static hd_call_state call_await(hd_lane *lane, hd_call *call, hd_pool_class pool
             if (left == HD_CALL_WITHDRAWN || left == HD_CALL_ABANDONED)
                 return left;
         }
-        hd_task_park(HD_WAITS_POOL, pool_class);
+        hd_task_park(self, HD_WAITS_POOL, pool_class);
     }
 }
 

@@ -71,39 +71,47 @@ static void buffer_pop(hd_channel *channel, void *item) {
     channel->count--;
 }
 
-/* 0, HD_ECLOSED, or HD_EAGAIN: it would have to wait. Under the lock. */
-static int send_now(hd_channel *channel, const void *item) {
-    hd_waiter *receiver = hd_waiter_first(&channel->receivers);
-    if (channel->closed)
-        return HD_ECLOSED;
-    if (receiver) {
-        item_copy(channel, ((turn *)receiver->data)->to, item);
-        hd_waiter_grant(receiver);
-    } else if (channel->count < channel->capacity) {
-        buffer_push(channel, item);
-    } else {
-        return HD_EAGAIN;
-    }
-    return 0;
+/* Would a sender have to wait, or a receiver? Under the lock. */
+static inline bool is_full(const hd_channel *channel) {
+    return channel->count == channel->capacity && hd_list_empty(&channel->receivers) && !channel->closed;
 }
 
-static int receive_now(hd_channel *channel, void *item) {
+static inline bool is_empty(const hd_channel *channel) {
+    return channel->count == 0 && hd_list_empty(&channel->senders) && !channel->closed;
+}
+
+/* These enter with the lock, and leave without. The first two do not have to wait. */
+static int send_now(hd_here *here, hd_channel *channel, const void *item) {
+    hd_waiter *receiver = hd_waiter_first(&channel->receivers);
+    int code = channel->closed ? HD_ECLOSED : 0;
+    if (receiver) {
+        item_copy(channel, ((turn *)receiver->data)->to, item);
+        hd_waiter_grant_at(here, receiver);
+    } else if (!code) {
+        buffer_push(channel, item);
+    }
+    hd_lock_release(&channel->lock.lock);
+    return code;
+}
+
+static HD_NOINLINE int receive_now(hd_here *here, hd_channel *channel, void *item) {
     hd_waiter *sender = hd_waiter_first(&channel->senders);
-    if (channel->count == 0 && !sender)
-        return channel->closed ? HD_ECLOSED : HD_EAGAIN;
+    int code = 0;
     if (channel->count > 0)
         buffer_pop(channel, item);
-    else
+    else if (sender)
         item_copy(channel, item, ((turn *)sender->data)->from);
+    else
+        code = HD_ECLOSED;
     if (sender) {
         if (channel->capacity > 0)
             buffer_push(channel, ((turn *)sender->data)->from);
-        hd_waiter_grant(sender);
+        hd_waiter_grant_at(here, sender);
     }
-    return 0;
+    hd_lock_release(&channel->lock.lock);
+    return code;
 }
 
-/* These enter with the lock, and leave without. */
 static int wait_turn(hd_channel *channel, hd_list *line, turn *mine, uint64_t deadline_ns) {
     hd_waiter waiter = {.data = mine};
     int code = hd_wait_in_line(&channel->lock.lock, line, &waiter, HD_WAITS_CHANNEL, 0, deadline_ns);
@@ -121,41 +129,39 @@ static HD_RESUMES int wait_to_receive(hd_channel *channel, void *item, uint64_t 
 }
 
 HD_HOT int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns) {
-    int code = hd_task_checkpoint();
+    hd_here *here = hd_here_get();
+    int code = hd_task_checkpoint_at(here);
     if (code)
         return code;
-    hd_lock_acquire(&channel->lock.lock);
-    code = send_now(channel, item);
-    if (code == HD_EAGAIN)
-        return wait_to_send(channel, item, deadline_ns);
-    hd_lock_release(&channel->lock.lock);
-    return code;
+    hd_lock_acquire_at(here, &channel->lock.lock);
+    return is_full(channel) ? wait_to_send(channel, item, deadline_ns) : send_now(here, channel, item);
 }
 
 HD_HOT int hd_channel_receive(hd_channel *channel, void *item, uint64_t deadline_ns) {
-    int code = hd_task_checkpoint();
+    hd_here *here = hd_here_get();
+    int code = hd_task_checkpoint_at(here);
     if (code)
         return code;
-    hd_lock_acquire(&channel->lock.lock);
-    code = receive_now(channel, item);
-    if (code == HD_EAGAIN)
-        return wait_to_receive(channel, item, deadline_ns);
-    hd_lock_release(&channel->lock.lock);
-    return code;
+    hd_lock_acquire_at(here, &channel->lock.lock);
+    return is_empty(channel) ? wait_to_receive(channel, item, deadline_ns) : receive_now(here, channel, item);
 }
 
 int hd_channel_try_send(hd_channel *channel, const void *item) {
-    hd_lock_acquire(&channel->lock.lock);
-    int code = send_now(channel, item);
+    hd_here *here = hd_here_get();
+    hd_lock_acquire_at(here, &channel->lock.lock);
+    if (!is_full(channel))
+        return send_now(here, channel, item);
     hd_lock_release(&channel->lock.lock);
-    return code;
+    return HD_EAGAIN;
 }
 
 int hd_channel_try_receive(hd_channel *channel, void *item) {
-    hd_lock_acquire(&channel->lock.lock);
-    int code = receive_now(channel, item);
+    hd_here *here = hd_here_get();
+    hd_lock_acquire_at(here, &channel->lock.lock);
+    if (!is_empty(channel))
+        return receive_now(here, channel, item);
     hd_lock_release(&channel->lock.lock);
-    return code;
+    return HD_EAGAIN;
 }
 
 static void dismiss(hd_list *line) {

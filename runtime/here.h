@@ -45,7 +45,7 @@ static inline uint64_t hd_here_read(hd_here *here) {
 /* The clock, read ten milliseconds ago at most. For what is so frequent that reading it would be most of the work. */
 static inline uint64_t hd_here_lately(hd_here *here) {
     uint32_t beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed); /* relaxed: a hint */
-    return beat && beat == here->beat ? here->read : hd_here_read(here);
+    return __builtin_expect(beat && beat == here->beat, 1) ? here->read : hd_here_read(here);
 }
 
 /* Relaxed, both: for who looks from outside it is a picture (watch.h). */
@@ -57,10 +57,13 @@ static inline void hd_here_set_current(hd_here *here, hd_task *task) {
     atomic_store_explicit(&here->current, task, memory_order_relaxed);
 }
 
-/* The calling task, or NULL. */
-static inline hd_task *hd_task_self(void) {
-    hd_here *here = hd_here_get();
+/* The calling task, or NULL; for who knows where it runs, or not. */
+static inline hd_task *hd_task_at(hd_here *here) {
     return here ? hd_here_current(here) : NULL;
+}
+
+static inline hd_task *hd_task_self(void) {
+    return hd_task_at(hd_here_get());
 }
 
 #endif

@@ -19,10 +19,10 @@ static void change_top(hd_worker *worker, hd_fiber *fiber, hd_task *top) {
     hd_here_set_current(&worker->here, top);
 }
 
-static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *task, hd_life *life) {
+static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *task, hd_life *life,
+                  uint64_t now) {
     if (task->scope && !task->attached && !hd_scope_owes(fiber, task))
         hd_scope_adopt(task);
-    uint64_t now = hd_worker_lately(worker);
     /* relaxed, all three: inspection reads them under the sequences [Q1] */
     atomic_store_explicit(&atomic_load_explicit(&self->life, memory_order_relaxed)->wait_detail,
                           atomic_load_explicit(&task->id, memory_order_relaxed), memory_order_relaxed);
@@ -77,26 +77,29 @@ static uint64_t end_of_task(hd_worker *worker) {
     return hd_worker_lately(worker);
 }
 
-bool hd_host_run(hd_task *self, hd_task *task, bool joins, int64_t *result) {
-    hd_worker *worker = hd_worker_self();
+bool hd_host_run(hd_here *here, hd_task *self, hd_task *task, bool joins, int64_t *result) {
+    hd_worker *worker = (hd_worker *)here;
     hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
     if (task->runtime != self->runtime || is_pinned(self) || is_pinned(task) || task->delayed ||
         hd_fiber_room(fiber) < hd_stack_class_bytes(task->stack_class))
         return false;
     worker->tick++;
-    if (hd_search_is_due(worker, hd_worker_lately(worker)))
+    uint64_t now = hd_worker_lately(worker);
+    if (hd_search_is_due(worker, now)) {
         worker = give_others_a_turn(worker, self);
+        now = hd_worker_lately(worker);
+    }
     if (!hd_queue_take_unstarted(worker, task))
         return false;
     hd_life life;
     hd_life_begin(&life);
     int kept = *worker->errno_at;
-    begin(worker, fiber, self, task, &life);
+    begin(worker, fiber, self, task, &life, now);
     hd_task_main(task);
     worker = hd_worker_self();
     *worker->errno_at = kept;
     hd_count(&worker->counters.tasks_hosted, 1);
-    uint64_t now = end_of_task(worker);
+    now = end_of_task(worker);
     change_top(worker, fiber, self);
     /* relaxed: a picture, for inspection */
     atomic_store_explicit(&self->home, (int32_t)worker->index, memory_order_relaxed);
@@ -104,7 +107,7 @@ bool hd_host_run(hd_task *self, hd_task *task, bool joins, int64_t *result) {
     hd_count(&worker->counters.tasks_ended, 1);
     *result = task->result;
     hd_worker_trace_task(worker, HD_TRACE_END, task, (uint64_t)task->result);
-    hd_task_ended(task, now, joins ? 2 : 1);
+    hd_task_ended(worker, task, now, joins ? 2 : 1);
     atomic_thread_fence(
         memory_order_release); /* the guest's sequence has moved before its times are overwritten [Q1] */
     return true;

@@ -18,6 +18,6 @@
 
 /* Runs `task` to its end if it may. On true it is done, `*result` its result, and the caller, `self`, may be on another worker.
  * `joins`: the caller gives up its handle, if so. */
-bool hd_host_run(hd_task *self, hd_task *task, bool joins, int64_t *result);
+bool hd_host_run(hd_here *here, hd_task *self, hd_task *task, bool joins, int64_t *result);
 
 #endif

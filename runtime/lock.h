@@ -65,10 +65,10 @@ static inline hd_biased_lock *hd_lock_with_bias(hd_lock *lock) {
 }
 
 /* The bias's owner comes in. */
-static inline bool hd_lock_enter_biased(hd_lock *lock) {
+static inline bool hd_lock_enter_biased(hd_here *here, hd_lock *lock) {
     hd_biased_lock *biased = hd_lock_with_bias(lock);
     /* relaxed: who is the owner wrote it itself */
-    if (atomic_load_explicit(&biased->owner, memory_order_relaxed) != hd_here_get())
+    if (atomic_load_explicit(&biased->owner, memory_order_relaxed) != here)
         return false;
     atomic_store_explicit(&biased->busy, 1, memory_order_relaxed); /* relaxed: see above [L2] */
     atomic_signal_fence(memory_order_seq_cst);                     /* [L2] */
@@ -78,15 +78,20 @@ static inline bool hd_lock_enter_biased(hd_lock *lock) {
     return false;
 }
 
-static inline void hd_lock_acquire(hd_lock *lock) {
+/* `here`: hd_here_get(). */
+static inline void hd_lock_acquire_at(hd_here *here, hd_lock *lock) {
     uint32_t state = atomic_load_explicit(&lock->state, memory_order_relaxed); /* relaxed: the swap decides */
-    if (state == HD_LOCK_BIASED && hd_lock_enter_biased(lock))
+    if (state == HD_LOCK_BIASED && hd_lock_enter_biased(here, lock))
         return;
     /* acquire: what the last holder wrote is seen [L1] */
     if (state != HD_LOCK_FREE ||
         !atomic_compare_exchange_strong_explicit(&lock->state, &state, HD_LOCK_HELD, memory_order_acquire,
                                                  memory_order_relaxed))
         hd_lock_contended(lock);
+}
+
+static inline void hd_lock_acquire(hd_lock *lock) {
+    hd_lock_acquire_at(hd_here_get(), lock);
 }
 
 static inline void hd_lock_release(hd_lock *lock) {

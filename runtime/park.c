@@ -80,8 +80,7 @@ static bool look_at_hosts(hd_task *self) {
     return true;
 }
 
-void hd_task_park(hd_wait_kind kind, uint64_t detail) {
-    hd_task *self = hd_task_self();
+void hd_task_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
     if (take_wake(self) || look_at_hosts(self))
         return;
     hd_worker_park(self, kind, detail);
@@ -97,11 +96,15 @@ static HD_COLD int interrupted_checkpoint(hd_task *self) {
     return HD_ECANCELED;
 }
 
-int hd_task_checkpoint(void) {
-    hd_task *self = hd_task_self();
+int hd_task_checkpoint_at(hd_here *here) {
+    hd_task *self = hd_task_at(here);
     if (!self)
         return HD_EPERM;
     return hd_scope_surely_goes_on(self) ? 0 : interrupted_checkpoint(self);
+}
+
+int hd_task_checkpoint(void) {
+    return hd_task_checkpoint_at(hd_here_get());
 }
 
 int hd_task_checkpoint_outside(void) {
@@ -160,7 +163,7 @@ static HD_RESUMES int sleep_until(hd_task *self, uint64_t deadline_ns) {
     if (deadline_ns != HD_NEVER && (result = hd_task_timer_start(self, deadline_ns)) != 0)
         return result;
     do {
-        hd_task_park(HD_WAITS_TIMER, deadline_ns);
+        hd_task_park(self, HD_WAITS_TIMER, deadline_ns);
     } while (!hd_task_interrupted(self) && (deadline_ns == HD_NEVER || hd_task_timer_armed(self)));
     if (deadline_ns == HD_NEVER || hd_timer_stop(&self->timer))
         return HD_ECANCELED;

@@ -128,48 +128,45 @@ static inline bool is_pinned(const hd_task *task) {
     return !task->alone && atomic_load_explicit(&task->pinned, memory_order_relaxed); /* relaxed: constant */
 }
 
-/* This worker, if the task may run on it. */
-static hd_worker *own_worker(hd_task *task) {
-    hd_worker *self = hd_worker_self();
-    return self && self->runtime == task->runtime ? self : NULL;
-}
-
-static HD_COLD void push_from_outside(hd_task *task) {
-    hd_runtime *runtime = task->runtime;
-    hd_injector_push(&runtime->injector, &task, 1);
-    hd_queue_wake_somebody(runtime);
-}
-
-HD_NOINLINE void hd_worker_queue_spawned(hd_task *task) {
-    hd_worker *self = own_worker(task);
+static HD_NOINLINE void queue_from_outside(hd_task *task) {
     hd_runtime *runtime = task->runtime;
     /* As soon as it is queued, the task may end, and its runtime with it, while the rest is still to be done here. */
-    if (!self && runtime->sim)
+    if (runtime->sim)
         hd_sim_insist(runtime->sim);
-    if (!self) /* relaxed: comes before the end of the runtime by way of the task */
-        atomic_fetch_add_explicit(&runtime->visitors, 1, memory_order_relaxed);
+    /* relaxed: comes before the end of the runtime by way of the task */
+    atomic_fetch_add_explicit(&runtime->visitors, 1, memory_order_relaxed);
     if (is_pinned(task)) {
         hd_queue_pinned(task);
-    } else if (self) {
+    } else {
+        hd_injector_push(&runtime->injector, &task, 1);
+        hd_queue_wake_somebody(runtime);
+    }
+    /* release: all this comes before the end of the runtime [V1] */
+    atomic_fetch_sub_explicit(&runtime->visitors, 1, memory_order_release);
+}
+
+void hd_worker_queue_spawned(hd_here *near, hd_task *task) {
+    hd_worker *self = (hd_worker *)near;
+    if (!self) {
+        queue_from_outside(task);
+    } else if (is_pinned(task)) {
+        hd_queue_pinned(task);
+    } else {
         hd_queue_local(self, task);
         if (!self->alone)
             hd_queue_share(self, 0);
-    } else {
-        push_from_outside(task);
     }
-    if (!self) /* release: all this comes before the end of the runtime [V1] */
-        atomic_fetch_sub_explicit(&runtime->visitors, 1, memory_order_release);
 }
 
 /* To a queue where it may have to wait long, or to another worker's. */
 static HD_NOINLINE void queue_woken_far(hd_here *near, hd_task *task) {
     hd_task_account(task, HD_PHASE_RUNNABLE, near ? hd_here_lately(near) : hd_clock_ticks());
-    hd_worker_queue_spawned(task);
+    hd_worker_queue_spawned(near, task);
 }
 
 void hd_worker_queue_woken(hd_here *near, hd_task *task) {
     hd_worker *self = (hd_worker *)near;
-    hd_task *waker = near ? hd_here_current(near) : NULL;
+    hd_task *waker = hd_task_at(near);
     if (self)
         hd_worker_trace_task(self, HD_TRACE_WAKE, task, waker ? hd_task_id(waker) : 0);
     /* The scheduler wakes for timers and descriptors; what has not started has nowhere to note when it was woken. */

@@ -51,27 +51,32 @@ void hd_ring_fini(hd_ring *ring) {
     }
 }
 
-static HD_NOINLINE hd_ring_slots *grow(hd_ring *ring, uint32_t first, uint32_t tail) {
+static inline void place(hd_ring *ring, hd_ring_slots *slots, uint32_t tail, hd_task *task) {
+    atomic_store_explicit(&task->ring_index, tail, memory_order_relaxed); /* relaxed: see hd_ring_take */
+    atomic_store_explicit(slot(slots, tail), task, memory_order_relaxed);
+    atomic_store_explicit(&ring->tail, tail + 1, memory_order_release); /* [R1] */
+}
+
+static HD_NOINLINE bool grow_and_place(hd_ring *ring, uint32_t first, uint32_t tail, hd_task *task) {
     hd_ring_slots *old = own_slots(ring);
     hd_ring_slots *slots = old->size > UINT32_MAX / 8 ? NULL : slots_create(old->size * 2, old);
     if (!slots)
-        return NULL;
+        return false;
     for (uint32_t i = first; i != tail; i++) /* relaxed, both: published by the next store to tail */
         atomic_store_explicit(slot(slots, i), atomic_load_explicit(slot(old, i), memory_order_relaxed),
                               memory_order_relaxed);
     atomic_store_explicit(&ring->slots, slots, memory_order_release); /* [R1] */
-    return slots;
+    place(ring, slots, tail, task);
+    return true;
 }
 
 bool hd_ring_push(hd_ring *ring, hd_task *task) {
     uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed); /* relaxed: its own */
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire); /* [R2] */
     hd_ring_slots *slots = own_slots(ring);
-    if (tail - first_of(head) >= slots->size && !(slots = grow(ring, first_of(head), tail)))
-        return false;
-    atomic_store_explicit(&task->ring_index, tail, memory_order_relaxed); /* relaxed: see hd_ring_take */
-    atomic_store_explicit(slot(slots, tail), task, memory_order_relaxed);
-    atomic_store_explicit(&ring->tail, tail + 1, memory_order_release); /* [R1] */
+    if (tail - first_of(head) >= slots->size)
+        return grow_and_place(ring, first_of(head), tail, task);
+    place(ring, slots, tail, task);
     return true;
 }
 
@@ -99,6 +104,16 @@ hd_task *hd_ring_pop(hd_ring *ring) {
     return NULL;
 }
 
+/* Empties the slot, and lowers the tail past the empty ones at the end. */
+static inline void vacate(hd_ring *ring, hd_ring_slots *slots, uint32_t index, uint32_t first,
+                          uint32_t tail) {
+    /* relaxed, both: who sees the ring open again sees them too [R2] */
+    atomic_store_explicit(slot(slots, index), NULL, memory_order_relaxed);
+    while (tail != first && !atomic_load_explicit(slot(slots, tail - 1), memory_order_relaxed))
+        tail--;
+    atomic_store_explicit(&ring->tail, tail, memory_order_relaxed);
+}
+
 bool hd_ring_take(hd_ring *ring, hd_task *task) {
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire); /* [R2] */
     uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed); /* relaxed: its own */
@@ -108,17 +123,17 @@ bool hd_ring_take(hd_ring *ring, hd_task *task) {
     if (index - first_of(head) >= tail - first_of(head) ||
         atomic_load_explicit(slot(slots, index), memory_order_relaxed) != task)
         return false;
+    if (!ring->shared && index != first_of(head)) {
+        vacate(ring, slots, index, first_of(head), tail);
+        return true;
+    }
     /* The oldest is popped. */
     while (!move_head(ring, &head, index == first_of(head) ? pack(tag_of(head), index + 1) : head | CLOSED))
         if ((int32_t)(index - first_of(head)) < 0)
             return false; /* a thief has it */
     if (index == first_of(head))
         return true;
-    /* relaxed, both: who sees the ring open again sees them too [R2] */
-    atomic_store_explicit(slot(slots, index), NULL, memory_order_relaxed);
-    while (tail != first_of(head) && !atomic_load_explicit(slot(slots, tail - 1), memory_order_relaxed))
-        tail--;
-    atomic_store_explicit(&ring->tail, tail, memory_order_relaxed);
+    vacate(ring, slots, index, first_of(head), tail);
     atomic_store_explicit(&ring->head, pack(tag_of(head) + 1, first_of(head)),
                           memory_order_release); /* [R2] */
     return true;

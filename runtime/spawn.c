@@ -17,7 +17,7 @@ static uint64_t take_ids(hd_runtime *runtime, uint64_t count) {
 static uint64_t next_id(hd_runtime *runtime, hd_worker *worker) {
     if (!worker)
         return take_ids(runtime, 1);
-    if (worker->id_next == worker->id_end) {
+    if (__builtin_expect(worker->id_next == worker->id_end, 0)) {
         worker->id_next = take_ids(runtime, ID_BLOCK);
         worker->id_end = worker->id_next + ID_BLOCK;
     }
@@ -52,7 +52,7 @@ static void introduce(hd_task *task, const hd_spawn_options *options, hd_task *s
     atomic_store_explicit(&task->tag, tag, memory_order_relaxed);
     atomic_store_explicit(&task->spawned, now, memory_order_relaxed);
     atomic_store_explicit(&task->since, now, memory_order_relaxed);
-    atomic_store_explicit(&task->phase, task->delayed ? HD_WAITS_TIMER : HD_PHASE_RUNNABLE,
+    atomic_store_explicit(&task->phase, options->start_ns ? HD_WAITS_TIMER : HD_PHASE_RUNNABLE,
                           memory_order_relaxed);
     atomic_store_explicit(&task->pinned, options->pinned, memory_order_relaxed);
     atomic_store_explicit(&task->home, home ? (int32_t)home->index : -1, memory_order_relaxed);
@@ -60,11 +60,8 @@ static void introduce(hd_task *task, const hd_spawn_options *options, hd_task *s
                           memory_order_release); /* the even one after it [Q1] */
 }
 
-static hd_task *task_create(const hd_spawn_options *options, hd_runtime *runtime, hd_task *self, hd_fn fn,
-                            void *arg) {
-    hd_worker *worker = hd_worker_self();
-    if (worker && worker->runtime != runtime)
-        worker = NULL;
+static hd_task *task_create(const hd_spawn_options *options, hd_runtime *runtime, hd_worker *worker,
+                            hd_task *self, hd_fn fn, void *arg) {
     hd_task *task = hd_slab_take(runtime->records, worker ? &worker->records : NULL);
     if (!task)
         return NULL;
@@ -85,8 +82,7 @@ static hd_task *task_create(const hd_spawn_options *options, hd_runtime *runtime
     return task;
 }
 
-void hd_task_free(hd_task *task) {
-    hd_worker *worker = hd_worker_self();
+static void free_on(hd_worker *worker, hd_task *task) {
     /* relaxed, all: nobody else has the task any more; who still looks in finds that it is done */
     atomic_store_explicit(&task->references, 0, memory_order_relaxed);
     atomic_store_explicit(&task->cancelled, false, memory_order_relaxed);
@@ -97,6 +93,10 @@ void hd_task_free(hd_task *task) {
     }
     task->ignored_cancels = task->unwaited = 0;
     hd_slab_give(worker ? &worker->records : NULL, task);
+}
+
+HD_NOINLINE void hd_task_free(hd_task *task) {
+    free_on(hd_worker_self(), task);
 }
 
 /* A task that could not be started goes without having run. */
@@ -132,7 +132,8 @@ static int spawn_refusal(const hd_spawn_options *options, hd_runtime *runtime, h
 
 /* `keep`: the scope gets a reference; `handle`: the caller gets one. */
 static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool keep, bool handle) {
-    hd_task *self = hd_task_self();
+    hd_here *near = hd_here_get();
+    hd_task *self = hd_task_at(near);
     hd_runtime *runtime = options->runtime ? options->runtime : self ? self->runtime : NULL;
     hd_scope *scope = options->scope     ? options->scope
                       : options->runtime ? NULL
@@ -145,7 +146,9 @@ static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool
         errno = -refusal;
         return NULL;
     }
-    hd_task *task = task_create(options, runtime, self, fn, arg);
+    if (near && near->runtime != runtime)
+        near = NULL;
+    hd_task *task = task_create(options, runtime, (hd_worker *)near, self, fn, arg);
     if (!task) {
         if (!scope)
             hd_gate_leave(&runtime->gate);
@@ -156,26 +159,26 @@ static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool
     if (handle) /* relaxed: as above */
         atomic_store_explicit(&task->references, 2, memory_order_relaxed);
     if (scope) {
-        hd_scope_add(scope, task, self, keep || task->delayed, keep);
+        hd_scope_add(scope, task, self, keep || options->start_ns, keep);
     } else {
         atomic_thread_fence(memory_order_seq_cst); /* the state, then the flag; partner: cancel_all [C1] */
         if (atomic_load_explicit(&runtime->cancelling,
                                  memory_order_relaxed)) /* it came through before that shut */
             atomic_store_explicit(&task->cancelled, true, memory_order_relaxed); /* nobody waits for it yet */
     }
-    if (!task->delayed) {
-        hd_worker_queue_spawned(task);
+    if (!options->start_ns) {
+        hd_worker_queue_spawned(near, task);
         return task;
     }
     int result = hd_task_timer_start(task, options->start_ns);
     if (result != 0)
         return abort_spawn(task, result);
-    if (task->alone && !hd_task_near(task)) { /* relaxed: ordered by the post */
+    if (task->alone && !near) { /* relaxed: ordered by the post */
         atomic_store_explicit(&task->idle_wanted, true, memory_order_relaxed);
         hd_worker_post(task);
     } else if (!hd_task_try_idle(task)) { /* due or cancelled already */
         hd_task_account(task, HD_PHASE_RUNNABLE, hd_clock_ticks());
-        hd_worker_queue_spawned(task);
+        hd_worker_queue_spawned(near, task);
     }
     return task;
 }
@@ -224,10 +227,11 @@ void hd_task_main(hd_task *task) {
         hd_gate_leave(&runtime->gate);
 }
 
-void hd_task_ended(hd_task *task, uint64_t now, uint32_t references) {
+void hd_task_ended(hd_worker *worker, hd_task *task, uint64_t now, uint32_t references) {
     /* The fiber goes before the sequence moves: who still reads its times finds that they are no longer this task's [Q1] */
     atomic_store_explicit(&task->fiber, NULL, memory_order_relaxed);
     atomic_store_explicit(&task->life, NULL, memory_order_relaxed);
     hd_task_account(task, HD_PHASE_RUNNING, now);
-    hd_task_release_some(task, references);
+    if (hd_task_is_last(task, references))
+        free_on(worker, task);
 }

@@ -122,9 +122,12 @@ struct hd_task {
 
 /* The calling worker if it is one of the task's runtime, else NULL. If it is, that cannot end meanwhile, and, if the task is
  * `alone`, its state word is this thread's to write. */
-HD_INLINE hd_here *hd_task_near(const hd_task *task) {
-    hd_here *here = hd_here_get();
+HD_INLINE hd_here *hd_task_near_at(hd_here *here, const hd_task *task) {
     return here && here->runtime == task->runtime ? here : NULL;
+}
+
+HD_INLINE hd_here *hd_task_near(const hd_task *task) {
+    return hd_task_near_at(hd_here_get(), task);
 }
 
 /* The life of a task that has started: the calling one, or its host. */
@@ -143,9 +146,9 @@ static inline void hd_task_wake(hd_task *task) {
     hd_task_wake_from(hd_task_near(task), task);
 }
 
-/* Suspends the calling task until it is woken, perhaps for no reason. Inspection and accounting see `kind` and `detail`.
+/* Suspends the calling task, `self`, until it is woken, perhaps for no reason. Inspection and accounting see `kind` and `detail`.
  * Saves and restores errno. */
-void hd_task_park(hd_wait_kind kind, uint64_t detail);
+void hd_task_park(hd_task *self, hd_wait_kind kind, uint64_t detail);
 
 /* Is the task cancelled, and not shielded? */
 bool hd_task_interrupted(const hd_task *self);
@@ -153,6 +156,7 @@ bool hd_task_interrupted(const hd_task *self);
 /* What every await begins with: HD_EPERM outside of tasks, HD_ECANCELED if interrupted (yielding now and then, so that
  * a loop which ignores it cannot freeze its worker), else 0. */
 int hd_task_checkpoint(void);
+int hd_task_checkpoint_at(hd_here *here); /* `here`: hd_here_get(); it still is after 0 */
 
 /* The same before what reaches out of the runtime: also HD_ENOTSUP, on a simulated one. */
 int hd_task_checkpoint_outside(void);
@@ -181,15 +185,16 @@ static inline void hd_task_retain(hd_task *task) {
 /* Gives back the record of a task without references; by spawn.c. */
 void hd_task_free(hd_task *task);
 
-static inline void hd_task_release_some(hd_task *task, uint32_t count) {
+/* So many less: were they the last? */
+static inline bool hd_task_is_last(hd_task *task, uint32_t count) {
     /* acquire: who holds all that are left sees what the others did with it, and need not count down [F1] */
-    if (atomic_load_explicit(&task->references, memory_order_acquire) == count ||
-        atomic_fetch_sub_explicit(&task->references, count, memory_order_acq_rel) == count) /* [F1] */
-        hd_task_free(task);
+    return atomic_load_explicit(&task->references, memory_order_acquire) == count ||
+           atomic_fetch_sub_explicit(&task->references, count, memory_order_acq_rel) == count; /* [F1] */
 }
 
 static inline void hd_task_release(hd_task *task) {
-    hd_task_release_some(task, 1);
+    if (hd_task_is_last(task, 1))
+        hd_task_free(task);
 }
 
 /* ---- what the scheduler provides (queue.c) ---- */
@@ -197,7 +202,7 @@ static inline void hd_task_release(hd_task *task) {
 /* Queues a task that has become ACTIVE, and sees to it that somebody runs it; one that was woken is accounted for. `near`:
  * hd_task_near(task). Any thread. */
 void hd_worker_queue_woken(hd_here *near, hd_task *task);
-void hd_worker_queue_spawned(hd_task *task);
+void hd_worker_queue_spawned(hd_here *near, hd_task *task);
 
 /* Has the worker of a runtime with one loop look at the task. From another thread. */
 void hd_worker_post(hd_task *task);
@@ -239,6 +244,22 @@ HD_INLINE void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
     atomic_store_explicit(&task->phase, phase, memory_order_relaxed);
     atomic_store_explicit(&task->sequence, sequence + 2,
                           memory_order_release); /* the even one after it [Q1] */
+}
+
+/* The same of the calling task, which runs, and waits now. */
+HD_INLINE void hd_task_account_wait(hd_task *self, hd_wait_kind kind, uint64_t detail, uint64_t now) {
+    /* relaxed, all but the last: as above [Q1] */
+    uint32_t sequence = atomic_load_explicit(&self->sequence, memory_order_relaxed);
+    uint64_t since = atomic_load_explicit(&self->since, memory_order_relaxed);
+    hd_life *life = hd_task_life(self);
+    now = now < since ? since : now;
+    atomic_store_explicit(&self->sequence, sequence + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); /* [Q1] */
+    hd_life_add(life, HD_PHASE_RUNNING, now - since);
+    atomic_store_explicit(&life->wait_detail, detail, memory_order_relaxed);
+    atomic_store_explicit(&self->since, now, memory_order_relaxed);
+    atomic_store_explicit(&self->phase, (uint8_t)kind, memory_order_relaxed);
+    atomic_store_explicit(&self->sequence, sequence + 2, memory_order_release); /* [Q1] */
 }
 
 /* It was woken, or yields, at `now`, and its turn comes soon: then both are accounted for at once. It has started. */

@@ -11,17 +11,25 @@ void hd_waiter_take(hd_waiter *waiter) {
     atomic_store_explicit(&waiter->granted, HD_GRANTED_SOON, memory_order_relaxed); /* relaxed: the lock */
 }
 
-void hd_waiter_tell(hd_waiter *waiter) {
+static void tell(hd_here *here, hd_waiter *waiter) {
     hd_task *task = waiter->task;
-    hd_here *near = hd_task_near(task);
+    hd_here *near = hd_task_near_at(here, task);
     /* release: all that was done for the waiter is seen by it; then it may be gone [W1] */
     atomic_store_explicit(&waiter->granted, near ? HD_GRANTED_NEAR : HD_GRANTED_FAR, memory_order_release);
     hd_task_wake_from(near, task);
 }
 
-void hd_waiter_grant(hd_waiter *waiter) {
+void hd_waiter_tell(hd_waiter *waiter) {
+    tell(hd_here_get(), waiter);
+}
+
+void hd_waiter_grant_at(hd_here *here, hd_waiter *waiter) {
     hd_list_remove(&waiter->link);
-    hd_waiter_tell(waiter);
+    tell(here, waiter);
+}
+
+void hd_waiter_grant(hd_waiter *waiter) {
+    hd_waiter_grant_at(hd_here_get(), waiter);
 }
 
 static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kind kind, uint64_t detail,
@@ -36,7 +44,7 @@ static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait
         result = hd_task_timer_start(self, deadline_ns);
     for (;;) {
         if (result == 0)
-            hd_task_park(kind, detail);
+            hd_task_park(self, kind, detail);
         /* acquire, both: the granter is done with the waiter [W1], and with the thing, which may go then [L1]; on one
          * loop it is, since it was on this thread */
         if (atomic_load_explicit(&waiter->granted, memory_order_acquire) == HD_GRANTED_NEAR &&

@@ -54,6 +54,7 @@ hd_waiter *hd_waiter_first(hd_list *line);
 
 /* Takes it out of the line and wakes its task. Under the lock. */
 void hd_waiter_grant(hd_waiter *waiter);
+void hd_waiter_grant_at(hd_here *here, hd_waiter *waiter); /* `here`: hd_here_get() */
 
 /* The same in two steps, each under the lock, if what the waiter is granted takes longer. In between neither cancellation nor a
  * deadline ends its wait. */

@@ -63,7 +63,7 @@ static void put_away(hd_worker *worker) {
         worker->left_fiber = NULL;
         hd_fiber_put(&worker->fibers, fiber);
         if ((task = hd_injector_take_one(&worker->runtime->starved)))
-            hd_worker_queue_spawned(task);
+            hd_worker_queue_spawned(&worker->here, task);
     }
 }
 
@@ -113,7 +113,7 @@ static inline void begin_turn(hd_worker *worker, hd_task *task, uint64_t now) {
 }
 
 /* Goes from one fiber to that of the next task at hand, or to the scheduler, which runs `next` if it is given one. */
-static inline void switch_to_next(hd_worker *worker, hd_fiber *from, hd_task *next, uint64_t now) {
+static inline hd_worker *switch_to_next(hd_worker *worker, hd_fiber *from, hd_task *next, uint64_t now) {
     hd_fiber *to = next ? fiber_at_hand(worker, next) : NULL;
     if (to) {
         begin_turn(worker, next, now);
@@ -122,22 +122,22 @@ static inline void switch_to_next(hd_worker *worker, hd_fiber *from, hd_task *ne
         hd_here_set_current(&worker->here, NULL);
     }
     hd_fiber_switch(&worker->fibers, from, to);
-    put_away(hd_worker_self());
+    worker = hd_worker_self();
+    put_away(worker);
+    return worker;
 }
 
 void hd_worker_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
     hd_worker *worker = hd_worker_self();
     uint64_t now = hd_worker_now(worker);
-    hd_life *life = atomic_load_explicit(&self->life, memory_order_relaxed); /* relaxed, both: its own */
-    atomic_store_explicit(&life->wait_detail, detail, memory_order_relaxed);
-    hd_task_account(self, (uint8_t)kind, now);
+    hd_task_account_wait(self, kind, detail, now);
     hd_worker_trace_task(worker, HD_TRACE_WAIT, self, kind);
     worker->left = self;
     worker->left_why = HD_LEAVES_PARKED;
     int kept = *worker->errno_at;
-    switch_to_next(worker, atomic_load_explicit(&self->fiber, memory_order_relaxed),
-                   hd_search_at_hand(worker, now), now);
-    *hd_worker_self()->errno_at = kept;
+    worker = switch_to_next(worker, atomic_load_explicit(&self->fiber, memory_order_relaxed),
+                            hd_search_at_hand(worker, now), now);
+    *worker->errno_at = kept;
 }
 
 void hd_worker_yield(hd_task *self) {
@@ -160,8 +160,8 @@ void hd_worker_yield(hd_task *self) {
         worker->left_why = HD_LEAVES_YIELDING;
     }
     /* relaxed: its own */
-    switch_to_next(worker, atomic_load_explicit(&self->fiber, memory_order_relaxed), next, now);
-    *hd_worker_self()->errno_at = kept;
+    worker = switch_to_next(worker, atomic_load_explicit(&self->fiber, memory_order_relaxed), next, now);
+    *worker->errno_at = kept;
 }
 
 /* One task after the other. The next at hand that has not started goes on on the same stack. */
@@ -173,7 +173,7 @@ HD_HOT void hd_worker_fiber_main(hd_fiber *fiber) {
         hd_worker *worker = hd_worker_self();
         uint64_t now = hd_worker_now(worker);
         hd_worker_trace_task(worker, HD_TRACE_END, task, (uint64_t)task->result);
-        hd_task_ended(task, now, 1);
+        hd_task_ended(worker, task, now, 1);
         hd_count(&worker->counters.tasks_ended, 1);
         hd_task *next = hd_search_at_hand(worker, now);
         if (next && next->stack_class == fiber->stack_class &&

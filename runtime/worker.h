@@ -34,6 +34,6 @@ void hd_task_make(void *record, void *runtime);
 void hd_task_main(hd_task *task);
 
 /* Drops what only a task that has not ended needs, and `references`: the scheduler's, or also that of who joins it. */
-void hd_task_ended(hd_task *task, uint64_t now, uint32_t references);
+void hd_task_ended(hd_worker *worker, hd_task *task, uint64_t now, uint32_t references);
 
 #endif
