@@ -23,15 +23,13 @@ static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *ta
                   uint64_t now) {
     if (task->scope && !task->attached && !hd_scope_owes(fiber, task))
         hd_scope_adopt(task);
-    /* relaxed, all three: inspection reads them under the sequences [Q1] */
-    atomic_store_explicit(&atomic_load_explicit(&self->life, memory_order_relaxed)->wait_detail,
-                          atomic_load_explicit(&task->id, memory_order_relaxed), memory_order_relaxed);
-    hd_task_account(self, HD_WAITS_TASK, now);
+    hd_task_account_wait(self, HD_WAITS_TASK, hd_task_id(task), now);
     task->host = self;
+    /* relaxed, both: inspection reads them under the sequence [Q1] */
     atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
     atomic_store_explicit(&task->life, life, memory_order_relaxed);
     atomic_store_explicit(&task->fiber, fiber, memory_order_release); /* as at any start [Q2] */
-    hd_task_account(task, HD_PHASE_RUNNING, now);
+    hd_task_account_from(task, life, HD_PHASE_RUNNABLE, HD_PHASE_RUNNING, now);
     change_top(worker, fiber, task);
     hd_worker_trace_task(worker, HD_TRACE_HOST, task, hd_task_id(self));
 }
@@ -103,7 +101,7 @@ bool hd_host_run(hd_here *here, hd_task *self, hd_task *task, bool joins, int64_
     change_top(worker, fiber, self);
     /* relaxed: a picture, for inspection */
     atomic_store_explicit(&self->home, (int32_t)worker->index, memory_order_relaxed);
-    hd_task_account(self, HD_PHASE_RUNNING, now);
+    hd_task_account_from(self, hd_task_life(self), HD_WAITS_TASK, HD_PHASE_RUNNING, now);
     hd_count(&worker->counters.tasks_ended, 1);
     *result = task->result;
     hd_worker_trace_task(worker, HD_TRACE_END, task, (uint64_t)task->result);

@@ -230,36 +230,34 @@ HD_INLINE void hd_life_add(hd_life *life, uint8_t phase, uint64_t ticks) {
 }
 
 /* The task goes over to another phase of its life at `now`. Only who owns it for the moment, these and the next two. */
-HD_INLINE void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
+HD_INLINE void hd_task_account_from(hd_task *task, hd_life *life, uint8_t from, uint8_t phase, uint64_t now) {
     /* relaxed, all but the last: one writer, and the sequence orders it for readers [Q1] */
     uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
     uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed);
-    hd_life *life = atomic_load_explicit(&task->life, memory_order_relaxed);
     now = now < since ? since : now;
     atomic_store_explicit(&task->sequence, sequence + 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release); /* the odd number comes before what follows [Q1] */
-    if (__builtin_expect(life != NULL, 1))
-        hd_life_add(life, atomic_load_explicit(&task->phase, memory_order_relaxed), now - since);
+    if (life)
+        hd_life_add(life, from, now - since);
     atomic_store_explicit(&task->since, now, memory_order_relaxed);
     atomic_store_explicit(&task->phase, phase, memory_order_relaxed);
     atomic_store_explicit(&task->sequence, sequence + 2,
                           memory_order_release); /* the even one after it [Q1] */
 }
 
-/* The same of the calling task, which runs, and waits now. */
+HD_INLINE void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
+    /* relaxed, both: as above */
+    hd_task_account_from(task, atomic_load_explicit(&task->life, memory_order_relaxed),
+                         atomic_load_explicit(&task->phase, memory_order_relaxed), phase, now);
+}
+
+/* The same of one that runs, and waits now. */
 HD_INLINE void hd_task_account_wait(hd_task *self, hd_wait_kind kind, uint64_t detail, uint64_t now) {
-    /* relaxed, all but the last: as above [Q1] */
-    uint32_t sequence = atomic_load_explicit(&self->sequence, memory_order_relaxed);
-    uint64_t since = atomic_load_explicit(&self->since, memory_order_relaxed);
     hd_life *life = hd_task_life(self);
-    now = now < since ? since : now;
-    atomic_store_explicit(&self->sequence, sequence + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release); /* [Q1] */
-    hd_life_add(life, HD_PHASE_RUNNING, now - since);
-    atomic_store_explicit(&life->wait_detail, detail, memory_order_relaxed);
-    atomic_store_explicit(&self->since, now, memory_order_relaxed);
-    atomic_store_explicit(&self->phase, (uint8_t)kind, memory_order_relaxed);
-    atomic_store_explicit(&self->sequence, sequence + 2, memory_order_release); /* [Q1] */
+    if (!life) /* it has started */
+        __builtin_unreachable();
+    atomic_store_explicit(&life->wait_detail, detail, memory_order_relaxed); /* relaxed: as above */
+    hd_task_account_from(self, life, HD_PHASE_RUNNING, (uint8_t)kind, now);
 }
 
 /* It was woken, or yields, at `now`, and its turn comes soon: then both are accounted for at once. It has started. */
