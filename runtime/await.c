@@ -80,7 +80,7 @@ static HD_NOINLINE int await_end(hd_task *task, uint64_t deadline_ns, bool deaf)
 
 static int64_t await_one(hd_task *task, uint64_t deadline_ns, bool joins) {
     hd_here *here = hd_here_get();
-    hd_task *self = hd_task_at(here);
+    hd_task *self = hd_here_task(here);
     int64_t result;
     if (!self)
         return HD_EPERM;
@@ -88,8 +88,8 @@ static int64_t await_one(hd_task *task, uint64_t deadline_ns, bool joins) {
         return HD_EINVAL;
     if (task == self)
         return HD_EDEADLK;
-    int cut_short = hd_task_checkpoint_at(here);
-    if (cut_short == 0 && deadline_ns == HD_NEVER && hd_host_run(here, self, task, joins, &result))
+    int cut_short = hd_task_checkpoint_here(here);
+    if (cut_short == 0 && deadline_ns == HD_NEVER && hd_host_run(here, task, joins, &result))
         return hd_scope_surely_goes_on(self) || !hd_task_interrupted(self) ? result : HD_ECANCELED;
     if (cut_short == 0)
         cut_short = await_end(task, deadline_ns, false);

@@ -72,28 +72,31 @@ static void buffer_pop(hd_channel *channel, void *item) {
 }
 
 /* Would a sender have to wait, or a receiver? Under the lock. */
-static inline bool is_full(const hd_channel *channel) {
+static inline bool sender_waits(const hd_channel *channel) {
     return channel->count == channel->capacity && hd_list_empty(&channel->receivers) && !channel->closed;
 }
 
-static inline bool is_empty(const hd_channel *channel) {
+static inline bool receiver_waits(const hd_channel *channel) {
     return channel->count == 0 && hd_list_empty(&channel->senders) && !channel->closed;
 }
 
-/* These enter with the lock, and leave without. The first two do not have to wait. */
+/* These enter with the lock, and leave without; the first two if they need not wait. */
 static int send_now(hd_here *here, hd_channel *channel, const void *item) {
     hd_waiter *receiver = hd_waiter_first(&channel->receivers);
-    int code = channel->closed ? HD_ECLOSED : 0;
+    int code = 0;
     if (receiver) {
         item_copy(channel, ((turn *)receiver->data)->to, item);
-        hd_waiter_grant_at(here, receiver);
-    } else if (!code) {
+        hd_waiter_grant_here(here, receiver);
+    } else if (!channel->closed) {
         buffer_push(channel, item);
+    } else {
+        code = HD_ECLOSED;
     }
     hd_lock_release(&channel->lock.lock);
     return code;
 }
 
+/* Apart, so that who has to wait instead need not save registers for it first. */
 static HD_NOINLINE int receive_now(hd_here *here, hd_channel *channel, void *item) {
     hd_waiter *sender = hd_waiter_first(&channel->senders);
     int code = 0;
@@ -106,14 +109,15 @@ static HD_NOINLINE int receive_now(hd_here *here, hd_channel *channel, void *ite
     if (sender) {
         if (channel->capacity > 0)
             buffer_push(channel, ((turn *)sender->data)->from);
-        hd_waiter_grant_at(here, sender);
+        hd_waiter_grant_here(here, sender);
     }
     hd_lock_release(&channel->lock.lock);
     return code;
 }
 
 static int wait_turn(hd_channel *channel, hd_list *line, turn *mine, uint64_t deadline_ns) {
-    hd_waiter waiter = {.data = mine};
+    hd_waiter waiter;
+    waiter.data = mine;
     int code = hd_wait_in_line(&channel->lock.lock, line, &waiter, HD_WAITS_CHANNEL, 0, deadline_ns);
     return code ? code : mine->closed ? HD_ECLOSED : 0;
 }
@@ -130,26 +134,27 @@ static HD_RESUMES int wait_to_receive(hd_channel *channel, void *item, uint64_t 
 
 HD_HOT int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns) {
     hd_here *here = hd_here_get();
-    int code = hd_task_checkpoint_at(here);
+    int code = hd_task_checkpoint_here(here);
     if (code)
         return code;
-    hd_lock_acquire_at(here, &channel->lock.lock);
-    return is_full(channel) ? wait_to_send(channel, item, deadline_ns) : send_now(here, channel, item);
+    hd_lock_acquire_here(here, &channel->lock.lock);
+    return sender_waits(channel) ? wait_to_send(channel, item, deadline_ns) : send_now(here, channel, item);
 }
 
 HD_HOT int hd_channel_receive(hd_channel *channel, void *item, uint64_t deadline_ns) {
     hd_here *here = hd_here_get();
-    int code = hd_task_checkpoint_at(here);
+    int code = hd_task_checkpoint_here(here);
     if (code)
         return code;
-    hd_lock_acquire_at(here, &channel->lock.lock);
-    return is_empty(channel) ? wait_to_receive(channel, item, deadline_ns) : receive_now(here, channel, item);
+    hd_lock_acquire_here(here, &channel->lock.lock);
+    return receiver_waits(channel) ? wait_to_receive(channel, item, deadline_ns)
+                                   : receive_now(here, channel, item);
 }
 
 int hd_channel_try_send(hd_channel *channel, const void *item) {
     hd_here *here = hd_here_get();
-    hd_lock_acquire_at(here, &channel->lock.lock);
-    if (!is_full(channel))
+    hd_lock_acquire_here(here, &channel->lock.lock);
+    if (!sender_waits(channel))
         return send_now(here, channel, item);
     hd_lock_release(&channel->lock.lock);
     return HD_EAGAIN;
@@ -157,8 +162,8 @@ int hd_channel_try_send(hd_channel *channel, const void *item) {
 
 int hd_channel_try_receive(hd_channel *channel, void *item) {
     hd_here *here = hd_here_get();
-    hd_lock_acquire_at(here, &channel->lock.lock);
-    if (!is_empty(channel))
+    hd_lock_acquire_here(here, &channel->lock.lock);
+    if (!receiver_waits(channel))
         return receive_now(here, channel, item);
     hd_lock_release(&channel->lock.lock);
     return HD_EAGAIN;

@@ -2,7 +2,10 @@
  *
  * A fiber may resume on another thread, so a thread-local must be read anew after each switch; compilers, though, keep its
  * address, or its value. So it is read by instructions that they cannot see into. The variable is in the static
- * block of thread-locals (initial-exec), which costs one load more than a global. */
+ * block of thread-locals (initial-exec), which costs one load more than a global.
+ *
+ * Who has read it may pass it on (to the functions called ..._here) as long as no fiber can have been switched in between: by a
+ * park, a yield, a hosted task, a checkpoint that did not say 0. */
 #ifndef HD_HERE_H
 #define HD_HERE_H
 
@@ -57,13 +60,14 @@ static inline void hd_here_set_current(hd_here *here, hd_task *task) {
     atomic_store_explicit(&here->current, task, memory_order_relaxed);
 }
 
-/* The calling task, or NULL; for who knows where it runs, or not. */
-static inline hd_task *hd_task_at(hd_here *here) {
+/* The task that runs there, or NULL: also of NULL. */
+static inline hd_task *hd_here_task(hd_here *here) {
     return here ? hd_here_current(here) : NULL;
 }
 
+/* The calling task, or NULL. */
 static inline hd_task *hd_task_self(void) {
-    return hd_task_at(hd_here_get());
+    return hd_here_task(hd_here_get());
 }
 
 #endif

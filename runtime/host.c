@@ -29,7 +29,7 @@ static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *ta
     atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
     atomic_store_explicit(&task->life, life, memory_order_relaxed);
     atomic_store_explicit(&task->fiber, fiber, memory_order_release); /* as at any start [Q2] */
-    hd_task_account_from(task, life, HD_PHASE_RUNNABLE, HD_PHASE_RUNNING, now);
+    hd_task_account_between(task, life, HD_PHASE_RUNNABLE, HD_PHASE_RUNNING, now);
     change_top(worker, fiber, task);
     hd_worker_trace_task(worker, HD_TRACE_HOST, task, hd_task_id(self));
 }
@@ -75,8 +75,9 @@ static uint64_t end_of_task(hd_worker *worker) {
     return hd_worker_lately(worker);
 }
 
-bool hd_host_run(hd_here *here, hd_task *self, hd_task *task, bool joins, int64_t *result) {
+bool hd_host_run(hd_here *here, hd_task *task, bool joins, int64_t *result) {
     hd_worker *worker = (hd_worker *)here;
+    hd_task *self = hd_here_current(here);
     hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
     if (task->runtime != self->runtime || is_pinned(self) || is_pinned(task) || task->delayed ||
         hd_fiber_room(fiber) < hd_stack_class_bytes(task->stack_class))
@@ -101,7 +102,7 @@ bool hd_host_run(hd_here *here, hd_task *self, hd_task *task, bool joins, int64_
     change_top(worker, fiber, self);
     /* relaxed: a picture, for inspection */
     atomic_store_explicit(&self->home, (int32_t)worker->index, memory_order_relaxed);
-    hd_task_account_from(self, hd_task_life(self), HD_WAITS_TASK, HD_PHASE_RUNNING, now);
+    hd_task_account_between(self, hd_task_life(self), HD_WAITS_TASK, HD_PHASE_RUNNING, now);
     hd_count(&worker->counters.tasks_ended, 1);
     *result = task->result;
     hd_worker_trace_task(worker, HD_TRACE_END, task, (uint64_t)task->result);

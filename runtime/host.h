@@ -16,8 +16,8 @@
 
 #include "task.h"
 
-/* Runs `task` to its end if it may. On true it is done, `*result` its result, and the caller, `self`, may be on another worker.
- * `joins`: the caller gives up its handle, if so. */
-bool hd_host_run(hd_here *here, hd_task *self, hd_task *task, bool joins, int64_t *result);
+/* Runs `task` to its end if it may, for the calling task. On true it is done, and `*result` its result. `joins`: the caller gives up
+ * its handle, if so. Afterwards, whatever it returns, the caller may be on another worker. */
+bool hd_host_run(hd_here *here, hd_task *task, bool joins, int64_t *result);
 
 #endif

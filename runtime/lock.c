@@ -89,7 +89,7 @@ HD_NOINLINE void hd_lock_contended(hd_lock *lock) {
             revoke_bias(lock);
         else if (state == HD_LOCK_FREE && atomic_compare_exchange_weak_explicit(
                                               &lock->state, &state, HD_LOCK_HELD, memory_order_acquire,
-                                              memory_order_relaxed)) /* as in hd_lock_acquire [L1] */
+                                              memory_order_relaxed)) /* as in hd_lock_acquire_here [L1] */
             return;
         else
             hd_lock_pause(round);

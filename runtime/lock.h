@@ -78,8 +78,7 @@ static inline bool hd_lock_enter_biased(hd_here *here, hd_lock *lock) {
     return false;
 }
 
-/* `here`: hd_here_get(). */
-static inline void hd_lock_acquire_at(hd_here *here, hd_lock *lock) {
+static inline void hd_lock_acquire_here(hd_here *here, hd_lock *lock) {
     uint32_t state = atomic_load_explicit(&lock->state, memory_order_relaxed); /* relaxed: the swap decides */
     if (state == HD_LOCK_BIASED && hd_lock_enter_biased(here, lock))
         return;
@@ -91,7 +90,7 @@ static inline void hd_lock_acquire_at(hd_here *here, hd_lock *lock) {
 }
 
 static inline void hd_lock_acquire(hd_lock *lock) {
-    hd_lock_acquire_at(hd_here_get(), lock);
+    hd_lock_acquire_here(hd_here_get(), lock);
 }
 
 static inline void hd_lock_release(hd_lock *lock) {

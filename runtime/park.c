@@ -96,15 +96,15 @@ static HD_COLD int interrupted_checkpoint(hd_task *self) {
     return HD_ECANCELED;
 }
 
-int hd_task_checkpoint_at(hd_here *here) {
-    hd_task *self = hd_task_at(here);
+int hd_task_checkpoint_here(hd_here *here) {
+    hd_task *self = hd_here_task(here);
     if (!self)
         return HD_EPERM;
     return hd_scope_surely_goes_on(self) ? 0 : interrupted_checkpoint(self);
 }
 
 int hd_task_checkpoint(void) {
-    return hd_task_checkpoint_at(hd_here_get());
+    return hd_task_checkpoint_here(hd_here_get());
 }
 
 int hd_task_checkpoint_outside(void) {

@@ -166,7 +166,7 @@ static HD_NOINLINE void queue_woken_far(hd_here *near, hd_task *task) {
 
 void hd_worker_queue_woken(hd_here *near, hd_task *task) {
     hd_worker *self = (hd_worker *)near;
-    hd_task *waker = hd_task_at(near);
+    hd_task *waker = hd_here_task(near);
     if (self)
         hd_worker_trace_task(self, HD_TRACE_WAKE, task, waker ? hd_task_id(waker) : 0);
     /* The scheduler wakes for timers and descriptors; what has not started has nowhere to note when it was woken. */

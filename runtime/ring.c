@@ -107,7 +107,7 @@ hd_task *hd_ring_pop(hd_ring *ring) {
 /* Empties the slot, and lowers the tail past the empty ones at the end. */
 static inline void vacate(hd_ring *ring, hd_ring_slots *slots, uint32_t index, uint32_t first,
                           uint32_t tail) {
-    /* relaxed, both: who sees the ring open again sees them too [R2] */
+    /* relaxed, both: who sees the ring open again sees them too, and without thieves nobody looks [R2] */
     atomic_store_explicit(slot(slots, index), NULL, memory_order_relaxed);
     while (tail != first && !atomic_load_explicit(slot(slots, tail - 1), memory_order_relaxed))
         tail--;

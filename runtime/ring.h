@@ -10,7 +10,8 @@
  * throws the copy away if that fails: what it read may have been overwritten, but only after the head had moved. A grown
  * ring keeps its old slots until the end, for thieves that still read there.
  *
- * Where there are no thieves (one loop), nothing is swapped: plain stores.
+ * Where there are no thieves (one loop), nothing is swapped or shut: plain stores, and what is taken out of the middle leaves
+ * `head` as it is.
  *
  * | operation               | who         | how                                              |
  * |-------------------------|-------------|--------------------------------------------------|

@@ -132,8 +132,8 @@ static int spawn_refusal(const hd_spawn_options *options, hd_runtime *runtime, h
 
 /* `keep`: the scope gets a reference; `handle`: the caller gets one. */
 static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool keep, bool handle) {
-    hd_here *near = hd_here_get();
-    hd_task *self = hd_task_at(near);
+    hd_here *here = hd_here_get();
+    hd_task *self = hd_here_task(here);
     hd_runtime *runtime = options->runtime ? options->runtime : self ? self->runtime : NULL;
     hd_scope *scope = options->scope     ? options->scope
                       : options->runtime ? NULL
@@ -146,8 +146,7 @@ static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool
         errno = -refusal;
         return NULL;
     }
-    if (near && near->runtime != runtime)
-        near = NULL;
+    hd_here *near = here && here->runtime == runtime ? here : NULL;
     hd_task *task = task_create(options, runtime, (hd_worker *)near, self, fn, arg);
     if (!task) {
         if (!scope)
@@ -231,7 +230,7 @@ void hd_task_ended(hd_worker *worker, hd_task *task, uint64_t now, uint32_t refe
     /* The fiber goes before the sequence moves: who still reads its times finds that they are no longer this task's [Q1] */
     atomic_store_explicit(&task->fiber, NULL, memory_order_relaxed);
     atomic_store_explicit(&task->life, NULL, memory_order_relaxed);
-    hd_task_account_from(task, NULL, HD_PHASE_RUNNING, HD_PHASE_RUNNING, now);
-    if (hd_task_is_last(task, references))
+    hd_task_account_between(task, NULL, HD_PHASE_RUNNING, HD_PHASE_RUNNING, now);
+    if (hd_task_drop(task, references))
         free_on(worker, task);
 }

@@ -44,7 +44,7 @@ static void wake_shared(hd_here *near, hd_task *task) {
         hd_worker_queue_woken(near, task);
 }
 
-void hd_task_wake_from(hd_here *near, hd_task *task) {
+void hd_task_wake_here(hd_here *near, hd_task *task) {
     if (!task->alone)
         wake_shared(near, task);
     else if (near)

@@ -120,14 +120,14 @@ struct hd_task {
     hd_list awaiters; /* `lock`: of hd_waiter (wait.h), until it is done */
 };
 
-/* The calling worker if it is one of the task's runtime, else NULL. If it is, that cannot end meanwhile, and, if the task is
- * `alone`, its state word is this thread's to write. */
-HD_INLINE hd_here *hd_task_near_at(hd_here *here, const hd_task *task) {
+/* The calling worker (`here`: hd_here_get()) if it is one of the task's runtime, else NULL. If it is, that cannot end meanwhile,
+ * and, if the task is `alone`, its state word is this thread's to write. */
+HD_INLINE hd_here *hd_task_near_here(hd_here *here, const hd_task *task) {
     return here && here->runtime == task->runtime ? here : NULL;
 }
 
 HD_INLINE hd_here *hd_task_near(const hd_task *task) {
-    return hd_task_near_at(hd_here_get(), task);
+    return hd_task_near_here(hd_here_get(), task);
 }
 
 /* The life of a task that has started: the calling one, or its host. */
@@ -140,10 +140,10 @@ static inline uint64_t hd_task_id(const hd_task *task) {
 }
 
 /* Wakes a task from any thread (see above for who may). `near`: hd_task_near(task). */
-void hd_task_wake_from(hd_here *near, hd_task *task);
+void hd_task_wake_here(hd_here *near, hd_task *task);
 
 static inline void hd_task_wake(hd_task *task) {
-    hd_task_wake_from(hd_task_near(task), task);
+    hd_task_wake_here(hd_task_near(task), task);
 }
 
 /* Suspends the calling task, `self`, until it is woken, perhaps for no reason. Inspection and accounting see `kind` and `detail`.
@@ -156,7 +156,7 @@ bool hd_task_interrupted(const hd_task *self);
 /* What every await begins with: HD_EPERM outside of tasks, HD_ECANCELED if interrupted (yielding now and then, so that
  * a loop which ignores it cannot freeze its worker), else 0. */
 int hd_task_checkpoint(void);
-int hd_task_checkpoint_at(hd_here *here); /* `here`: hd_here_get(); it still is after 0 */
+int hd_task_checkpoint_here(hd_here *here);
 
 /* The same before what reaches out of the runtime: also HD_ENOTSUP, on a simulated one. */
 int hd_task_checkpoint_outside(void);
@@ -185,15 +185,15 @@ static inline void hd_task_retain(hd_task *task) {
 /* Gives back the record of a task without references; by spawn.c. */
 void hd_task_free(hd_task *task);
 
-/* So many less: were they the last? */
-static inline bool hd_task_is_last(hd_task *task, uint32_t count) {
+/* Gives up so many. True: they were the last, and the caller gives back the record. */
+static inline bool hd_task_drop(hd_task *task, uint32_t count) {
     /* acquire: who holds all that are left sees what the others did with it, and need not count down [F1] */
     return atomic_load_explicit(&task->references, memory_order_acquire) == count ||
            atomic_fetch_sub_explicit(&task->references, count, memory_order_acq_rel) == count; /* [F1] */
 }
 
 static inline void hd_task_release(hd_task *task) {
-    if (hd_task_is_last(task, 1))
+    if (hd_task_drop(task, 1))
         hd_task_free(task);
 }
 
@@ -229,8 +229,11 @@ HD_INLINE void hd_life_add(hd_life *life, uint8_t phase, uint64_t ticks) {
     atomic_store_explicit(&life->phases[phase], before + ticks, memory_order_relaxed);
 }
 
-/* The task goes over to another phase of its life at `now`. Only who owns it for the moment, these and the next two. */
-HD_INLINE void hd_task_account_from(hd_task *task, hd_life *life, uint8_t from, uint8_t phase, uint64_t now) {
+/* The accounting is for who owns the task for the moment.
+ *
+ * It goes over from one phase of its life, which it is in, to another at `now`. `life`: its own; NULL: it has none. */
+HD_INLINE void hd_task_account_between(hd_task *task, hd_life *life, uint8_t from, uint8_t phase,
+                                       uint64_t now) {
     /* relaxed, all but the last: one writer, and the sequence orders it for readers [Q1] */
     uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
     uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed);
@@ -245,19 +248,20 @@ HD_INLINE void hd_task_account_from(hd_task *task, hd_life *life, uint8_t from, 
                           memory_order_release); /* the even one after it [Q1] */
 }
 
+/* The same, from whatever phase it is in. */
 HD_INLINE void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
-    /* relaxed, both: as above */
-    hd_task_account_from(task, atomic_load_explicit(&task->life, memory_order_relaxed),
-                         atomic_load_explicit(&task->phase, memory_order_relaxed), phase, now);
+    /* relaxed, both: its own */
+    hd_task_account_between(task, atomic_load_explicit(&task->life, memory_order_relaxed),
+                            atomic_load_explicit(&task->phase, memory_order_relaxed), phase, now);
 }
 
 /* The same of one that runs, and waits now. */
 HD_INLINE void hd_task_account_wait(hd_task *self, hd_wait_kind kind, uint64_t detail, uint64_t now) {
     hd_life *life = hd_task_life(self);
-    if (!life) /* it has started */
+    if (!life) /* who waits has started; a check of it would be a part of each park */
         __builtin_unreachable();
     atomic_store_explicit(&life->wait_detail, detail, memory_order_relaxed); /* relaxed: as above */
-    hd_task_account_from(self, life, HD_PHASE_RUNNING, (uint8_t)kind, now);
+    hd_task_account_between(self, life, HD_PHASE_RUNNING, (uint8_t)kind, now);
 }
 
 /* It was woken, or yields, at `now`, and its turn comes soon: then both are accounted for at once. It has started. */

@@ -13,23 +13,23 @@ void hd_waiter_take(hd_waiter *waiter) {
 
 static void tell(hd_here *here, hd_waiter *waiter) {
     hd_task *task = waiter->task;
-    hd_here *near = hd_task_near_at(here, task);
+    hd_here *near = hd_task_near_here(here, task);
     /* release: all that was done for the waiter is seen by it; then it may be gone [W1] */
     atomic_store_explicit(&waiter->granted, near ? HD_GRANTED_NEAR : HD_GRANTED_FAR, memory_order_release);
-    hd_task_wake_from(near, task);
+    hd_task_wake_here(near, task);
 }
 
 void hd_waiter_tell(hd_waiter *waiter) {
     tell(hd_here_get(), waiter);
 }
 
-void hd_waiter_grant_at(hd_here *here, hd_waiter *waiter) {
+void hd_waiter_grant_here(hd_here *here, hd_waiter *waiter) {
     hd_list_remove(&waiter->link);
     tell(here, waiter);
 }
 
 void hd_waiter_grant(hd_waiter *waiter) {
-    hd_waiter_grant_at(hd_here_get(), waiter);
+    hd_waiter_grant_here(hd_here_get(), waiter);
 }
 
 static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kind kind, uint64_t detail,

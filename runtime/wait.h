@@ -13,7 +13,7 @@
  * |--------------------|----------------------------|----------------|
  * | hd_wait_in_line    | the waiting task           | enters with it, leaves without |
  * | hd_wait_for_lock   | the waiting task           | enters with it, leaves without |
- * | hd_waiter_grant    | any thread                 | yes            |
+ * | hd_waiter_grant, .._here | any thread           | yes            |
  * | hd_waiter_take     | any thread                 | yes            |
  * | hd_waiter_tell     | any thread                 | yes            |
  * | hd_waiter_first    | any thread                 | yes            |
@@ -54,7 +54,7 @@ hd_waiter *hd_waiter_first(hd_list *line);
 
 /* Takes it out of the line and wakes its task. Under the lock. */
 void hd_waiter_grant(hd_waiter *waiter);
-void hd_waiter_grant_at(hd_here *here, hd_waiter *waiter); /* `here`: hd_here_get() */
+void hd_waiter_grant_here(hd_here *here, hd_waiter *waiter);
 
 /* The same in two steps, each under the lock, if what the waiter is granted takes longer. In between neither cancellation nor a
  * deadline ends its wait. */

@@ -112,7 +112,8 @@ static inline void begin_turn(hd_worker *worker, hd_task *task, uint64_t now) {
     hd_worker_trace_task(worker, HD_TRACE_RUN, task, 0);
 }
 
-/* Goes from one fiber to that of the next task at hand, or to the scheduler, which runs `next` if it is given one. */
+/* Goes from one fiber to that of the next task at hand, or to the scheduler, which runs `next` if it is given one. Returns the
+ * worker on which `from` goes on. */
 static inline hd_worker *switch_to_next(hd_worker *worker, hd_fiber *from, hd_task *next, uint64_t now) {
     hd_fiber *to = next ? fiber_at_hand(worker, next) : NULL;
     if (to) {

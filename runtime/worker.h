@@ -33,7 +33,8 @@ void hd_task_make(void *record, void *runtime);
 /* What a fiber does with a task: runs it to its end. */
 void hd_task_main(hd_task *task);
 
-/* Drops what only a task that has not ended needs, and `references`: the scheduler's, or also that of who joins it. */
+/* Drops what only a task that has not ended needs, and `references`: the scheduler's, or also that of who joins it. On `worker`, at
+ * `now`. */
 void hd_task_ended(hd_worker *worker, hd_task *task, uint64_t now, uint32_t references);
 
 #endif
