@@ -71,6 +71,7 @@ static void come_back(lua_State *from) {
     if (!here->wanted || here->hooked == running)
         return;
     here->hooked = running;
+    here->unheard = 0;
     here->wanted = running != NULL;
     if (running)
         lua_sethook(running, slice_hook, LUA_MASKCOUNT, 1);

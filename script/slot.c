@@ -37,6 +37,8 @@ static _Thread_local slot *own_slot __attribute__((tls_model("initial-exec")));
 /* What has the thread for less goes on until the next. */
 #define SHORTEST_SLICE_NS HD_MS(2)
 
+enum { AGAIN_AT = 4 };
+
 static int tick_signal(void) {
     return SIGRTMIN + 5;
 }
@@ -46,12 +48,22 @@ static void set_timer(slot *self, uint64_t interval_ns) {
     timer_settime(self->timer, 0, &(struct itimerspec){.it_interval = every, .it_value = every}, NULL);
 }
 
+/* Whether to set the hook at this tick, the n-th since it was set first. */
+static bool is_turn(unsigned n) {
+    return n == 0 || (n >= AGAIN_AT && !(n & (n - 1)));
+}
+
 /* Setting a hook is the one thing that Lua allows here, and it takes time for each function that is active: of a deep
- * recursion more than the pause between two ticks. So it is set once. */
+ * recursion more than the pause between two ticks. So it is set once; and if it was not called for long, once more, and at
+ * ever longer intervals. For Lua may lose it: after a hook was cleared, each active function finds out at its next instruction,
+ * and notes that there is none; one that is set between the two (by a thread that was kept from its core just there) is
+ * passed over until the function calls another or returns. */
 static void end_slice(slot *self) {
     lua_State *running = self->running;
+    bool is_set = self->wanted && self->hooked == running;
     self->over = 1;
-    if (running && !(self->wanted && self->hooked == running)) {
+    self->unheard = is_set ? self->unheard + 1 : 0;
+    if (running && is_turn(self->unheard)) {
         self->wanted = 1;
         self->hooked = running;
         lua_sethook(running, self->hook, LUA_MASKCOUNT, 1);

@@ -19,12 +19,14 @@
  * | running        | the thread                  | the handler |
  * | wanted, hooked | the handler, and the thread | both        |
  * | over, ticks    | the handler, and the thread | both        |
+ * | unheard        | the handler, and the thread | the handler |
  * | the rest       | as it is made               | both        | */
 typedef struct slot {
     _Atomic uint64_t since_ns; /* when its strand got the thread; 0: there is none */
     lua_State *volatile running;
     volatile sig_atomic_t wanted; /* the hook was set, and has not been called, */
-    lua_State *volatile hooked;   /* on this one */
+    lua_State *volatile hooked;   /* on this one, */
+    volatile unsigned unheard;    /* so many ticks ago */
     volatile sig_atomic_t over;   /* the slice is */
     volatile sig_atomic_t ticks;  /* the timer does */
     bool has_timer;

@@ -1,5 +1,6 @@
 /* slice.c, slot.c: scripts that never wait, with timers and where none are to be had. */
 #include "script.h"
+#include "slot.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,9 +41,9 @@ static int64_t run(void *arg) {
     return script_run(&options, &self->report);
 }
 
-static hd_task *start(program *program) {
+static hd_task *start(program *self) {
     hd_spawn_options options = {.name = "script", .stack_bytes = SCRIPT_STACK_BYTES};
-    return hd_spawn_with(&options, run, program);
+    return hd_spawn_with(&options, run, self);
 }
 
 static int64_t end_by_limit(void *code) {
@@ -87,6 +88,39 @@ static void a_script_that_never_waits_lets_others_run_and_is_cancelled(void **st
     each_ends(end_by_cancel);
 }
 
+/* Lua may lose a hook that a tick sets (slot.c). This one is taken away behind each first tick that sets one; if the script does not
+ * end all the same, it is set again in the end, so that the test can fail. */
+enum { LOST_TICKS = 400 };
+
+static struct sigaction tick;
+static volatile sig_atomic_t lost, lost_for_good;
+
+static void lose_hook(int number) {
+    slot *here = slot_here();
+    bool was_set = here->wanted;
+    tick.sa_handler(number);
+    if (!was_set && here->wanted) {
+        lua_sethook(here->hooked, NULL, 0, 0);
+        lost = 1;
+    } else if (lost && here->wanted && here->running && ++lost == LOST_TICKS) {
+        lost_for_good = 1;
+        lua_sethook(here->running, here->hook, LUA_MASKCOUNT, 1);
+    }
+}
+
+static void a_hook_that_lua_loses_is_set_again(void **state) {
+    (void)state;
+    struct sigaction losing = {.sa_handler = lose_hook, .sa_flags = SA_RESTART | SA_ONSTACK};
+    if (!slot_here()->has_timer)
+        skip();
+    sigfillset(&losing.sa_mask);
+    assert_int_equal(sigaction(SIGRTMIN + 5, &losing, &tick), 0);
+    each_ends(end_by_limit);
+    assert_int_equal(sigaction(SIGRTMIN + 5, &tick, NULL), 0);
+    assert_true(lost);
+    assert_false(lost_for_good);
+}
+
 /* Timers count among the signals that may be pending. */
 static struct rlimit pending;
 
@@ -105,6 +139,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_script_that_never_waits_reaches_its_limit),
         cmocka_unit_test(a_script_that_never_waits_lets_others_run_and_is_cancelled),
+        cmocka_unit_test(a_hook_that_lua_loses_is_set_again),
         {"... without timers: reaches its limit", a_script_that_never_waits_reaches_its_limit, forbid_timers,
          allow_timers, NULL},
         {"... without timers: lets others run and is cancelled",
