@@ -54,14 +54,14 @@ void future_then(strand *strand, future *future, callback *callback);
 void future_end(strand *strand, future *future, future_state state);
 
 /* A plain one that somebody may have cancelled meanwhile. */
-static inline void future_set(strand *strand, future *future) {
-    if (future->state == FUTURE_PENDING)
-        future_end(strand, future, FUTURE_DONE);
+static inline void future_set(strand *within, future *self) {
+    if (self->state == FUTURE_PENDING)
+        future_end(within, self, FUTURE_DONE);
 }
 
 /* Forgets a callback, wherever it stands. */
-static inline void callback_cancel(callback *callback) {
-    chain_remove(&callback->link);
+static inline void callback_cancel(callback *self) {
+    chain_remove(&self->link);
 }
 
 #endif

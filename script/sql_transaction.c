@@ -63,8 +63,9 @@ static void abandon(transaction *self) {
     self->holders++;
     if (errand_leave(self->database->strand, roll_back_aside, rolled_back, self))
         return;
+    self->holders--; /* whoever abandons it is one */
     roll_back(self);
-    rolled_back(self);
+    leave(self);
 }
 
 void transaction_join(transaction *self) {
