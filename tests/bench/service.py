@@ -157,6 +157,7 @@ def killed_service(t, rounds=5):
         run.finish(125)
         seconds.append(time.monotonic() - began)
         hold.write_line()
+        harness.until(t, lambda: not t.marked_processes(), "the command that has outlived its service ends")
     at_most(f"kill -9 of the service: run ends 125 after (worst of {rounds})", max(seconds), "s", 1.0)
 
 
