@@ -77,8 +77,7 @@ static int64_t call_perform(hd_call *call, hd_pool_class pool_class, hd_call_sta
     hd_lane *lane = hd_pool_lane(hd_runtime_pool(self->runtime), pool_class);
     hd_list_init(&call->link);
     call->task = self;
-    /* relaxed: constant; where there is one worker it makes no difference */
-    call->pinned = !self->alone && atomic_load_explicit(&self->pinned, memory_order_relaxed);
+    call->pinned = hd_task_is_pinned(self);
     hd_task_retain(self);
     code = call_submit(lane, call, pool_class);
     if (!code)

@@ -7,10 +7,6 @@
 
 enum { MEASURE_EVERY = 64, UNREAD_MOST = 31, TURN_WHEN_NOBODY_WAITS = 4 };
 
-static bool is_pinned(const hd_task *task) {
-    return !task->alone && atomic_load_explicit(&task->pinned, memory_order_relaxed); /* relaxed: constant */
-}
-
 /* The fiber's top changes: a host is left, or goes on. */
 static void change_top(hd_worker *worker, hd_fiber *fiber, hd_task *top) {
     /* Who must be seen looks again behind a fence before it waits [H1]. */
@@ -79,8 +75,8 @@ bool hd_host_run(hd_here *here, hd_task *task, bool joins, int64_t *result) {
     hd_worker *worker = (hd_worker *)here;
     hd_task *self = hd_here_current(here);
     hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
-    if (task->runtime != self->runtime || is_pinned(self) || is_pinned(task) || task->delayed ||
-        hd_fiber_room(fiber) < hd_stack_class_bytes(task->stack_class))
+    if (task->runtime != self->runtime || hd_task_is_pinned(self) || hd_task_is_pinned(task) ||
+        task->delayed || hd_fiber_room(fiber) < hd_stack_class_bytes(task->stack_class))
         return false;
     worker->tick++;
     uint64_t now = hd_worker_lately(worker);

@@ -123,11 +123,6 @@ HD_COLD void hd_queue_pinned(hd_task *task) {
         hd_queue_wake_this_one(home);
 }
 
-/* Where there is one worker only, a pinned task is like any other. */
-static inline bool is_pinned(const hd_task *task) {
-    return !task->alone && atomic_load_explicit(&task->pinned, memory_order_relaxed); /* relaxed: constant */
-}
-
 static HD_NOINLINE void queue_from_outside(hd_task *task) {
     hd_runtime *runtime = task->runtime;
     /* As soon as it is queued, the task may end, and its runtime with it, while the rest is still to be done here. */
@@ -135,7 +130,7 @@ static HD_NOINLINE void queue_from_outside(hd_task *task) {
         hd_sim_insist(runtime->sim);
     /* relaxed: comes before the end of the runtime by way of the task */
     atomic_fetch_add_explicit(&runtime->visitors, 1, memory_order_relaxed);
-    if (is_pinned(task)) {
+    if (hd_task_is_pinned(task)) {
         hd_queue_pinned(task);
     } else {
         hd_injector_push(&runtime->injector, &task, 1);
@@ -149,7 +144,7 @@ void hd_worker_queue_spawned(hd_here *near, hd_task *task) {
     hd_worker *self = (hd_worker *)near;
     if (!self) {
         queue_from_outside(task);
-    } else if (is_pinned(task)) {
+    } else if (hd_task_is_pinned(task)) {
         hd_queue_pinned(task);
     } else {
         hd_queue_local(self, task);
@@ -170,7 +165,7 @@ void hd_worker_queue_woken(hd_here *near, hd_task *task) {
     if (self)
         hd_worker_trace_task(self, HD_TRACE_WAKE, task, waker ? hd_task_id(waker) : 0);
     /* The scheduler wakes for timers and descriptors; what has not started has nowhere to note when it was woken. */
-    if (!waker || is_pinned(task) || !hd_task_life(task)) {
+    if (!waker || hd_task_is_pinned(task) || !hd_task_life(task)) {
         queue_woken_far(near, task);
         return;
     }
@@ -256,7 +251,7 @@ bool hd_queue_take_unstarted(hd_worker *worker, hd_task *task) {
 }
 
 void hd_queue_again(hd_worker *worker, hd_task *task) {
-    if (is_pinned(task))
+    if (hd_task_is_pinned(task))
         hd_injector_push(&worker->inbox, &task, 1);
     else
         hd_queue_local(worker, task);

@@ -135,6 +135,11 @@ static inline hd_life *hd_task_life(const hd_task *task) {
     return atomic_load_explicit(&task->life, memory_order_relaxed); /* relaxed: its own */
 }
 
+/* Where there is one worker only, a pinned task is like any other. */
+static inline bool hd_task_is_pinned(const hd_task *task) {
+    return !task->alone && atomic_load_explicit(&task->pinned, memory_order_relaxed); /* relaxed: constant */
+}
+
 static inline uint64_t hd_task_id(const hd_task *task) {
     return atomic_load_explicit(&task->id, memory_order_relaxed); /* relaxed: constant */
 }

@@ -37,7 +37,7 @@ static _Thread_local slot *own_slot __attribute__((tls_model("initial-exec")));
 /* What has the thread for less goes on until the next. */
 #define SHORTEST_SLICE_NS HD_MS(2)
 
-enum { AGAIN_AT = 4 };
+enum { AGAIN_AT = 4 }; /* ticks in which a hook that is not lost has been called, unless a C function takes long */
 
 static int tick_signal(void) {
     return SIGRTMIN + 5;

@@ -3,7 +3,6 @@
 #include "sys.h"
 #include "worker.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -516,99 +515,6 @@ static void also_the_first_task_of_all_waits_for_a_stack(void **state) {
     }
 }
 
-/* ---- foreign threads ---- */
-
-static hd_runtime *target;
-static _Atomic int ran;
-
-static int64_t count_run(void *arg) {
-    ran++;
-    return arg ? hd_sleep(HD_US(10)) : 0;
-}
-
-static void *spawn_from_a_thread(void *arg) {
-    for (int i = 0; i < 300; i++) {
-        hd_spawn_options options = {
-            .runtime = target, .pinned = i % 5 == 0, .start_ns = i % 7 ? 0 : hd_after(HD_US(50))};
-        options.detached = i % 2;
-        hd_task *task = hd_spawn_with(&options, count_run, i % 3 ? arg : NULL);
-        if (task && !options.detached)
-            hd_release(task);
-        ran -= task == NULL;
-    }
-    return NULL;
-}
-
-static void foreign_threads_may_spawn(void **state) {
-    (void)state;
-    for (unsigned loops = 1; loops <= 3; loops++) {
-        pthread_t threads[3];
-        ran = 0;
-        target = hd_runtime_create(&(hd_runtime_options){.loops = loops});
-        for (int i = 0; i < 3; i++)
-            assert_int_equal(pthread_create(&threads[i], NULL, spawn_from_a_thread, &target), 0);
-        for (int i = 0; i < 3; i++)
-            pthread_join(threads[i], NULL);
-        hd_runtime_drain(target, HD_NEVER);
-        hd_runtime_destroy(target);
-        assert_int_equal(ran, 3 * 300);
-    }
-}
-
-static void *spawn_one(void *arg) {
-    hd_task *task = hd_spawn_with(&(hd_spawn_options){.runtime = arg}, count_run, NULL);
-    hd_release(task);
-    return task;
-}
-
-static int64_t let_a_thread_spawn_here(void *arg) {
-    (void)arg;
-    pthread_t thread;
-    void *spawned;
-    ran = 0;
-    check(pthread_create(&thread, NULL, spawn_one, hd_runtime_current()) == 0);
-    pthread_join(thread, &spawned);
-    check(spawned);
-    while (ran == 0)
-        check(hd_yield() == 0);
-    return 0;
-}
-
-static void a_thread_may_spawn_into_the_runtime_of_hd_run(void **state) {
-    (void)state;
-    passes(1, let_a_thread_spawn_here, NULL);
-    passes(2, let_a_thread_spawn_here, NULL);
-}
-
-static int64_t sleep_for_ever(void *arg) {
-    (void)arg;
-    ran += hd_sleep_until(HD_NEVER) == HD_ECANCELED;
-    return 0;
-}
-
-static void *spawn_sleeper(void *arg) {
-    hd_release(hd_spawn_with(&(hd_spawn_options){.runtime = arg}, sleep_for_ever, NULL));
-    return NULL;
-}
-
-static int64_t leave_a_sleeper_behind(void *arg) {
-    (void)arg;
-    pthread_t thread;
-    ran = 0;
-    check(pthread_create(&thread, NULL, spawn_sleeper, hd_runtime_current()) == 0);
-    pthread_join(thread, NULL);
-    hd_release(hd_spawn(sleep_for_ever, NULL));
-    return 5;
-}
-
-static void what_is_left_when_the_root_ends_is_cancelled_and_awaited(void **state) {
-    (void)state;
-    for (unsigned loops = 1; loops <= 2; loops++) {
-        assert_int_equal(inside_run(loops, leave_a_sleeper_behind, NULL), 5);
-        assert_int_equal(ran, 2);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(on_one_loop_tasks_start_in_the_order_they_were_spawned),
@@ -629,9 +535,6 @@ int main(void) {
         cmocka_unit_test(a_task_without_a_stack_starts_when_there_is_one),
         cmocka_unit_test(a_pinned_task_waits_for_its_stack_at_home),
         cmocka_unit_test(also_the_first_task_of_all_waits_for_a_stack),
-        cmocka_unit_test(foreign_threads_may_spawn),
-        cmocka_unit_test(a_thread_may_spawn_into_the_runtime_of_hd_run),
-        cmocka_unit_test(what_is_left_when_the_root_ends_is_cancelled_and_awaited),
     };
     return cmocka_run_group_tests_name("task", tests, NULL, NULL);
 }
