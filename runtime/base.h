@@ -19,10 +19,13 @@
 #define HD_COLD   __attribute__((noinline, cold))
 #define HD_INLINE static inline __attribute__((always_inline))
 
+/* Where that straightens the way of what is most frequent. */
+#define hd_likely(condition)   __builtin_expect(!!(condition), 1)
+#define hd_unlikely(condition) __builtin_expect(!!(condition), 0)
+
 #define hd_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-#define hd_assert(condition) \
-    (__builtin_expect(!(condition), 0) ? hd_bug(#condition, __FILE__, __LINE__) : (void)0)
+#define hd_assert(condition) (hd_unlikely(!(condition)) ? hd_bug(#condition, __FILE__, __LINE__) : (void)0)
 
 /* Says what broke on stderr and aborts. */
 _Noreturn void hd_bug(const char *what, const char *file, int line);

@@ -7,6 +7,7 @@
  *
  * The copies are made under the lock. Items are meant to be small; large things travel as pointers. */
 #include "context.h"
+#include "scope.h"
 #include "sys.h"
 #include "wait.h"
 
@@ -21,11 +22,14 @@ struct hd_channel {
     char items[];
 };
 
-/* What a waiter's `data` points to. */
+/* Who waits. */
 typedef struct turn {
-    const void *from; /* a sender's item */
-    void *to;         /* a receiver's */
-    bool closed;      /* it was granted by the closing, not by the other side */
+    hd_waiter waiter;
+    union {
+        const void *from; /* a sender's item */
+        void *to;         /* a receiver's */
+    };
+    bool closed; /* it was granted by the closing, not by the other side */
 } turn;
 
 hd_channel *hd_channel_create(size_t capacity, size_t item_bytes) {
@@ -52,7 +56,7 @@ void hd_channel_destroy(hd_channel *channel) {
 }
 
 static void item_copy(const hd_channel *channel, void *to, const void *from) {
-    if (channel->item_bytes == sizeof(void *)) /* most items are pointers or numbers */
+    if (hd_likely(channel->item_bytes == sizeof(void *))) /* most items are pointers or numbers */
         memcpy(to, from, sizeof(void *));
     else if (channel->item_bytes)
         memcpy(to, from, channel->item_bytes);
@@ -71,6 +75,10 @@ static void buffer_pop(hd_channel *channel, void *item) {
     channel->count--;
 }
 
+static inline turn *turn_of(hd_waiter *waiter) {
+    return hd_container_of(waiter, turn, waiter);
+}
+
 /* Would a sender have to wait, or a receiver? Under the lock. */
 static inline bool sender_waits(const hd_channel *channel) {
     return channel->count == channel->capacity && hd_list_empty(&channel->receivers) && !channel->closed;
@@ -84,8 +92,8 @@ static inline bool receiver_waits(const hd_channel *channel) {
 static int send_now(hd_here *here, hd_channel *channel, const void *item) {
     hd_waiter *receiver = hd_waiter_first(&channel->receivers);
     int code = 0;
-    if (receiver) {
-        item_copy(channel, ((turn *)receiver->data)->to, item);
+    if (hd_likely(receiver)) {
+        item_copy(channel, turn_of(receiver)->to, item);
         hd_waiter_grant_here(here, receiver);
     } else if (!channel->closed) {
         buffer_push(channel, item);
@@ -103,33 +111,36 @@ static HD_NOINLINE int receive_now(hd_here *here, hd_channel *channel, void *ite
     if (channel->count > 0)
         buffer_pop(channel, item);
     else if (sender)
-        item_copy(channel, item, ((turn *)sender->data)->from);
+        item_copy(channel, item, turn_of(sender)->from);
     else
         code = HD_ECLOSED;
     if (sender) {
         if (channel->capacity > 0)
-            buffer_push(channel, ((turn *)sender->data)->from);
+            buffer_push(channel, turn_of(sender)->from);
         hd_waiter_grant_here(here, sender);
     }
     hd_lock_release(&channel->lock.lock);
     return code;
 }
 
-static int wait_turn(hd_channel *channel, hd_list *line, turn *mine, uint64_t deadline_ns) {
-    hd_waiter waiter;
-    waiter.data = mine;
-    int code = hd_wait_in_line(&channel->lock.lock, line, &waiter, HD_WAITS_CHANNEL, 0, deadline_ns);
+static inline int wait_turn(hd_channel *channel, hd_list *line, turn *mine, uint64_t deadline_ns) {
+    mine->closed = false;
+    int code = hd_wait_in_line(&channel->lock.lock, line, &mine->waiter, HD_WAITS_CHANNEL, 0, deadline_ns);
     return code ? code : mine->closed ? HD_ECLOSED : 0;
 }
 
 static HD_RESUMES int wait_to_send(hd_channel *channel, const void *item, uint64_t deadline_ns) {
+    turn mine;
     hd_context_leaves();
-    return wait_turn(channel, &channel->senders, &(turn){.from = item}, deadline_ns);
+    mine.from = item;
+    return wait_turn(channel, &channel->senders, &mine, deadline_ns);
 }
 
 static HD_RESUMES int wait_to_receive(hd_channel *channel, void *item, uint64_t deadline_ns) {
+    turn mine;
     hd_context_leaves();
-    return wait_turn(channel, &channel->receivers, &(turn){.to = item}, deadline_ns);
+    mine.to = item;
+    return wait_turn(channel, &channel->receivers, &mine, deadline_ns);
 }
 
 HD_HOT int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns) {
@@ -141,14 +152,28 @@ HD_HOT int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadl
     return sender_waits(channel) ? wait_to_send(channel, item, deadline_ns) : send_now(here, channel, item);
 }
 
-HD_HOT int hd_channel_receive(hd_channel *channel, void *item, uint64_t deadline_ns) {
-    hd_here *here = hd_here_get();
-    int code = hd_task_checkpoint_here(here);
-    if (code)
-        return code;
-    hd_lock_acquire_here(here, &channel->lock.lock);
+/* Enters with the lock, and leaves without. */
+static inline int receive_locked(hd_here *here, hd_channel *channel, void *item, uint64_t deadline_ns) {
     return receiver_waits(channel) ? wait_to_receive(channel, item, deadline_ns)
                                    : receive_now(here, channel, item);
+}
+
+static HD_COLD int receive_slowly(hd_channel *channel, void *item, uint64_t deadline_ns) {
+    int code = hd_task_checkpoint();
+    if (code)
+        return code;
+    hd_here *here = hd_here_get();
+    hd_lock_acquire_here(here, &channel->lock.lock);
+    return receive_locked(here, channel, item, deadline_ns);
+}
+
+/* Calls nothing to which it would come back, so that it need not save registers. */
+HD_HOT int hd_channel_receive(hd_channel *channel, void *item, uint64_t deadline_ns) {
+    hd_here *here = hd_here_get();
+    hd_task *self = hd_here_task(here);
+    if (!self || !hd_scope_surely_goes_on(self) || !hd_lock_try_here(here, &channel->lock.lock))
+        return receive_slowly(channel, item, deadline_ns);
+    return receive_locked(here, channel, item, deadline_ns);
 }
 
 int hd_channel_try_send(hd_channel *channel, const void *item) {
@@ -171,7 +196,7 @@ int hd_channel_try_receive(hd_channel *channel, void *item) {
 
 static void dismiss(hd_list *line) {
     for (hd_waiter *waiter; (waiter = hd_waiter_first(line));) {
-        ((turn *)waiter->data)->closed = true;
+        turn_of(waiter)->closed = true;
         hd_waiter_grant(waiter);
     }
 }

@@ -25,7 +25,7 @@ void hd_clock_set_virtual(hd_virtual *clock);
 static inline uint64_t hd_clock_ticks(void) {
 #if defined(__x86_64__)
     /* relaxed: it changes for threads that change it themselves */
-    if (__builtin_expect(atomic_load_explicit(&hd_clock_by_counter, memory_order_relaxed), 1))
+    if (hd_likely(atomic_load_explicit(&hd_clock_by_counter, memory_order_relaxed)))
         return __builtin_ia32_rdtsc();
 #endif
     return hd_clock_ticks_here();

@@ -79,7 +79,7 @@ void hd_fiber_cache_on(hd_fiber_cache *cache, hd_stack stack) {
 /* ---- switching ---- */
 
 void hd_fiber_switch(hd_fiber_cache *cache, hd_fiber *from, hd_fiber *to) {
-    if (from && (char *)from - (char *)__builtin_frame_address(0) > HD_FIBER_SHALLOW)
+    if (from && hd_unlikely((char *)from - (char *)__builtin_frame_address(0) > HD_FIBER_SHALLOW))
         from->deep = true;
     annotate_leaving(cache, from, to);
     hd_context_switch(from ? &from->context : &cache->scheduler, to ? &to->context : &cache->scheduler);

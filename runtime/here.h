@@ -48,7 +48,7 @@ static inline uint64_t hd_here_read(hd_here *here) {
 /* The clock, read ten milliseconds ago at most. For what is so frequent that reading it would be most of the work. */
 static inline uint64_t hd_here_lately(hd_here *here) {
     uint32_t beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed); /* relaxed: a hint */
-    return __builtin_expect(beat && beat == here->beat, 1) ? here->read : hd_here_read(here);
+    return hd_likely(beat && beat == here->beat) ? here->read : hd_here_read(here);
 }
 
 /* Relaxed, both: for who looks from outside it is a picture (watch.h). */

@@ -72,20 +72,25 @@ static inline bool hd_lock_enter_biased(hd_here *here, hd_lock *lock) {
         return false;
     atomic_store_explicit(&biased->busy, 1, memory_order_relaxed); /* relaxed: see above [L2] */
     atomic_signal_fence(memory_order_seq_cst);                     /* [L2] */
-    if (__builtin_expect(atomic_load_explicit(&lock->state, memory_order_relaxed) == HD_LOCK_BIASED, 1))
+    if (hd_likely(atomic_load_explicit(&lock->state, memory_order_relaxed) == HD_LOCK_BIASED))
         return true;
     atomic_store_explicit(&biased->busy, 0, memory_order_release);
     return false;
 }
 
-static inline void hd_lock_acquire_here(hd_here *here, hd_lock *lock) {
+/* False: it is held, or looked so. */
+static inline bool hd_lock_try_here(hd_here *here, hd_lock *lock) {
     uint32_t state = atomic_load_explicit(&lock->state, memory_order_relaxed); /* relaxed: the swap decides */
-    if (state == HD_LOCK_BIASED && hd_lock_enter_biased(here, lock))
-        return;
+    if (hd_likely(state == HD_LOCK_BIASED))
+        return hd_lock_enter_biased(here, lock);
     /* acquire: what the last holder wrote is seen [L1] */
-    if (state != HD_LOCK_FREE ||
-        !atomic_compare_exchange_strong_explicit(&lock->state, &state, HD_LOCK_HELD, memory_order_acquire,
-                                                 memory_order_relaxed))
+    return state == HD_LOCK_FREE &&
+           atomic_compare_exchange_strong_explicit(&lock->state, &state, HD_LOCK_HELD, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+static inline void hd_lock_acquire_here(hd_here *here, hd_lock *lock) {
+    if (!hd_lock_try_here(here, lock))
         hd_lock_contended(lock);
 }
 

@@ -58,8 +58,8 @@ static inline void hd_watch_park(hd_watch *watch) {
 }
 
 static inline void hd_watch_unpark(hd_watch *watch) {
-    atomic_store_explicit(&watch->parked, false, memory_order_seq_cst);                      /* [M1] */
-    if (__builtin_expect(atomic_load_explicit(&hd_monitor_asleep, memory_order_seq_cst), 0)) /* [M1] */
+    atomic_store_explicit(&watch->parked, false, memory_order_seq_cst);              /* [M1] */
+    if (hd_unlikely(atomic_load_explicit(&hd_monitor_asleep, memory_order_seq_cst))) /* [M1] */
         hd_monitor_rouse();
 }
 

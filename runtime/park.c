@@ -81,7 +81,7 @@ static bool look_at_hosts(hd_task *self) {
 }
 
 void hd_task_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
-    if (take_wake(self) || look_at_hosts(self))
+    if (hd_unlikely(take_wake(self)) || hd_unlikely(look_at_hosts(self)))
         return;
     hd_worker_park(self, kind, detail);
 }

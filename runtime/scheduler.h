@@ -181,13 +181,13 @@ static inline uint64_t hd_worker_lately(hd_worker *worker) {
 
 /* Tell the worker's trace of an event, of the worker or of a task. The worker itself. */
 static inline void hd_worker_trace(hd_worker *worker, hd_trace_kind kind, uint64_t detail) {
-    if (__builtin_expect(worker->traced, 0))
+    if (hd_unlikely(worker->traced))
         hd_trace_add(&worker->trace, kind, worker->here.read, 0, detail);
 }
 
 static inline void hd_worker_trace_task(hd_worker *worker, hd_trace_kind kind, const hd_task *task,
                                         uint64_t detail) {
-    if (__builtin_expect(worker->traced, 0))
+    if (hd_unlikely(worker->traced))
         hd_trace_add(&worker->trace, kind, worker->here.read, hd_task_id(task), detail);
 }
 

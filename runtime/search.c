@@ -161,7 +161,7 @@ static inline void fetch_ahead(hd_worker *worker) {
 
 static hd_task *take_local(hd_worker *worker) {
     hd_task *task;
-    if (worker->next_in_a_row < NEXT_IN_A_ROW && (task = take_next(worker))) {
+    if (hd_likely(worker->next_in_a_row < NEXT_IN_A_ROW && (task = take_next(worker)))) {
         worker->next_in_a_row++;
         return task;
     }
@@ -253,7 +253,7 @@ static hd_task *search(hd_worker *worker) {
 }
 
 hd_task *hd_search_at_hand(hd_worker *worker, uint64_t now) {
-    if (hd_search_is_due(worker, now))
+    if (hd_unlikely(hd_search_is_due(worker, now)))
         return NULL;
     worker->tick++;
     return take_local(worker);

@@ -17,7 +17,7 @@ static uint64_t take_ids(hd_runtime *runtime, uint64_t count) {
 static uint64_t next_id(hd_runtime *runtime, hd_worker *worker) {
     if (!worker)
         return take_ids(runtime, 1);
-    if (__builtin_expect(worker->id_next == worker->id_end, 0)) {
+    if (hd_unlikely(worker->id_next == worker->id_end)) {
         worker->id_next = take_ids(runtime, ID_BLOCK);
         worker->id_end = worker->id_next + ID_BLOCK;
     }

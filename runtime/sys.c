@@ -23,7 +23,7 @@ void hd_sys_fail_after(int64_t n) {
 }
 
 bool hd_sys_fails(void) {
-    if (__builtin_expect(atomic_load_explicit(&fail_countdown, memory_order_relaxed) <= 0, 1))
+    if (hd_likely(atomic_load_explicit(&fail_countdown, memory_order_relaxed) <= 0))
         return false;
     return atomic_fetch_sub_explicit(&fail_countdown, 1, memory_order_relaxed) == 1;
 }

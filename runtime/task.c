@@ -24,11 +24,12 @@ static inline uint32_t woken(uint32_t word) {
 /* Nobody else writes the word. */
 static void wake_own(hd_here *near, hd_task *task) {
     uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed);
-    if (state_of(word) == HD_STATE_DONE)
-        return;
-    atomic_store_explicit(&task->state, woken(word), memory_order_relaxed); /* relaxed: one thread */
-    if (state_of(word) == HD_STATE_IDLE)
+    if (hd_likely(state_of(word) == HD_STATE_IDLE)) {
+        atomic_store_explicit(&task->state, woken(word), memory_order_relaxed); /* relaxed: one thread */
         hd_worker_queue_woken(near, task);
+    } else if (state_of(word) == HD_STATE_ACTIVE) {
+        atomic_store_explicit(&task->state, woken(word), memory_order_relaxed);
+    }
 }
 
 static void wake_shared(hd_here *near, hd_task *task) {

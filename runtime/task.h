@@ -298,6 +298,12 @@ HD_INLINE void hd_task_account_woken(hd_task *task, uint8_t phase, uint64_t now)
  * to touch. */
 bool hd_task_try_idle(hd_task *task);
 
+/* The same at once, of the calling task of a runtime with one loop: it has just seen that it was not woken. */
+HD_INLINE void hd_task_idle_own(hd_task *self) {
+    uint32_t word = atomic_load_explicit(&self->state, memory_order_relaxed);
+    atomic_store_explicit(&self->state, word - (HD_STATE_ACTIVE - HD_STATE_IDLE), memory_order_relaxed);
+}
+
 /* ACTIVE → DONE, with the result; tells those who await it. */
 void hd_task_finish(hd_task *task, int64_t result);
 

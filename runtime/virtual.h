@@ -21,7 +21,7 @@ hd_virtual *hd_virtual_of_thread(void);
 /* The calling thread's, or NULL. */
 static inline hd_virtual *hd_virtual_here(void) {
     /* relaxed: a thread that has one has counted itself */
-    return __builtin_expect(atomic_load_explicit(&hd_virtual_threads, memory_order_relaxed) != 0, 0)
+    return hd_unlikely(atomic_load_explicit(&hd_virtual_threads, memory_order_relaxed) != 0)
                ? hd_virtual_of_thread()
                : NULL;
 }

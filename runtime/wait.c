@@ -32,26 +32,17 @@ void hd_waiter_grant(hd_waiter *waiter) {
     hd_waiter_grant_here(hd_here_get(), waiter);
 }
 
-static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kind kind, uint64_t detail,
-                        uint64_t deadline_ns, bool deaf) {
-    hd_task *self = hd_task_self();
-    int result = 0;
-    waiter->task = self;
-    atomic_store_explicit(&waiter->granted, HD_GRANTED_NOT, memory_order_relaxed); /* nobody has it yet */
-    hd_list_append(line, &waiter->link);
-    hd_lock_release(lock);
-    if (deadline_ns != HD_NEVER)
-        result = hd_task_timer_start(self, deadline_ns);
+/* Acquire, both: the granter is done with the waiter [W1], and with the thing, which may go then [L1]; on one loop it is,
+ * since it was on this thread. */
+static inline bool granted_at_a_glance(const hd_task *self, const hd_lock *lock, const hd_waiter *waiter) {
+    return atomic_load_explicit(&waiter->granted, memory_order_acquire) == HD_GRANTED_NEAR &&
+           (hd_likely(self->alone) || hd_lock_is_free(lock));
+}
+
+/* Waits on until it is granted, or over for another reason: `result`, if that is one already. */
+static HD_NOINLINE int wait_on(hd_task *self, hd_lock *lock, hd_waiter *waiter, hd_wait_kind kind,
+                               uint64_t detail, uint64_t deadline_ns, bool deaf, int result) {
     for (;;) {
-        if (result == 0)
-            hd_task_park(self, kind, detail);
-        /* acquire, both: the granter is done with the waiter [W1], and with the thing, which may go then [L1]; on one
-         * loop it is, since it was on this thread */
-        if (atomic_load_explicit(&waiter->granted, memory_order_acquire) == HD_GRANTED_NEAR &&
-            (self->alone || hd_lock_is_free(lock))) {
-            result = 0;
-            break;
-        }
         hd_lock_acquire(lock);
         uint8_t granted =
             atomic_load_explicit(&waiter->granted, memory_order_relaxed); /* relaxed: the lock */
@@ -66,9 +57,29 @@ static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait
             hd_list_remove(&waiter->link);
         hd_lock_release(lock);
         if (over)
-            break;
+            return result;
+        hd_task_park(self, kind, detail);
     }
-    if (deadline_ns != HD_NEVER)
+}
+
+static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait_kind kind, uint64_t detail,
+                        uint64_t deadline_ns, bool deaf) {
+    hd_task *self = hd_task_self();
+    int result = 0;
+    if (!self) /* the caller has been through the checkpoint */
+        __builtin_unreachable();
+    waiter->task = self;
+    atomic_store_explicit(&waiter->granted, HD_GRANTED_NOT, memory_order_relaxed); /* nobody has it yet */
+    hd_list_append(line, &waiter->link);
+    hd_lock_release(lock);
+    if (hd_unlikely(deadline_ns != HD_NEVER))
+        result = hd_task_timer_start(self, deadline_ns);
+    if (hd_likely(result == 0))
+        hd_task_park(self, kind, detail);
+    result = hd_likely(granted_at_a_glance(self, lock, waiter))
+                 ? 0
+                 : wait_on(self, lock, waiter, kind, detail, deadline_ns, deaf, result);
+    if (hd_unlikely(deadline_ns != HD_NEVER))
         hd_task_timer_stop(self);
     return result;
 }

@@ -59,7 +59,7 @@ static void put_away(hd_worker *worker) {
         }
     }
     hd_fiber *fiber = worker->left_fiber;
-    if (fiber) {
+    if (hd_unlikely(fiber)) {
         worker->left_fiber = NULL;
         hd_fiber_put(&worker->fibers, fiber);
         if ((task = hd_injector_take_one(&worker->runtime->starved)))
@@ -133,11 +133,17 @@ void hd_worker_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
     uint64_t now = hd_worker_now(worker);
     hd_task_account_wait(self, kind, detail, now);
     hd_worker_trace_task(worker, HD_TRACE_WAIT, self, kind);
-    worker->left = self;
-    worker->left_why = HD_LEAVES_PARKED;
+    if (hd_likely(self->alone)) { /* nobody else runs it before its registers are saved */
+        hd_task_idle_own(self);
+    } else {
+        worker->left = self;
+        worker->left_why = HD_LEAVES_PARKED;
+    }
     int kept = *worker->errno_at;
-    worker = switch_to_next(worker, atomic_load_explicit(&self->fiber, memory_order_relaxed),
-                            hd_search_at_hand(worker, now), now);
+    hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
+    if (!fiber)
+        __builtin_unreachable();
+    worker = switch_to_next(worker, fiber, hd_search_at_hand(worker, now), now);
     *worker->errno_at = kept;
 }
 
