@@ -387,6 +387,12 @@ HD_API HD_CHECKED int hd_process_wait(hd_process *process, uint64_t deadline_ns,
  * errno. Any thread. */
 HD_API int hd_process_signal(hd_process *process, int signal, bool whole_group);
 
+/* Runs a process to its end: hd_process_spawn, _wait and _destroy in one, for less (nobody has to know when it has become its
+ * program). 0 and `*status`, unless that is NULL; a negative errno: it could not be started, as above; HD_ECANCELED,
+ * HD_ETIMEDOUT: it was killed with its group, and reaped. Task. */
+HD_API HD_CHECKED int hd_process_run(const hd_process_options *options, uint64_t deadline_ns,
+                                     hd_exit *status);
+
 HD_API pid_t hd_process_pid(const hd_process *process);
 
 /* Frees. A process that was not awaited to its end is killed with its group, and reaped. Task; NULL is fine. */

@@ -19,8 +19,8 @@
  *
  * A spawn whose caller was cancelled meanwhile kills and reaps what it started: a cancelled task starts nothing. */
 #include "child.h"
-#include "poller.h"
 #include "raw.h"
+#include "scheduler.h"
 #include "sys.h"
 
 #include <fcntl.h>
@@ -52,7 +52,8 @@ extern int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 struct hd_process {
     pid_t pid; /* these two: constant after the start */
     int pidfd;
-    hd_lock lock; /* of the rest: reaping excludes signalling */
+    hd_brood *brood; /* its thread's; NULL: that is no worker's. Also constant */
+    hd_lock lock;    /* of the rest: reaping excludes signalling */
     bool reaped;
     hd_exit status; /* once reaped */
 };
@@ -61,8 +62,12 @@ struct hd_process {
 typedef struct birth {
     hd_process *process;
     hd_child *child;
-    int alarm[2]; /* a pipe: the child has the second end, and leaves it as it becomes its program */
+    int alarm
+        [2]; /* a pipe: the child has the second end, and leaves it as it becomes its program; or unused */
 } birth;
+
+/* How many descriptors there are, as far as is known: the number that the last child's had. */
+static _Atomic int newest_fd;
 
 /* ---- starting ---- */
 
@@ -100,7 +105,23 @@ static int64_t clone_child(void *arg) {
     errno = kept_errno;
     hd_raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&kept, 0, sizeof kept, 0, 0);
     self->process->pid = pid;
+    hd_worker *worker = hd_worker_self();
+    if (!code && worker) {
+        self->process->brood = &worker->brood;
+        hd_brood_born(self->process->brood);
+    }
     return code;
+}
+
+/* Makes the child, on the pool if there are `descriptors` to copy. 0 or a negative code. */
+static int make_child(birth *self, int descriptors) {
+    bool many = descriptors >= MANY_DESCRIPTORS;
+    int code = (int)(many ? hd_blocking(HD_POOL_PROCESS, clone_child, self) : clone_child(self));
+    if (code)
+        return code;
+    atomic_store_explicit(&newest_fd, self->process->pidfd, memory_order_relaxed); /* relaxed: a hint */
+    hd_poller_adopt(self->process->pidfd);
+    return 0;
 }
 
 static bool has_left(const hd_child *child) {
@@ -146,13 +167,10 @@ static int bear(birth *self) {
     int code = alarm_open(self->alarm);
     if (code)
         return code;
-    bool many = self->alarm[1] >= MANY_DESCRIPTORS;
-    code = (int)(many ? hd_blocking(HD_POOL_PROCESS, clone_child, self) : clone_child(self));
+    code = make_child(self, self->alarm[1]);
     hd_close(self->alarm[1]);
-    if (!code) {
-        hd_poller_adopt(self->process->pidfd);
+    if (!code)
         await_leaving(self);
-    }
     hd_close(self->alarm[0]);
     return code;
 }
@@ -171,6 +189,8 @@ static int reap(hd_process *self, int flags) {
         else if (info.si_pid == 0)
             code = HD_EAGAIN;
         self->reaped = !code || code == -ECHILD;
+        if (self->reaped && self->brood)
+            hd_brood_died(self->brood);
     }
     if (info.si_pid) {
         self->status.code = info.si_code == CLD_EXITED ? info.si_status : 0;
@@ -211,6 +231,8 @@ static int signal_group(hd_process *self, int number) {
 
 static void end_process(hd_process *self) {
     int code = HD_EPERM;
+    /* First itself: it may not lead its group yet, and once it is killed it starts nobody more. */
+    (void)hd_process_signal(self, SIGKILL, false);
     (void)hd_process_signal(self, SIGKILL, true);
     if (hd_task_self()) {
         hd_shield_begin();
@@ -224,12 +246,26 @@ static void end_process(hd_process *self) {
 
 /* ---- public ---- */
 
+/* What a child needs, or NULL with errno. */
+static hd_child *prepare(const hd_process_options *options) {
+    int code = hd_task_checkpoint_outside();
+    if (!code && (!options || !options->argv || !options->argv[0]))
+        code = HD_EINVAL;
+    hd_child *child = code ? NULL : hd_sys_alloc(sizeof *child);
+    if (!code && !child)
+        code = HD_ENOMEM;
+    if (child)
+        child_fill(child, options);
+    else
+        errno = -code;
+    return child;
+}
+
 /* Starts `process`, and on failure leaves nothing but the record. */
 static int start(hd_process *process, const hd_process_options *options) {
-    hd_child *child = hd_sys_alloc(sizeof *child);
+    hd_child *child = prepare(options);
     if (!child)
-        return HD_ENOMEM;
-    child_fill(child, options);
+        return -errno;
     int code = bear(&(birth){.process = process, .child = child});
     int failed = code ? 0 : child->error;
     hd_sys_free(child);
@@ -243,16 +279,13 @@ static int start(hd_process *process, const hd_process_options *options) {
 }
 
 hd_process *hd_process_spawn(const hd_process_options *options) {
-    int code = hd_task_checkpoint_outside();
-    if (!code && (!options || !options->argv || !options->argv[0]))
-        code = HD_EINVAL;
-    hd_process *self = code ? NULL : hd_sys_zalloc(sizeof *self);
-    if (!code && !self)
-        code = HD_ENOMEM;
-    if (!code) {
-        hd_lock_init(&self->lock);
-        code = start(self, options);
+    hd_process *self = hd_sys_zalloc(sizeof *self);
+    if (!self) {
+        errno = ENOMEM;
+        return NULL;
     }
+    hd_lock_init(&self->lock);
+    int code = start(self, options);
     if (!code)
         return self;
     hd_sys_free(self);
@@ -266,6 +299,28 @@ int hd_process_wait(hd_process *process, uint64_t deadline_ns, hd_exit *status) 
         code = await_end(process, deadline_ns);
     if (!code && status)
         *status = process->status;
+    return code;
+}
+
+/* A child that has ended has left this memory, as its program or not; so nobody awaits that alone. */
+int hd_process_run(const hd_process_options *options, uint64_t deadline_ns, hd_exit *status) {
+    hd_process process = {.pidfd = -1};
+    birth birth = {.process = &process, .child = prepare(options)};
+    if (!birth.child)
+        return -errno;
+    hd_lock_init(&process.lock);
+    int code = make_child(&birth, atomic_load_explicit(&newest_fd, memory_order_relaxed)); /* a hint */
+    if (!code) {
+        code = await_end(&process, deadline_ns);
+        if (code)
+            end_process(&process);
+        else
+            code = -birth.child->error;
+        hd_close(process.pidfd);
+    }
+    hd_sys_free(birth.child);
+    if (!code && status)
+        *status = process.status;
     return code;
 }
 

@@ -125,6 +125,7 @@ hd_runtime *hd_runtime_create(const hd_runtime_options *options) {
     int result = runtime ? check_options(options ? options : &defaults, runtime) : HD_ENOMEM;
     if (result != 0)
         goto fail;
+    runtime->sigchld_wanted = hd_brood_wanted();
     hd_clock_init();
     hd_lock_prepare();
     hd_prices_init(&runtime->prices);

@@ -23,6 +23,7 @@
 #define HD_SCHEDULER_H
 
 #include "apart.h"
+#include "brood.h"
 #include "crowd.h"
 #include "fiber.h"
 #include "gate.h"
@@ -106,6 +107,7 @@ struct hd_worker {
     hd_poller poller;
     hd_idler idler;
     hd_apart apart;
+    hd_brood brood;
     uint64_t
         kicked; /* ticks: when a worker of the runtime began to wake it; else 0. Who may write it: as `apart` */
     hd_trace trace;
@@ -153,6 +155,7 @@ struct hd_runtime {
     hd_crowd crowd;
     hd_idle idle;
     hd_depot depot;
+    bool sigchld_wanted;            /* constant: by some other thread (brood.h) */
     _Atomic uint32_t spinning;      /* workers that spin: at most one */
     _Atomic uint32_t next_worker;   /* for timers and pinned tasks from outside, in turn */
     _Atomic uint32_t visitors;      /* other threads that are queueing a task here */

@@ -318,7 +318,10 @@ static void park(hd_worker *worker) {
     if (!hd_search_in_sight(worker)) {
         uint64_t started = hd_clock_ticks();
         hd_watch_park(&worker->watch);
+        bool listens = !runtime->sigchld_wanted && hd_brood_listen(&worker->brood);
         unsigned woken = hd_loop_park(worker->loop, park_deadline(worker));
+        if (listens)
+            hd_brood_deafen();
         hd_watch_unpark(&worker->watch);
         hd_count(&worker->counters.fd_events, woken);
         hd_count(&worker->counters.parks, 1);

@@ -8,12 +8,10 @@ static int64_t starter(void *arg) {
     static const hd_process_options options = {
         .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
     for (size_t left = *(const size_t *)arg; left; left--) {
-        hd_process *process = must_have("hd_process_spawn", hd_process_spawn(&options));
         hd_exit status;
-        must("hd_process_wait", hd_process_wait(process, HD_NEVER, &status));
+        must("hd_process_run", hd_process_run(&options, HD_NEVER, &status));
         if (status.code || status.signal)
             bench_die("true", "it failed");
-        hd_process_destroy(process);
     }
     return 0;
 }

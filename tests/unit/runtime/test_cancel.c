@@ -110,6 +110,7 @@ static int await_descriptors(void) {
     check(hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(listener), HD_NEVER) == HD_ECANCELED);
     errno = 0;
     check(!hd_process_spawn(&(hd_process_options){.argv = argv}) && errno == ECANCELED);
+    check(hd_process_run(&(hd_process_options){.argv = argv}, HD_NEVER, NULL) == HD_ECANCELED);
     check(read(fds[0], &byte, 1) == 1 && byte == 'x' && read(fds[0], &byte, 1) < 0);
     check(hd_close(fds[0]) == 0 && hd_close(fds[1]) == 0 && hd_close(listener) == 0);
     return 0;

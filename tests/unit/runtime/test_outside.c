@@ -72,6 +72,7 @@ static int waits_are_refused(things *t) {
     check(hd_tcp_connect("127.0.0.1", (uint16_t)hd_tcp_port(t->listener), HD_NEVER) == HD_EPERM);
     errno = 0;
     check(!hd_process_spawn(&(hd_process_options){.argv = argv}) && errno == EPERM);
+    check(hd_process_run(&(hd_process_options){.argv = argv}, HD_NEVER, NULL) == HD_EPERM);
     check(hd_local_set(t->key, t) == HD_EPERM);
     return 0;
 }

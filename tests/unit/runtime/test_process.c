@@ -19,8 +19,22 @@ static hd_process_options command(const char *const *argv) {
 
 #define SH(script) ((const char *[]){"sh", "-c", script, NULL})
 
-/* Starts a script, awaits its end, and says how it ended: the exit status, or 1000 + signal. */
-static int64_t run_script(const char *const *argv) {
+/* How it ended: the exit status, or 1000 + signal. */
+static int64_t how(const hd_exit *status) {
+    return status->signal ? 1000 + status->signal : status->code;
+}
+
+static int64_t run_at_once(const char *const *argv) {
+    hd_process_options options = command(argv);
+    hd_exit status = {.code = -1};
+    int code = hd_process_run(&options, HD_NEVER, &status);
+    if (code)
+        return code;
+    check(status.usage.ru_maxrss > 0);
+    return how(&status);
+}
+
+static int64_t run_in_steps(const char *const *argv) {
     hd_process_options options = command(argv);
     hd_process *process = hd_process_spawn(&options);
     if (!process)
@@ -33,7 +47,14 @@ static int64_t run_script(const char *const *argv) {
     check(status.usage.ru_maxrss > 0);
     check(hd_process_signal(process, SIGTERM, false) == HD_EALREADY);
     hd_process_destroy(process);
-    return status.signal ? 1000 + status.signal : status.code;
+    return how(&status);
+}
+
+/* Runs a script in both ways, and says how it ended. */
+static int64_t run_script(const char *const *argv) {
+    int64_t in_steps = run_in_steps(argv), at_once = run_at_once(argv);
+    check(in_steps == at_once);
+    return in_steps;
 }
 
 static int64_t ends(void *arg) {
@@ -69,6 +90,8 @@ static int64_t cannot_start(void *arg) {
     hd_process_options options = command(SH("exit 0"));
     options.cwd = "/no/such/directory";
     check(hd_process_spawn(&options) == NULL && errno == ENOENT);
+    check(hd_process_run(&options, HD_NEVER, NULL) == -ENOENT);
+    check(hd_process_run(NULL, HD_NEVER, NULL) == HD_EINVAL);
     check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
     return 0;
 }
@@ -79,6 +102,7 @@ static void why_a_program_did_not_start_is_told(void **state) {
     hd_process_options options = command(SH("exit 0"));
     assert_null(hd_process_spawn(&options));
     assert_int_equal(errno, EPERM);
+    assert_int_equal(hd_process_run(&options, HD_NEVER, NULL), HD_EPERM);
     hd_process_destroy(NULL);
 }
 
@@ -300,7 +324,7 @@ static int64_t with_many_descriptors(void *arg) {
     check(fill() == 0);
     check(run_script((const char *[]){"no-such-command", NULL}) == -ENOENT);
     check(close_range(3 + MANY / 2, MANY, 0) == 0);
-    check(pool_calls() == 2);
+    check(pool_calls() == 4);
     return 0;
 }
 
@@ -389,6 +413,61 @@ static void standard_descriptors_can_be_swapped(void **state) {
     passes(1, swapped, NULL);
 }
 
+/* ---- SIGCHLD ---- */
+
+static int64_t run_several(void *arg) {
+    int *count = arg;
+    for (int i = 0; i < *count; i++)
+        check(run_at_once(SH("exec sleep 0.01")) == 0);
+    return 0;
+}
+
+/* How often the calling thread has gone to sleep. */
+static uint64_t sleeps(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return (uint64_t)usage.ru_nvcsw;
+}
+
+static void ends_wake_nobody_who_does_not_care(void **state) {
+    (void)state;
+    int many = 20;
+    uint64_t before = sleeps();
+    passes(1, run_several, &many);
+    /* most find the worker parked; this thread has also slept until it had ended */
+    assert_in_range(sleeps() - before, 1, (uint64_t)many / 2);
+}
+
+static _Atomic int told, told_elsewhere;
+
+static void note_end(int number) {
+    (void)number;
+    atomic_fetch_add(gettid() == getpid() ? &told : &told_elsewhere, 1);
+}
+
+static void a_handler_is_told_on_the_programs_own_threads(void **state) {
+    (void)state;
+    int many = 5;
+    struct sigaction action = {.sa_handler = note_end, .sa_flags = SA_RESTART}, before;
+    assert_int_equal(sigaction(SIGCHLD, &action, &before), 0);
+    passes(1, run_several, &many);
+    assert_int_equal(sigaction(SIGCHLD, &before, NULL), 0);
+    assert_in_range(atomic_load(&told), 1, many);
+    assert_int_equal(atomic_load(&told_elsewhere), 0);
+}
+
+static void who_has_it_blocked_may_wait_for_it(void **state) {
+    (void)state;
+    int one = 1;
+    sigset_t ends, before;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGCHLD);
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, &ends, &before), 0);
+    passes(1, run_several, &one);
+    assert_int_equal(sigtimedwait(&ends, NULL, &(struct timespec){0}), SIGCHLD);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+}
+
 static int64_t wait_forever(void *process) {
     return hd_process_wait(process, HD_NEVER, NULL);
 }
@@ -410,6 +489,36 @@ static int64_t waits(void *arg) {
     check(hd_process_signal(process, SIGKILL, true) == HD_EALREADY);
     hd_process_destroy(process);
     return 0;
+}
+
+static int64_t run_told(void *out) {
+    hd_process_options options = command(SH("sleep 1000 & printf x; wait"));
+    options.stdout_fd = *(const int *)out;
+    int code = hd_process_run(&options, HD_NEVER, NULL);
+    hd_close(options.stdout_fd);
+    return code;
+}
+
+static int64_t cut_short(void *arg) {
+    (void)arg;
+    int fds[2];
+    char byte;
+    check(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+    hd_task *task = hd_spawn(run_told, &fds[1]);
+    check(task && hd_read(fds[0], &byte, 1) == 1);
+    check(hd_cancel(task) == 0 && hd_join(task) == HD_ECANCELED);
+    check(hd_read(fds[0], &byte, 1) == 0); /* nobody of its group has it open any more */
+    check(hd_close(fds[0]) == 0);
+    hd_process_options options = command(SH("exec sleep 1000"));
+    check(hd_process_run(&options, 1, NULL) == HD_ETIMEDOUT);
+    check(hd_process_run(&options, hd_after(HD_MS(2)), NULL) == HD_ETIMEDOUT);
+    check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+    return 0;
+}
+
+static void a_run_that_is_cut_short_kills_the_whole_group(void **state) {
+    (void)state;
+    passes(1, cut_short, NULL);
 }
 
 static void a_deadline_a_cancellation_and_the_end_end_the_wait(void **state) {
@@ -484,6 +593,11 @@ static int64_t spawn_and_destroy(void *arg) {
     return code;
 }
 
+static int64_t run_endless(void *arg) {
+    (void)arg;
+    return run_at_once(SH("exec sleep 1000"));
+}
+
 /* Pipes and pidfds: what a child costs. (The monitor may have files open, or a stand-in a loop of its own.) */
 static int open_descriptors(void) {
     char path[32], what[64];
@@ -532,7 +646,7 @@ static int64_t many(void *arg) {
     int before = open_descriptors();
     bool cancel = arg;
     for (int i = 0; i < 40; i++)
-        check((tasks[i] = hd_spawn(cancel ? spawn_and_destroy : run_true, NULL)));
+        check((tasks[i] = hd_spawn(!cancel ? run_true : i % 2 ? spawn_and_destroy : run_endless, NULL)));
     for (int i = 0; cancel && i < 40; i++) {
         for (int j = 0; j < i * 3; j++)
             check(hd_yield() == 0);
@@ -558,17 +672,15 @@ static void cancelled_spawns_leave_no_child_and_no_descriptor(void **state) {
 }
 
 static int64_t out_of_everything(void *arg) {
-    (void)arg;
+    const char *const *script = SH("exit 0");
+    int64_t (*run)(const char *const *) = *(int64_t(**)(const char *const *))arg;
     int64_t result = BROKE;
     check(run_true(NULL) == 0);
     for (int nth = 1; result != 0; nth++) {
         check(nth < 50);
         hd_sys_fail_after(nth);
-        hd_process_options options = command(SH("exit 0"));
-        hd_process *process = hd_process_spawn(&options);
-        result = process ? hd_process_wait(process, HD_NEVER, NULL) : -errno;
+        result = run(script);
         hd_sys_fail_after(0);
-        hd_process_destroy(process);
         check(result <= 0);
         check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
     }
@@ -577,7 +689,9 @@ static int64_t out_of_everything(void *arg) {
 
 static void each_failure_on_the_way_is_told_and_leaves_nothing(void **state) {
     (void)state;
-    passes(1, out_of_everything, NULL);
+    int64_t (*ways[])(const char *const *) = {run_in_steps, run_at_once};
+    passes(1, out_of_everything, &ways[0]);
+    passes(1, out_of_everything, &ways[1]);
 }
 
 int main(void) {
@@ -592,6 +706,10 @@ int main(void) {
         cmocka_unit_test(very_many_descriptors_are_copied_on_the_pool),
         cmocka_unit_test(a_copy_of_the_alarm_in_another_process_does_no_harm),
         cmocka_unit_test(the_parents_signals_are_blocked_as_before),
+        cmocka_unit_test(ends_wake_nobody_who_does_not_care),
+        cmocka_unit_test(a_handler_is_told_on_the_programs_own_threads),
+        cmocka_unit_test(who_has_it_blocked_may_wait_for_it),
+        cmocka_unit_test(a_run_that_is_cut_short_kills_the_whole_group),
         cmocka_unit_test(a_deadline_a_cancellation_and_the_end_end_the_wait),
         cmocka_unit_test(a_whole_group_is_signalled_and_destroying_kills_it),
         cmocka_unit_test(a_spawn_that_is_cancelled_starts_nothing),
