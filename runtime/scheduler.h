@@ -18,7 +18,7 @@
  * backlog is worth the price of a wake-up (some 10 µs for who wakes, 20 to 50 µs until the other runs): when a task is
  * spawned or taken up and those that wait will take longer than WORTH_NS, or when one is taken up that has waited so
  * long. A thief that is awake goes by the same measure: small change is done sooner than shared. Before it parks, a worker that
- * has just worked spins for at most SPIN_NS, one a runtime, and not if that did not pay lately. */
+ * has just worked spins for at most SPIN_NS, one a runtime, and not if that would not have paid lately. */
 #ifndef HD_SCHEDULER_H
 #define HD_SCHEDULER_H
 
@@ -90,7 +90,9 @@ struct hd_worker {
     uint64_t starved_next_ns; /* when to look for a stack again, for a task that has none */
     uint64_t id_next, id_end; /* a block of task ids */
     struct {
-        uint32_t tried, hit, lost;
+        uint64_t idle_since;  /* ticks: when it ran out of work; 0: it has some */
+        uint64_t idle;        /* ticks: how long that took to come, the mean of the last times */
+        uint32_t tried, lost; /* lately */
         uint64_t off_until_ns;
     } spin;
     struct {

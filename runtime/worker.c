@@ -16,11 +16,12 @@ enum {
         100000, /* a task is thought to take so long until it is known better: then others are woken */
     FEW = 8,    /* fewer tasks in the ring will not write much */
     SPIN_NS = 50000,
-    SPIN_TRIES = 16,          /* spins after which it is judged whether they pay */
-    SPIN_PAUSE_NS = 20000000, /* how long not to spin when they did not */
-    SPIN_GAP_NS = 10000,      /* a spin that saw nothing for so long had lost its core */
-    SPIN_LOST_MOST = 3,       /* how many of SPIN_LOST_OF may */
-    SPIN_LOST_OF = 4 * SPIN_TRIES,
+    IDLE_LONG = 4,       /* one idleness counts as so many at most that are just too long for a spin */
+    IDLE_STEP = 4,       /* and is such a part of the mean */
+    SPIN_GAP_NS = 10000, /* a spin that saw nothing for so long had lost its core */
+    SPIN_LOST_MOST = 3,  /* how many of SPIN_LOST_OF may, */
+    SPIN_LOST_OF = 64,
+    SPIN_PAUSE_NS = 20000000, /* and how long there are none when more did */
 };
 
 HD_NOINLINE hd_poller *hd_worker_poller(void) {
@@ -229,6 +230,20 @@ void hd_worker_measure_from(hd_worker *worker, uint64_t now) {
     worker->measured_turns = turns_of(worker);
 }
 
+/* Ticks: who was idle for longer would have spun in vain. The waking, too: it may have been parked. */
+static uint64_t spin_reaches(const hd_worker *worker) {
+    return hd_clock_from_ns(SPIN_NS) + hd_price_of_arriving(&worker->runtime->prices);
+}
+
+/* There is work again. */
+static void idleness_ends(hd_worker *worker, uint64_t now) {
+    uint64_t most = IDLE_LONG * spin_reaches(worker), since = worker->spin.idle_since;
+    uint64_t lasted = now > since ? now - since : 0;
+    int64_t change = (int64_t)((lasted < most ? lasted : most) - worker->spin.idle) / IDLE_STEP;
+    worker->spin.idle += (uint64_t)change;
+    worker->spin.idle_since = 0;
+}
+
 /* Runs a task, and those after it, until it is the scheduler's turn again. */
 static void run(hd_worker *worker, hd_task *task) {
     hd_fiber *fiber =
@@ -241,6 +256,8 @@ static void run(hd_worker *worker, hd_task *task) {
         start_on(task, fiber);
     }
     uint64_t started = hd_worker_now(worker);
+    if (worker->spin.idle_since)
+        idleness_ends(worker, started);
     begin_turn(worker, task, started);
     hd_fiber_switch(&worker->fibers, NULL, fiber);
     put_away(worker);
@@ -251,13 +268,14 @@ static void run(hd_worker *worker, hd_task *task) {
 
 /* ---- parking ------------------------------------------------------------------------------------------------------------ */
 
-/* Spinning does not pay if it finds too little; nor beside others who want the core: what is spun away there is taken off
- * the time for work, perhaps of those whose answer it waits for. */
-static void judge_spins(hd_worker *worker, uint64_t now) {
-    if (worker->spin.hit < SPIN_TRIES / 2 || worker->spin.lost > SPIN_LOST_MOST)
+/* It does not pay beside others who want the core: what is spun away there is taken off the time for work, perhaps of those
+ * whose answer it waits for. */
+static void judge_spins(hd_worker *worker, bool lost, uint64_t now) {
+    worker->spin.lost += lost;
+    bool too_often = worker->spin.lost > SPIN_LOST_MOST;
+    if (too_often)
         worker->spin.off_until_ns = now + SPIN_PAUSE_NS;
-    worker->spin.hit = 0;
-    if (worker->spin.tried == SPIN_LOST_OF)
+    if (++worker->spin.tried == SPIN_LOST_OF || too_often)
         worker->spin.tried = worker->spin.lost = 0;
 }
 
@@ -266,7 +284,10 @@ static bool spin(hd_worker *worker) {
     hd_runtime *runtime = worker->runtime;
     uint64_t started = hd_sys_now(), now = started;
     uint32_t none = 0;
-    if (!worker->worked || started < worker->spin.off_until_ns)
+    if (!worker->worked)
+        return false;
+    worker->spin.idle_since = hd_worker_now(worker);
+    if (started < worker->spin.off_until_ns || worker->spin.idle > spin_reaches(worker))
         return false;
     /* relaxed: a limit, not an order */
     if (!atomic_compare_exchange_strong_explicit(&runtime->spinning, &none, 1, memory_order_relaxed,
@@ -294,10 +315,7 @@ static bool spin(hd_worker *worker) {
     hd_count(&worker->counters.spins, 1);
     hd_count(&worker->counters.spin_hits, found);
     hd_worker_trace(worker, HD_TRACE_SPIN, found);
-    worker->spin.hit += found;
-    worker->spin.lost += gap > SPIN_GAP_NS;
-    if (++worker->spin.tried % SPIN_TRIES == 0)
-        judge_spins(worker, now);
+    judge_spins(worker, gap > SPIN_GAP_NS, now);
     return found;
 }
 
