@@ -107,7 +107,7 @@ static long search(hd_child *self) {
 int hd_child_main(void *arg) {
     hd_child *self = arg;
     reset_signals();
-    long code = call(SYS_setsid, 0, 0, 0);
+    long code = call(self->new_session ? SYS_setsid : SYS_setpgid, 0, 0, 0);
     if (code >= 0)
         code = place_descriptors(self->fds);
     if (code >= 0 && self->cwd)

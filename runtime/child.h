@@ -19,6 +19,7 @@ typedef struct hd_child {
     const char *path; /* directories in which to look for argv[0], or NULL: it says where it is */
     const char *cwd;  /* NULL: the parent's */
     int fds[HD_CHILD_STDIO];
+    bool new_session; /* or only a new group */
 
     _Atomic int32_t within; /* is still in this memory; as it leaves, the kernel writes 0 */
     int error;              /* why it is not the program; read after it has left */

@@ -364,6 +364,7 @@ typedef struct hd_process_options {
     int stdin_fd;            /* each: a descriptor that the child gets a copy of, or -1 for /dev/null */
     int stdout_fd;
     int stderr_fd;
+    bool new_session; /* it leads a session of its own, and so has no terminal */
 } hd_process_options;
 
 typedef struct hd_exit {
@@ -372,7 +373,7 @@ typedef struct hd_exit {
     struct rusage usage; /* of the child itself */
 } hd_exit;
 
-/* Starts a process, leader of a session and group of its own, and awaits that it has become its program, or failed to.
+/* Starts a process, leader of a group of its own, and awaits that it has become its program, or failed to.
  * Signals are at their defaults and unblocked in the child; no other descriptors are inherited if they are close-on-exec, as
  * heddle's all are. The caller keeps the descriptors. On failure NULL with errno: ENOENT, EACCES, ENOMEM, ECANCELED...
  * Task. */

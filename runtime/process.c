@@ -159,6 +159,7 @@ static void child_fill(hd_child *child, const hd_process_options *options) {
     child->fds[0] = options->stdin_fd;
     child->fds[1] = options->stdout_fd;
     child->fds[2] = options->stderr_fd;
+    child->new_session = options->new_session;
     child->error = 0;
 }
 

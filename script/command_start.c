@@ -176,7 +176,8 @@ static int64_t spawn(command *self, const int theirs[COMMAND_STREAMS]) {
                                                            .cwd = self->cwd,
                                                            .stdin_fd = theirs[COMMAND_IN],
                                                            .stdout_fd = theirs[COMMAND_OUT],
-                                                           .stderr_fd = theirs[COMMAND_ERR]});
+                                                           .stderr_fd = theirs[COMMAND_ERR],
+                                                           .new_session = true});
     code = self->process ? 0 : -errno;
     self->argv[0] = given;
     free(found);

@@ -184,7 +184,8 @@ static int64_t spawn(exec *self, const int theirs[EXEC_STREAMS]) {
                                                                .cwd = run_cwd(self->attempt),
                                                                .stdin_fd = theirs[EXEC_IN],
                                                                .stdout_fd = theirs[EXEC_OUT],
-                                                               .stderr_fd = theirs[EXEC_ERR]});
+                                                               .stderr_fd = theirs[EXEC_ERR],
+                                                               .new_session = true});
         code = self->process ? 0 : -errno;
         hd_shield_end();
     }

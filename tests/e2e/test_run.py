@@ -155,6 +155,16 @@ def a_grandchild_that_holds_the_pipe_does_not_hold_the_job(t):
 
 
 @test
+def commands_of_jobs_and_of_scripts_lead_a_session_of_their_own(t):
+    s = t.service()
+    leads = "test $(cut -d' ' -f6 /proc/$$/stat) = $$ && echo leads"
+    result = s.ctl("run", "exec", "--", "sh", "-c", leads)
+    check(result.out == "leads\n", f"the job's command:\n{result}")
+    result = s.ctl("run", "lua", "-e", f'print(exec{{"sh", "-c", [[{leads}]]}}.stdout)')
+    check(result.out == "leads\n\n", f"a script's:\n{result}")
+
+
+@test
 def a_grandchild_in_a_session_of_its_own_does_not_hold_the_job_either(t):
     s = t.service()
     at, hold = t.fifo("at"), t.fifo("hold")

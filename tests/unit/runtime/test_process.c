@@ -142,11 +142,15 @@ static int64_t surroundings(void *arg) {
     check(capture(&options, &options.stdout_fd, text, sizeof text) == 0);
     check(strcmp(text, "red\n") == 0);
 
-    /* a leader of its session and group, with no signal blocked or ignored */
-    options = command(SH("set -- $(cat /proc/$$/stat); test $5 = $$ && test $6 = $$ && echo leader;"
-                         "grep -E 'SigBlk|SigIgn' /proc/$$/status | grep -v 0000000000000000; true"));
+    /* a leader of its group, with no signal blocked or ignored */
+    options =
+        command(SH("set -- $(cat /proc/$$/stat); test $5 = $$ && echo group; test $6 = $$ && echo session;"
+                   "grep -E 'SigBlk|SigIgn' /proc/$$/status | grep -v 0000000000000000; true"));
     check(capture(&options, &options.stdout_fd, text, sizeof text) == 0);
-    check(strcmp(text, "leader\n") == 0);
+    check(strcmp(text, "group\n") == 0);
+    options.new_session = true;
+    check(capture(&options, &options.stdout_fd, text, sizeof text) == 0);
+    check(strcmp(text, "group\nsession\n") == 0);
     return 0;
 }
 
