@@ -27,7 +27,7 @@ enum {
     TRACE_EVENTS_MAX = 1 << 24,
     NAME_BYTES = 8,
     WORTH_NS = 60000,     /* a backlog of so much is worth stealing (what is worth waking for: price.h) */
-    TRAVEL_NS = 200,      /* a task's record takes so long to another core, and back to who awaits it */
+    TRAVEL_NS = 400,      /* a task's record takes so long to another core, and back to who awaits it */
     BRIEF_NS = 200,       /* hosted tasks that take less are not timed one by one */
     SHORT_NS = 20000,     /* among turns of so much a write may be put off */
     MAINTAIN_NS = 500000, /* between two looks at timers and descriptors, when tasks are long, */
