@@ -2,6 +2,17 @@
 
 #include <signal.h>
 
+/* Relaxed, all: who sees a death late makes three system calls for nothing. */
+static _Atomic uint32_t alive;
+
+void hd_brood_born(void) {
+    atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
+}
+
+void hd_brood_died(void) {
+    atomic_fetch_sub_explicit(&alive, 1, memory_order_relaxed);
+}
+
 static void mask(int how) {
     sigset_t ends;
     sigemptyset(&ends);
@@ -9,11 +20,10 @@ static void mask(int how) {
     pthread_sigmask(how, &ends, NULL);
 }
 
-bool hd_brood_listen(const hd_brood *brood) {
+bool hd_brood_listen(void) {
     struct sigaction action;
-    if (atomic_load_explicit(&brood->alive, memory_order_relaxed) == 0 || /* relaxed: see above */
-        sigaction(SIGCHLD, NULL, &action) != 0 || action.sa_flags & SA_SIGINFO ||
-        (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN))
+    if (atomic_load_explicit(&alive, memory_order_relaxed) == 0 || sigaction(SIGCHLD, NULL, &action) != 0 ||
+        action.sa_flags & SA_SIGINFO || (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN))
         return false;
     mask(SIG_UNBLOCK);
     return true;

@@ -355,6 +355,9 @@ HD_API void hd_resolve_free(hd_address *addresses);
 
 /* ---- child processes ----------------------------------------------------------------------------------------- */
 
+/* SIGCHLD: children are reaped by their pidfds, whatever the program does with the signal, unless it is ignored (then
+ * hd_process_wait says -ECHILD). Who takes it by sigwait(3) or signalfd(2) has it blocked before the first runtime is made. */
+
 typedef struct hd_process hd_process;
 
 typedef struct hd_process_options {
@@ -364,7 +367,7 @@ typedef struct hd_process_options {
     int stdin_fd;            /* each: a descriptor that the child gets a copy of, or -1 for /dev/null */
     int stdout_fd;
     int stderr_fd;
-    bool new_session; /* it leads a session of its own, and so has no terminal */
+    bool new_session; /* without: the caller's terminal, if it has one, and is stopped if it reads that */
 } hd_process_options;
 
 typedef struct hd_exit {
@@ -389,8 +392,8 @@ HD_API HD_CHECKED int hd_process_wait(hd_process *process, uint64_t deadline_ns,
 HD_API int hd_process_signal(hd_process *process, int signal, bool whole_group);
 
 /* Runs a process to its end: hd_process_spawn, _wait and _destroy in one, for less (nobody has to know when it has become its
- * program). 0 and `*status`, unless that is NULL; a negative errno: it could not be started, as above; HD_ECANCELED,
- * HD_ETIMEDOUT: it was killed with its group, and reaped. Task. */
+ * program). 0 and `*status`, unless that is NULL. HD_ECANCELED, HD_ETIMEDOUT: it is over, killed with its group if it had not
+ * ended by itself. Else what hd_process_spawn fails with, or hd_process_wait. Task. */
 HD_API HD_CHECKED int hd_process_run(const hd_process_options *options, uint64_t deadline_ns,
                                      hd_exit *status);
 

@@ -78,7 +78,7 @@ static inline bool hd_lock_enter_biased(hd_here *here, hd_lock *lock) {
     return false;
 }
 
-/* False: it is held, or looked so. */
+/* False: not at once (see hd_lock_contended). */
 static inline bool hd_lock_try_here(hd_here *here, hd_lock *lock) {
     uint32_t state = atomic_load_explicit(&lock->state, memory_order_relaxed); /* relaxed: the swap decides */
     if (hd_likely(state == HD_LOCK_BIASED))

@@ -30,11 +30,6 @@ void hd_prices_init(hd_prices *prices);
 void hd_price_sent(hd_prices *prices, uint64_t ticks);
 void hd_price_arrived(hd_prices *prices, uint64_t ticks);
 
-/* Ticks, until who is woken runs. */
-static inline uint64_t hd_price_of_arriving(const hd_prices *prices) {
-    return atomic_load_explicit(&prices->arriving, memory_order_relaxed); /* relaxed: a hint */
-}
-
 /* Ticks: a backlog of so much is worth waking somebody. */
 static inline uint64_t hd_price(const hd_prices *prices) {
     /* relaxed, both: a hint */

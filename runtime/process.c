@@ -5,12 +5,12 @@
  * worker itself can start children, and no other thread need be woken. That the child has become its program, or has
  * failed, shows by a pipe whose other end only the child has: it is close-on-exec. What counts is that the child has left
  * this memory; so the caller looks when that alarm rings, and now and then without it, as a process that the host forks at
- * that moment may have a copy.
+ * that moment may have a copy. Who runs a child to its end needs no alarm: by then it has left.
  * Only a service with very many descriptors, which the kernel copies for each child, starts them on the pool.
  *
  * The end is awaited by the pidfd in the descriptor set; then waitid reaps and brings the usage. There is no SIGCHLD
  * handler, and children of others are not touched. (If SIGCHLD is ignored the kernel reaps by itself, and
- * hd_process_wait can only say -ECHILD.)
+ * hd_process_wait and hd_process_run can only say -ECHILD.)
  *
  * Signals. A pid is the child's until it is reaped, and may be anybody's later. So reaping and signalling exclude each
  * other by the lock, and after the reaping the process itself is never signalled. Its group may live on. It is signalled by
@@ -52,8 +52,7 @@ extern int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 struct hd_process {
     pid_t pid; /* these two: constant after the start */
     int pidfd;
-    hd_brood *brood; /* its thread's; NULL: that is no worker's. Also constant */
-    hd_lock lock;    /* of the rest: reaping excludes signalling */
+    hd_lock lock; /* of the rest: reaping excludes signalling */
     bool reaped;
     hd_exit status; /* once reaped */
 };
@@ -62,11 +61,11 @@ struct hd_process {
 typedef struct birth {
     hd_process *process;
     hd_child *child;
-    int alarm
-        [2]; /* a pipe: the child has the second end, and leaves it as it becomes its program; or unused */
+    /* Unused by a run. A pipe: the child has the second end, and leaves it as it becomes its program. */
+    int alarm[2];
 } birth;
 
-/* How many descriptors there are, as far as is known: the number that the last child's had. */
+/* How many descriptors there are, as far as is known: the number of the last child's pidfd. */
 static _Atomic int newest_fd;
 
 /* ---- starting ---- */
@@ -105,17 +104,15 @@ static int64_t clone_child(void *arg) {
     errno = kept_errno;
     hd_raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&kept, 0, sizeof kept, 0, 0);
     self->process->pid = pid;
-    hd_worker *worker = hd_worker_self();
-    if (!code && worker) {
-        self->process->brood = &worker->brood;
-        hd_brood_born(self->process->brood);
-    }
+    if (!code)
+        hd_brood_born();
     return code;
 }
 
 /* Makes the child, on the pool if there are `descriptors` to copy. 0 or a negative code. */
 static int make_child(birth *self, int descriptors) {
     bool many = descriptors >= MANY_DESCRIPTORS;
+    hd_worker_self()->has_children |= !many;
     int code = (int)(many ? hd_blocking(HD_POOL_PROCESS, clone_child, self) : clone_child(self));
     if (code)
         return code;
@@ -190,8 +187,8 @@ static int reap(hd_process *self, int flags) {
         else if (info.si_pid == 0)
             code = HD_EAGAIN;
         self->reaped = !code || code == -ECHILD;
-        if (self->reaped && self->brood)
-            hd_brood_died(self->brood);
+        if (self->reaped)
+            hd_brood_died();
     }
     if (info.si_pid) {
         self->status.code = info.si_code == CLD_EXITED ? info.si_status : 0;
@@ -312,10 +309,11 @@ int hd_process_run(const hd_process_options *options, uint64_t deadline_ns, hd_e
     hd_lock_init(&process.lock);
     int code = make_child(&birth, atomic_load_explicit(&newest_fd, memory_order_relaxed)); /* a hint */
     if (!code) {
-        code = await_end(&process, deadline_ns);
-        if (code)
+        /* It may have been cancelled while it waited for the pool, and is not told twice. */
+        code = hd_task_interrupted(hd_task_self()) ? HD_ECANCELED : await_end(&process, deadline_ns);
+        if (!process.reaped)
             end_process(&process);
-        else
+        else if (birth.child->error)
             code = -birth.child->error;
         hd_close(process.pidfd);
     }

@@ -12,7 +12,7 @@
  * A task that leaves its fiber switches to the next one's directly, if that is at hand; the scheduler, which is
  * the thread's own stack, has its turn every TICKS tasks and when there is nothing at hand. Whoever arrives, on whatever
  * stack, puts away who left: only now are its registers saved, so that others may resume it. (On one loop, where there are
- * no others, who yields queues itself before.)
+ * no others, who yields queues itself before, and who parks is idle before.)
  *
  * Whom to wake, when work is queued: from outside, one parked worker if nobody searches. From within, only if the
  * backlog is worth the price of a wake-up (some 10 µs for who wakes, 20 to 50 µs until the other runs): when a task is
@@ -78,6 +78,7 @@ struct hd_worker {
     uint32_t victim; /* whom to rob first */
     bool searching;
     bool worked;             /* since the last park */
+    bool has_children;       /* its thread has started some (brood.h) */
     uint64_t measured;       /* ticks: when the mean was last measured, or work began, */
     uint64_t measured_turns; /* and how many tasks had had their turn by then */
     uint64_t maintained;     /* ticks */
@@ -90,8 +91,8 @@ struct hd_worker {
     uint64_t starved_next_ns; /* when to look for a stack again, for a task that has none */
     uint64_t id_next, id_end; /* a block of task ids */
     struct {
-        uint64_t idle_since;  /* ticks: when it ran out of work; 0: it has some */
-        uint64_t idle;        /* ticks: how long that took to come, the mean of the last times */
+        uint64_t idle_since;  /* ticks: when it ran out of work; 0: it has some, or does not measure that */
+        uint64_t idle;        /* ticks: how long none came, the mean of the last times */
         uint32_t tried, lost; /* lately */
         uint64_t off_until_ns;
     } spin;
@@ -109,7 +110,6 @@ struct hd_worker {
     hd_poller poller;
     hd_idler idler;
     hd_apart apart;
-    hd_brood brood;
     uint64_t
         kicked; /* ticks: when a worker of the runtime began to wake it; else 0. Who may write it: as `apart` */
     hd_trace trace;

@@ -301,6 +301,7 @@ bool hd_task_try_idle(hd_task *task);
 /* The same at once, of the calling task of a runtime with one loop: it has just seen that it was not woken. */
 HD_INLINE void hd_task_idle_own(hd_task *self) {
     uint32_t word = atomic_load_explicit(&self->state, memory_order_relaxed);
+    hd_assert(word & HD_STATE_ACTIVE);
     atomic_store_explicit(&self->state, word - (HD_STATE_ACTIVE - HD_STATE_IDLE), memory_order_relaxed);
 }
 

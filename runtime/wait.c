@@ -66,7 +66,7 @@ static int wait_in_line(hd_lock *lock, hd_list *line, hd_waiter *waiter, hd_wait
                         uint64_t deadline_ns, bool deaf) {
     hd_task *self = hd_task_self();
     int result = 0;
-    if (!self) /* the caller has been through the checkpoint */
+    if (!self) /* only tasks wait in line */
         __builtin_unreachable();
     waiter->task = self;
     atomic_store_explicit(&waiter->granted, HD_GRANTED_NOT, memory_order_relaxed); /* nobody has it yet */

@@ -16,12 +16,13 @@ enum {
         100000, /* a task is thought to take so long until it is known better: then others are woken */
     FEW = 8,    /* fewer tasks in the ring will not write much */
     SPIN_NS = 50000,
-    IDLE_LONG = 4,       /* one idleness counts as so many at most that are just too long for a spin */
-    IDLE_STEP = 4,       /* and is such a part of the mean */
-    SPIN_GAP_NS = 10000, /* a spin that saw nothing for so long had lost its core */
-    SPIN_LOST_MOST = 3,  /* how many of SPIN_LOST_OF may, */
+    IDLE_MOST_NS = 2 * SPIN_NS, /* spins pay while work comes that soon after the last, on average; */
+    IDLE_LONG = 4,              /* once that idle counts as so many times that at most, */
+    IDLE_PART = 8,              /* and moves the average by this part of the difference */
+    SPIN_GAP_NS = 10000,        /* a spin that saw nothing for so long had lost its core */
+    SPIN_LOST_MOST = 3,         /* how many of SPIN_LOST_OF may */
     SPIN_LOST_OF = 64,
-    SPIN_PAUSE_NS = 20000000, /* and how long there are none when more did */
+    SPIN_PAUSE_NS = 20000000, /* how long there are none when they did not pay, or more were lost */
 };
 
 HD_NOINLINE hd_poller *hd_worker_poller(void) {
@@ -230,16 +231,11 @@ void hd_worker_measure_from(hd_worker *worker, uint64_t now) {
     worker->measured_turns = turns_of(worker);
 }
 
-/* Ticks: who was idle for longer would have spun in vain. The waking, too: it may have been parked. */
-static uint64_t spin_reaches(const hd_worker *worker) {
-    return hd_clock_from_ns(SPIN_NS) + hd_price_of_arriving(&worker->runtime->prices);
-}
-
 /* There is work again. */
 static void idleness_ends(hd_worker *worker, uint64_t now) {
-    uint64_t most = IDLE_LONG * spin_reaches(worker), since = worker->spin.idle_since;
+    uint64_t most = hd_clock_from_ns((uint64_t)IDLE_LONG * IDLE_MOST_NS), since = worker->spin.idle_since;
     uint64_t lasted = now > since ? now - since : 0;
-    int64_t change = (int64_t)((lasted < most ? lasted : most) - worker->spin.idle) / IDLE_STEP;
+    int64_t change = (int64_t)((lasted < most ? lasted : most) - worker->spin.idle) / IDLE_PART;
     worker->spin.idle += (uint64_t)change;
     worker->spin.idle_since = 0;
 }
@@ -268,7 +264,20 @@ static void run(hd_worker *worker, hd_task *task) {
 
 /* ---- parking ------------------------------------------------------------------------------------------------------------ */
 
-/* It does not pay beside others who want the core: what is spun away there is taken off the time for work, perhaps of those
+/* A spin does not pay where work comes later. Then there is none for a while, and the first one afterwards tells: what it finds is
+ * measured without a wake-up, however long that takes here. */
+static bool spin_pays(hd_worker *worker, uint64_t now) {
+    uint64_t most = hd_clock_from_ns(IDLE_MOST_NS);
+    if (now < worker->spin.off_until_ns)
+        return false;
+    if (worker->spin.idle <= most)
+        return true;
+    worker->spin.idle = most;
+    worker->spin.off_until_ns = now + SPIN_PAUSE_NS;
+    return false;
+}
+
+/* Nor does it pay beside others who want the core: what is spun away there is taken off the time for work, perhaps of those
  * whose answer it waits for. */
 static void judge_spins(hd_worker *worker, bool lost, uint64_t now) {
     worker->spin.lost += lost;
@@ -284,11 +293,10 @@ static bool spin(hd_worker *worker) {
     hd_runtime *runtime = worker->runtime;
     uint64_t started = hd_sys_now(), now = started;
     uint32_t none = 0;
-    if (!worker->worked)
+    if (!worker->worked || !spin_pays(worker, started))
         return false;
-    worker->spin.idle_since = hd_worker_now(worker);
-    if (started < worker->spin.off_until_ns || worker->spin.idle > spin_reaches(worker))
-        return false;
+    if (!worker->spin.idle_since)
+        worker->spin.idle_since = hd_worker_now(worker);
     /* relaxed: a limit, not an order */
     if (!atomic_compare_exchange_strong_explicit(&runtime->spinning, &none, 1, memory_order_relaxed,
                                                  memory_order_relaxed))
@@ -336,7 +344,7 @@ static void park(hd_worker *worker) {
     if (!hd_search_in_sight(worker)) {
         uint64_t started = hd_clock_ticks();
         hd_watch_park(&worker->watch);
-        bool listens = !runtime->sigchld_wanted && hd_brood_listen(&worker->brood);
+        bool listens = worker->has_children && !runtime->sigchld_wanted && hd_brood_listen();
         unsigned woken = hd_loop_park(worker->loop, park_deadline(worker));
         if (listens)
             hd_brood_deafen();
