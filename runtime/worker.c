@@ -143,7 +143,7 @@ void hd_worker_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
     }
     int kept = *worker->errno_at;
     hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
-    if (!fiber)
+    if (!fiber)                                                                 /* who parks runs on one */
         __builtin_unreachable();
     worker = switch_to_next(worker, fiber, hd_search_at_hand(worker, now), now);
     *worker->errno_at = kept;
