@@ -367,8 +367,8 @@ typedef struct hd_process_options {
     int stdin_fd;            /* each: a descriptor that the child gets a copy of, or -1 for /dev/null */
     int stdout_fd;
     int stderr_fd;
-    bool
-        new_session; /* it leads one, without a terminal; else it has the caller's, and is stopped if it reads that */
+    /* It leads a session, and has no terminal; else it has the caller's, and is stopped if it reads that. */
+    bool new_session;
 } hd_process_options;
 
 typedef struct hd_exit {
