@@ -16,16 +16,16 @@
 
 struct hd_fiber {
     hd_context context;
-    hd_stack stack;
-    hd_fiber *next; /* of its pack */
+    hd_life life; /* of the task at the bottom */
     uint8_t stack_class;
     bool deep;              /* was seen with more than HD_FIBER_SHALLOW in use */
     bool grown;             /* its stack has more than its first page */
+    bool top_changed;       /* since the hosts were last looked at */
     _Atomic bool hint;      /* a host on it may be interrupted: see hd_task_interrupt */
     _Atomic(hd_task *) top; /* the task that runs on it; below that there may be hosts; NULL: a free fiber */
-    hd_wait_kind wait_kind; /* what that one parks for */
-    bool top_changed;       /* since the hosts were last looked at */
-    hd_scope *scope;        /* of the task at the bottom; for this and the next six see scope.h */
+    hd_stack stack;
+    hd_fiber *next;  /* of its pack */
+    hd_scope *scope; /* of the task at the bottom; for this and the next six see scope.h */
     int64_t debt;
     int64_t taken;
     /* Changes under the scope's lock; relaxed: who comes with an older one, under an earlier scope's lock, only sees that it
@@ -34,7 +34,6 @@ struct hd_fiber {
     uint32_t ended;   /* tasks that began and ended here, and which their scope has not been told of, */
     hd_fiber *origin; /* and who owed them, and owes the task at the bottom, if that is not attached */
     uint32_t origin_generation;
-    hd_life life;        /* of the task at the bottom */
     hd_fiber *all;       /* of the depot */
     hd_fiber *next_pack; /* of the first of a pack in the depot, as `pack_count`; its lock */
     uint32_t pack_count;

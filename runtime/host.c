@@ -19,8 +19,9 @@ static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *ta
                   uint64_t now) {
     if (task->scope && !task->attached && !hd_scope_owes(fiber, task))
         hd_scope_adopt(task);
-    hd_task_account_wait(self, HD_WAITS_TASK, hd_task_id(task), now);
+    hd_task_account_wait(self, worker->accounts, HD_WAITS_TASK, hd_task_id(task), now);
     task->host = self;
+    task->hosted = true;
     /* relaxed, both: inspection reads them under the sequence [Q1] */
     atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
     atomic_store_explicit(&task->life, life, memory_order_relaxed);
@@ -36,9 +37,12 @@ static HD_NOINLINE hd_worker *give_others_a_turn(hd_worker *worker, hd_task *sel
     bool woken = hd_search_maintain(worker);
     uint64_t limit = worker->runtime->maintain_every * (woken ? 1 : TURN_WHEN_NOBODY_WAITS);
     /* relaxed: its own */
-    if (worker->here.read - atomic_load_explicit(&worker->turn_began, memory_order_relaxed) < limit)
+    uint64_t began =
+        worker->accounts ? atomic_load_explicit(&worker->turn, memory_order_relaxed) : worker->turn_read;
+    if (worker->here.read - began < limit)
         return worker;
-    hd_worker_yield(self);
+    worker->turn_read = worker->here.read;
+    hd_worker_yield(&worker->here, self);
     return hd_worker_self();
 }
 

@@ -1,7 +1,7 @@
 /* Looking in from outside: the registry of tasks, each task's life so far, the counters.
  *
- * A task's times are written by whoever owns the task for the moment, under a sequence number that is odd while they
- * change (a seqlock: H. Boehm, "Can Seqlocks Get Along With Programming Language Memory Models?", 2012). A reader that
+ * A task's times, if they are kept, are written by whoever owns the task for the moment, under a sequence number that is odd
+ * while they change (a seqlock: H. Boehm, "Can Seqlocks Get Along With Programming Language Memory Models?", 2012). A reader that
  * saw the number change looks again. All that is read this way is atomic, and the fibers' records stay readable until the
  * runtime ends. */
 #include "scheduler.h"
@@ -62,10 +62,10 @@ static bool try_read(const hd_task *task, picture *p) {
     uint32_t before = atomic_load_explicit(&task->sequence, memory_order_acquire); /* [Q1] */
     if (before & 1)
         return false;
+    p->phase = atomic_load_explicit(&task->phase, memory_order_acquire);        /* [Q3] */
     hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_acquire); /* [Q2] */
     hd_life *life = atomic_load_explicit(&task->life, memory_order_relaxed);
     p->fiber = fiber;
-    p->phase = atomic_load_explicit(&task->phase, memory_order_relaxed);
     p->pinned = atomic_load_explicit(&task->pinned, memory_order_relaxed);
     p->home = atomic_load_explicit(&task->home, memory_order_relaxed);
     p->name = atomic_load_explicit(&task->name, memory_order_relaxed);
@@ -90,6 +90,22 @@ static hd_task_state state_now(const hd_task *task, uint8_t phase, bool has_fibe
     return has_fiber ? HD_TASK_WAITING : HD_TASK_DELAYED;
 }
 
+/* How its life divides until `now`. */
+static void add_times(picture *p, uint64_t now, double tick_ns, hd_task_info *info) {
+    if (!p->fiber) /* nothing but its delay has passed before `since` */
+        p->phases[HD_WAITS_TIMER] = p->since - p->spawned;
+    if (now > p->since) /* this phase is not over */
+        p->phases[p->phase] += now - p->since;
+    for (int i = 0; i < HD_PHASES; i++) {
+        uint64_t ns = (uint64_t)((double)p->phases[i] * tick_ns);
+        if (i < HD_WAITS_KINDS)
+            info->waiting_ns[i] = ns;
+        info->age_ns += ns;
+    }
+    info->runnable_ns = (uint64_t)((double)p->phases[HD_PHASE_RUNNABLE] * tick_ns);
+    info->running_ns = (uint64_t)((double)p->phases[HD_PHASE_RUNNING] * tick_ns);
+}
+
 static void look(const hd_task *task, hd_task_info *info) {
     picture p;
     while (!try_read(task, &p))
@@ -111,20 +127,12 @@ static void look(const hd_task *task, hd_task_info *info) {
         info->stack_high_water = hd_stack_high_water(&p.fiber->stack);
     if (info->state == HD_TASK_DELAYED || info->state == HD_TASK_WAITING)
         info->waits_detail = p.detail;
-    if (!p.fiber && info->state != HD_TASK_DONE) /* nothing but its delay has passed before `since` */
-        p.phases[HD_WAITS_TIMER] = p.since - p.spawned;
-    if (info->state != HD_TASK_DONE && now > p.since) /* this phase is not over */
-        p.phases[p.phase] += now - p.since;
-    for (int i = 0; i < HD_PHASES; i++) {
-        uint64_t ns = (uint64_t)((double)p.phases[i] * tick_ns);
-        if (i < HD_WAITS_KINDS)
-            info->waiting_ns[i] = ns;
-        info->age_ns += ns;
-    }
-    info->runnable_ns = (uint64_t)((double)p.phases[HD_PHASE_RUNNABLE] * tick_ns);
-    info->running_ns = (uint64_t)((double)p.phases[HD_PHASE_RUNNING] * tick_ns);
-    if (info->state == HD_TASK_DONE)
-        info->age_ns = (uint64_t)((double)(p.since - p.spawned) * tick_ns);
+    if (info->state == HD_TASK_DONE && !p.fiber)
+        now = p.since;
+    if (task->accounts && info->state != HD_TASK_DONE)
+        add_times(&p, now, tick_ns, info);
+    else if (now > p.spawned)
+        info->age_ns = (uint64_t)((double)(now - p.spawned) * tick_ns);
 }
 
 void hd_task_inspect(const hd_task *task, hd_task_info *info) {

@@ -1,7 +1,8 @@
 /* The monitor: one thread for all runtimes of the process, which notices workers that are stuck.
  *
  * While any worker is awake it looks at all of them every LOOK_NS at least, and exactly when a turn that it has seen will have
- * lasted STUCK_NS; since it asks how old a turn is, it misses none, however seldom it looks otherwise. (A millisecond later, if
+ * lasted STUCK_NS; since it asks how old a turn is, it misses none, however seldom it looks otherwise. (Of a
+ * runtime without account it cannot know: a turn's age counts from the look that finds it, so one of less than two LOOK_NS may be missed.) (A millisecond later, if
  * it has not seen it for that long by then: it must be able to tell who computes from who waits for a core.) A worker whose turn
  * lasts longer is stuck: the episode is counted, the worker is relieved (takeover.c), and a report is asked for, which another
  * thread makes (stuck.c), so that neither symbols nor a slow reader of stderr keep the monitor from the next worker. A worker

@@ -91,7 +91,7 @@ static HD_COLD int interrupted_checkpoint(hd_task *self) {
         return 0;
     if (++self->ignored_cancels >= IGNORED_CANCELS_BEFORE_YIELD) {
         self->ignored_cancels = 0;
-        hd_worker_yield(self);
+        hd_worker_yield(hd_here_get(), self);
     }
     return HD_ECANCELED;
 }
@@ -113,11 +113,12 @@ int hd_task_checkpoint_outside(void) {
 }
 
 HD_RESUMES int hd_yield(void) {
-    hd_task *self = hd_task_self();
+    hd_here *here = hd_here_get();
+    hd_task *self = hd_here_task(here);
     hd_context_leaves();
     if (!self)
         return HD_EPERM;
-    hd_worker_yield(self);
+    hd_worker_yield(here, self);
     return hd_scope_surely_goes_on(self) || !hd_task_interrupted(self) ? 0 : HD_ECANCELED;
 }
 

@@ -169,7 +169,7 @@ void hd_worker_queue_woken(hd_here *near, hd_task *task) {
         queue_woken_far(near, task);
         return;
     }
-    hd_task_account_wake(task, hd_here_lately(near));
+    hd_task_account_wake(task, self->accounts, hd_here_lately(near));
     hd_task *displaced;
     if (self->alone) { /* relaxed: no thieves */
         displaced = atomic_load_explicit(&self->next, memory_order_relaxed);
@@ -179,7 +179,7 @@ void hd_worker_queue_woken(hd_here *near, hd_task *task) {
         displaced = atomic_exchange_explicit(&self->next, task, memory_order_acq_rel);
     }
     if (displaced) {
-        hd_task_account_woken(displaced, HD_PHASE_RUNNABLE, 0);
+        hd_task_account_woken(displaced, self->accounts, HD_PHASE_RUNNABLE, 0);
         hd_queue_local(self, displaced);
     }
 }

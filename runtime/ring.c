@@ -90,12 +90,20 @@ static inline bool move_head(hd_ring *ring, uint64_t *head, uint64_t next) {
                                                    memory_order_acquire); /* [R2] */
 }
 
+/* The same, past the first slot. */
+static inline bool pass_first(hd_ring *ring, uint64_t *head) {
+    uint32_t next = first_of(*head) + 1;
+    if (ring->shared)
+        return move_head(ring, head, pack(tag_of(*head), next));
+    return move_head(ring, head, next); /* without thieves there is no tag */
+}
+
 hd_task *hd_ring_pop(hd_ring *ring) {
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire); /* [R2] */
     uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed); /* relaxed: its own */
     while (first_of(head) != tail) {
         hd_task *task = atomic_load_explicit(slot(own_slots(ring), first_of(head)), memory_order_relaxed);
-        if (!move_head(ring, &head, pack(tag_of(head), first_of(head) + 1)))
+        if (!pass_first(ring, &head))
             continue;
         if (task)
             return task;

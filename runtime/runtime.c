@@ -41,8 +41,11 @@ static int check_options(const hd_runtime_options *options, hd_runtime *runtime)
     int stack_class = hd_stack_class(stack_bytes);
     runtime->loops = options->loops ? options->loops : options->simulated ? LOOPS_SIMULATED : hd_cores();
     runtime->trace_events = options->trace_events;
+    runtime->accounts = !options->unaccounted;
     if (stack_class < 0 || runtime->loops > LOOPS_MAX || runtime->trace_events > TRACE_EVENTS_MAX)
         return HD_EINVAL;
+    if (options->unaccounted && (options->loops != 1 || options->trace_events || options->simulated))
+        return HD_EINVAL; /* loops share work by those times, and traces need them */
     if (hd_virtual_here())
         return HD_ENOTSUP; /* a simulated one lives on this thread */
     if (options->simulated && hd_task_self())

@@ -56,8 +56,9 @@ struct hd_worker {
     hd_here here;
     hd_runtime *runtime;
     uint32_t index;
-    bool alone;  /* its runtime has one loop */
-    bool traced; /* its events are kept, or told to the simulator */
+    bool alone;    /* its runtime has one loop */
+    bool accounts; /* as its runtime's */
+    bool traced;   /* its events are kept, or told to the simulator */
     pthread_t thread;
     hd_worker
         *serves; /* whose timers and descriptors: its own; a stand-in: those of the worker it stands in for */
@@ -65,15 +66,18 @@ struct hd_worker {
     /* the worker's own */
     hd_task *left; /* who has left its fiber for the one that runs now, and is not put away yet */
     hd_leave left_why;
-    hd_fiber *left_fiber;        /* a fiber whose task has ended, likewise */
-    int *errno_at;               /* of this thread */
-    _Atomic uint64_t turn_began; /* ticks: of the task that runs; others read it: see watch.h */
-    hd_task *given;              /* what the scheduler is to run first */
+    hd_fiber *left_fiber; /* a fiber whose task has ended, likewise */
+    int *errno_at;        /* of this thread */
+    /* of the task that runs: when it began (ticks), or, without account, its number; others read it (watch.h) */
+    _Atomic uint64_t turn;
+    uint64_t
+        turn_read; /* ticks: the scheduler's reading as it began to run tasks, or a host's as it let others run */
+    hd_task *given; /* what the scheduler is to run first */
     hd_fiber_cache fibers;
     hd_overflow_thread overflow;
     hd_slab_cache records;
-    hd_loop *loop; /* others only kick it */
-    uint32_t tick;
+    hd_loop *loop;             /* others only kick it */
+    uint32_t tick, tick_first; /* turns since the scheduler had its own, and from where it counts them */
     uint32_t next_in_a_row;
     uint32_t victim; /* whom to rob first */
     bool searching;
@@ -132,6 +136,8 @@ struct hd_worker {
 struct hd_runtime {
     /* constant */
     uint32_t loops;
+    bool
+        accounts; /* it keeps account of tasks' times; if not, it has one loop, is not simulated, and not traced */
     uint8_t stack_class;
     char name[9];
     uint32_t trace_events;   /* that each worker keeps */

@@ -70,7 +70,7 @@ static inline bool hd_scope_surely_goes_on(const hd_task *self) {
     return inner && (hd_likely(inner == self->scope) || (!self->scope && !inner->outer)) &&
            !atomic_load_explicit(&self->cancelled, memory_order_acquire) &&
            !atomic_load_explicit(&inner->cancelled, memory_order_acquire) &&
-           !(hd_unlikely(self->host) && atomic_load_explicit(&fiber->hint, memory_order_relaxed));
+           !(hd_unlikely(self->hosted) && atomic_load_explicit(&fiber->hint, memory_order_relaxed));
 }
 
 void hd_scope_open(hd_scope *scope, hd_task *owner, bool failures_cancel);

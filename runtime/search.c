@@ -36,7 +36,7 @@ static inline bool flush(hd_worker *worker) {
 static void maintain(hd_worker *worker, bool idle) {
     flush(worker);
     uint64_t ticks = hd_worker_now(worker);
-    worker->tick = 0;
+    worker->tick = worker->tick_first;
     if (!idle && ticks - worker->maintained < worker->runtime->maintain_least)
         return;
     worker->maintained = ticks;
@@ -80,7 +80,7 @@ static hd_task *take_starved(hd_worker *worker) {
         return NULL;
     worker->starved_next_ns = now + STARVED_NS;
     hd_task *task = hd_injector_take_one(starved);
-    if (!task || !atomic_load_explicit(&task->pinned, memory_order_relaxed)) /* relaxed: constant */
+    if (!task || !hd_task_is_pinned(task))
         return task;
     hd_queue_pinned(task);
     return NULL;
@@ -166,6 +166,12 @@ static hd_task *take_local(hd_worker *worker) {
         return task;
     }
     worker->next_in_a_row = 0;
+    if (hd_likely(worker->alone)) { /* its inbox stays empty */
+        if (!(task = hd_ring_pop(&worker->ring)))
+            return take_next(worker);
+        fetch_ahead(worker);
+        return task;
+    }
     /* Pinned tasks and others take turns in going first. */
     bool pinned_first = worker->tick & 1;
     if (pinned_first && (task = hd_injector_take_one(&worker->inbox)))

@@ -29,6 +29,7 @@ void hd_task_make(void *record, void *runtime) {
     hd_task *task = record;
     task->runtime = runtime;
     task->alone = task->runtime->loops == 1;
+    task->accounts = task->runtime->accounts;
     hd_list_init(&task->scope_link);
     hd_lock_init(&task->lock);
     hd_list_init(&task->awaiters);
@@ -230,7 +231,7 @@ void hd_task_ended(hd_worker *worker, hd_task *task, uint64_t now, uint32_t refe
     /* The fiber goes before the sequence moves: who still reads its times finds that they are no longer this task's [Q1] */
     atomic_store_explicit(&task->fiber, NULL, memory_order_relaxed);
     atomic_store_explicit(&task->life, NULL, memory_order_relaxed);
-    hd_task_account_between(task, NULL, HD_PHASE_RUNNING, HD_PHASE_RUNNING, now);
+    hd_task_account_move(task, NULL, HD_PHASE_RUNNING, HD_PHASE_RUNNING, now);
     if (hd_task_drop(task, references))
         free_on(worker, task);
 }

@@ -122,9 +122,9 @@ void hd_worker_retire(hd_worker *worker) {
 
 /* ---- what the monitor does -------------------------------------------------------------------------------------------- */
 
-static uint64_t age_ns(hd_watch *watch HD_UNUSED, uint64_t tick) {
+static uint64_t age_ns(hd_watch *watch, uint64_t tick) {
     uint64_t now = hd_clock_ticks();
-    return now > tick ? hd_clock_to_ns(now - tick) : 0;
+    return worker_of(watch)->accounts && now > tick ? hd_clock_to_ns(now - tick) : 0;
 }
 
 /* If it sleeps although there is something to do. */

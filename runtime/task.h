@@ -52,15 +52,16 @@ enum { HD_PHASE_RUNNABLE = HD_WAITS_KINDS, HD_PHASE_RUNNING, HD_PHASES };
 
 /* What a task has from its start to its end; it lies in its fiber, or on its host's stack. */
 typedef struct hd_life {
-    /* where its time went, in ticks (clock.h), and what it waits for; inspection reads these under the sequence [Q1] */
-    _Atomic uint64_t phases[HD_PHASES];
-    _Atomic uint64_t woken; /* `phase` is over, and it is runnable since then; 0: `phase` says all */
-    _Atomic uint64_t wait_detail;
     /* the task itself */
     hd_scope *inner; /* the innermost open scope */
     void **locals;   /* see local.c */
+    /* where its time went, in ticks (clock.h), and what it waits for; inspection reads these under the sequence [Q1] */
+    _Atomic uint64_t woken; /* `phase` is over, and it is runnable since then; 0: `phase` says all */
+    _Atomic uint64_t wait_detail;
+    _Atomic uint64_t phases[HD_PHASES];
 } hd_life;
 
+/* What a switch needs comes first, within a cache line's length. */
 struct hd_task {
     /* any thread */
     _Atomic uint32_t state;
@@ -72,19 +73,23 @@ struct hd_task {
 
     /* constant after the spawn, like those below */
     uint8_t stack_class;
-    bool alone;   /* as long as the record is there: its runtime has one loop */
-    bool delayed; /* spawned with a start time */
+    bool alone;    /* as long as the record is there: its runtime has one loop, */
+    bool accounts; /* and keeps account of its tasks' times */
+    bool delayed;  /* spawned with a start time */
 
     /* whoever owns the task for the moment: its worker, or who has just woken it; read by inspection [Q1] */
     _Atomic uint8_t phase;     /* HD_WAITS_... or HD_PHASE_... */
+    bool hosted;               /* the task itself: it runs on another's stack, which is `host` */
     _Atomic uint32_t sequence; /* odd while the others change; moves with each use of the record */
     _Atomic uint64_t since;    /* ticks: in this phase */
     _Atomic(hd_fiber *) fiber; /* NULL before the start and after the end */
     _Atomic(hd_life *) life;   /* NULL as `fiber` */
     _Atomic int32_t home; /* index of the worker where it runs or last ran, -1: none; constant if pinned */
     _Atomic uint32_t ring_index; /* where it stands, if it stands in a ring */
-    uint32_t origin_generation;  /* see scope.h */
-    hd_lock lock;                /* of `awaiters` */
+    hd_scope *scope;             /* constant after the spawn: it belongs to this one; NULL: a root task */
+
+    uint32_t origin_generation; /* see scope.h */
+    hd_lock lock;               /* of `awaiters` */
 
     /* constant after the spawn; those that inspection reads are atomic, and relaxed [Q1] */
     hd_fn fn;
@@ -93,7 +98,6 @@ struct hd_task {
         int64_t result; /* once it is done */
     };
     hd_runtime *runtime; /* as long as the record is there */
-    hd_scope *scope;     /* it belongs to this one; NULL: a root task */
     _Atomic(const char *) name;
     _Atomic uint64_t id;
     _Atomic uint64_t tag;
@@ -234,11 +238,26 @@ HD_INLINE void hd_life_add(hd_life *life, uint8_t phase, uint64_t ticks) {
     atomic_store_explicit(&life->phases[phase], before + ticks, memory_order_relaxed);
 }
 
-/* The accounting is for who owns the task for the moment.
- *
- * It goes over from one phase of its life, which it is in, to another at `now`. `life`: its own; NULL: it has none. */
-HD_INLINE void hd_task_account_between(hd_task *task, hd_life *life, uint8_t from, uint8_t phase,
-                                       uint64_t now) {
+/* The accounting is for who owns the task for the moment. Where no account is kept, phases are noted, and what is waited for:
+ * only that takes two words, and so a move of the sequence. */
+HD_INLINE void hd_task_note(hd_task *task, uint8_t phase) {
+    /* release: who sees that it runs sees on which fiber [Q3] */
+    atomic_store_explicit(&task->phase, phase, memory_order_release);
+}
+
+HD_INLINE void hd_task_note_wait(hd_task *self, hd_life *life, uint8_t kind, uint64_t detail) {
+    /* relaxed, all but the last: as below */
+    uint32_t sequence = atomic_load_explicit(&self->sequence, memory_order_relaxed);
+    atomic_store_explicit(&self->sequence, sequence + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); /* [Q1] */
+    atomic_store_explicit(&life->wait_detail, detail, memory_order_relaxed);
+    atomic_store_explicit(&self->phase, kind, memory_order_relaxed);
+    atomic_store_explicit(&self->sequence, sequence + 2, memory_order_release); /* [Q1] */
+}
+
+/* It goes over from one phase of its life, which it is in, to another at `now`. `life`: its own; NULL: it has none. This
+ * moves the sequence in any case. */
+HD_INLINE void hd_task_account_move(hd_task *task, hd_life *life, uint8_t from, uint8_t phase, uint64_t now) {
     /* relaxed, all but the last: one writer, and the sequence orders it for readers [Q1] */
     uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
     uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed);
@@ -253,6 +272,14 @@ HD_INLINE void hd_task_account_between(hd_task *task, hd_life *life, uint8_t fro
                           memory_order_release); /* the even one after it [Q1] */
 }
 
+HD_INLINE void hd_task_account_between(hd_task *task, hd_life *life, uint8_t from, uint8_t phase,
+                                       uint64_t now) {
+    if (hd_likely(task->accounts))
+        hd_task_account_move(task, life, from, phase, now);
+    else
+        hd_task_note(task, phase);
+}
+
 /* The same, from whatever phase it is in. */
 HD_INLINE void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
     /* relaxed, both: its own */
@@ -261,22 +288,33 @@ HD_INLINE void hd_task_account(hd_task *task, uint8_t phase, uint64_t now) {
 }
 
 /* The same of one that runs, and waits now. */
-HD_INLINE void hd_task_account_wait(hd_task *self, hd_wait_kind kind, uint64_t detail, uint64_t now) {
+HD_INLINE void hd_task_account_wait(hd_task *self, bool accounts, hd_wait_kind kind, uint64_t detail,
+                                    uint64_t now) {
     hd_life *life = hd_task_life(self);
     if (!life) /* who waits has started; a check of it would be a part of each park */
         __builtin_unreachable();
+    if (!accounts) {
+        hd_task_note_wait(self, life, (uint8_t)kind, detail);
+        return;
+    }
     atomic_store_explicit(&life->wait_detail, detail, memory_order_relaxed); /* relaxed: as above */
-    hd_task_account_between(self, life, HD_PHASE_RUNNING, (uint8_t)kind, now);
+    hd_task_account_move(self, life, HD_PHASE_RUNNING, (uint8_t)kind, now);
 }
 
 /* It was woken, or yields, at `now`, and its turn comes soon: then both are accounted for at once. It has started. */
-HD_INLINE void hd_task_account_wake(hd_task *task, uint64_t now) {
-    /* relaxed: one word, which says by itself that the phase is over */
-    atomic_store_explicit(&hd_task_life(task)->woken, now, memory_order_relaxed);
+HD_INLINE void hd_task_account_wake(hd_task *task, bool accounts, uint64_t now) {
+    if (accounts) /* relaxed: one word, which says by itself that the phase is over */
+        atomic_store_explicit(&hd_task_life(task)->woken, now, memory_order_relaxed);
+    else
+        hd_task_note(task, HD_PHASE_RUNNABLE);
 }
 
 /* Its turn comes later than that: it goes over to HD_PHASE_RUNNABLE as of then. Or HD_PHASE_RUNNING, at `now`. */
-HD_INLINE void hd_task_account_woken(hd_task *task, uint8_t phase, uint64_t now) {
+HD_INLINE void hd_task_account_woken(hd_task *task, bool accounts, uint8_t phase, uint64_t now) {
+    if (!accounts) {
+        hd_task_note(task, phase);
+        return;
+    }
     /* relaxed, all but the last: as above [Q1] */
     uint32_t sequence = atomic_load_explicit(&task->sequence, memory_order_relaxed);
     uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed);

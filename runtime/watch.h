@@ -34,7 +34,7 @@ typedef struct hd_watched {
 
 /* All are called by the monitor's threads, without the worker's doing, and must not wait for it. */
 typedef struct hd_watch_ops {
-    /* How long the turn that began with `tick` has lasted. */
+    /* How long the turn that began with `tick` has lasted, as far as is known. */
     uint64_t (*age_ns)(hd_watch *watch, uint64_t tick);
     /* The picture of `task`, which ran a moment ago, taken by hd_snapshot_peek. */
     bool (*describe)(hd_watch *watch, hd_task *task, hd_watched *watched);

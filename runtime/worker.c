@@ -48,32 +48,44 @@ HD_NOINLINE hd_outbox *hd_worker_outbox(void) {
 
 /* ---- from one task to the next -------------------------------------------------------------------------------------- */
 
-/* A task that has left its fiber goes where it said, now that its registers are saved. */
-static void put_away(hd_worker *worker) {
+/* Who has left its fiber goes where it said, now that its registers are saved. */
+static void put_away_task(hd_worker *worker) {
     hd_task *task = worker->left;
-    if (task) {
-        worker->left = NULL;
-        if (worker->left_why == HD_LEAVES_YIELDING) {
-            hd_queue_again(worker, task);
-        } else if (!hd_task_try_idle(task)) {
-            hd_task_account(task, HD_PHASE_RUNNABLE, worker->here.read);
-            hd_queue_again(worker, task);
-        }
+    if (!task)
+        return;
+    worker->left = NULL;
+    if (worker->left_why == HD_LEAVES_YIELDING) {
+        hd_queue_again(worker, task);
+    } else if (!hd_task_try_idle(task)) {
+        hd_task_account(task, HD_PHASE_RUNNABLE, worker->here.read);
+        hd_queue_again(worker, task);
     }
+}
+
+static void put_away_fiber(hd_worker *worker) {
     hd_fiber *fiber = worker->left_fiber;
-    if (hd_unlikely(fiber)) {
-        worker->left_fiber = NULL;
-        hd_fiber_put(&worker->fibers, fiber);
-        if ((task = hd_injector_take_one(&worker->runtime->starved)))
-            hd_worker_queue_spawned(&worker->here, task);
-    }
+    if (hd_likely(!fiber))
+        return;
+    worker->left_fiber = NULL;
+    hd_fiber_put(&worker->fibers, fiber);
+    hd_task *task = hd_injector_take_one(&worker->runtime->starved);
+    if (task)
+        hd_worker_queue_spawned(&worker->here, task);
+}
+
+static inline void put_away(hd_worker *worker) {
+    put_away_task(worker);
+    put_away_fiber(worker);
 }
 
 /* It starts on this fiber. */
 static void start_on(hd_task *task, hd_fiber *fiber) {
     hd_timer_stop(&task->timer);
     task->host = NULL;
-    if (task->delayed) { /* relaxed: read under the sequence, which the next accounting moves [Q1] */
+    task->hosted = false;
+    if (task->alone) /* relaxed: a picture, for inspection */
+        atomic_store_explicit(&task->home, 0, memory_order_relaxed);
+    if (task->delayed) { /* relaxed: read under the sequence, which the accounting moves next [Q1] */
         uint64_t since = atomic_load_explicit(&task->since, memory_order_relaxed);
         atomic_store_explicit(&fiber->life.phases[HD_WAITS_TIMER],
                               since - atomic_load_explicit(&task->spawned, memory_order_relaxed),
@@ -93,49 +105,66 @@ static inline hd_fiber *fiber_at_hand(hd_worker *worker, hd_task *task) {
     return fiber;
 }
 
+/* `accounts`, here and below, is the worker's: park and yield are there twice, once for each, since among turns that are not
+ * accounted for what it takes to ask is felt.
+ *
+ * A turn ends, and the next begins: the one reading of the clock. Where nobody's time is accounted for, it may be ten
+ * milliseconds old. */
+HD_INLINE uint64_t now_in_between(hd_worker *worker, bool accounts) {
+    return accounts ? hd_worker_now(worker) : hd_worker_lately(worker);
+}
+
 /* What is seen of the worker from now on is another turn. */
-static inline void begin_run(hd_worker *worker, uint64_t now) {
-    atomic_store_explicit(&worker->turn_began, now, memory_order_relaxed); /* relaxed: a picture (watch.h) */
+HD_INLINE void next_turn(hd_worker *worker, bool accounts, uint64_t now) {
+    if (accounts) /* relaxed: a picture (watch.h) */
+        atomic_store_explicit(&worker->turn, now, memory_order_relaxed);
+    else
+        hd_count(&worker->turn, 1);
 }
 
 /* Its turn begins. */
-static inline void begin_turn(hd_worker *worker, hd_task *task, uint64_t now) {
-    if (!worker->alone) { /* relaxed, both: ours */
+HD_INLINE void begin_turn(hd_worker *worker, bool accounts, hd_task *task, uint64_t now) {
+    /* relaxed, all: ours, or a picture, for inspection; that of a pinned one stays what it is */
+    if (accounts && !worker->alone) {
         uint64_t woken = atomic_load_explicit(&hd_task_life(task)->woken, memory_order_relaxed);
         uint64_t since = woken ? woken : atomic_load_explicit(&task->since, memory_order_relaxed);
         hd_queue_share(worker, now > since ? now - since : 0);
+        atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
     }
-    /* relaxed: a picture, for inspection; that of a pinned one stays what it is */
-    atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
-    hd_task_account_woken(task, HD_PHASE_RUNNING, now);
+    hd_task_account_woken(task, accounts, HD_PHASE_RUNNING, now);
     hd_count(&worker->counters.switches, 1);
     hd_here_set_current(&worker->here, task);
-    begin_run(worker, now);
-    hd_worker_trace_task(worker, HD_TRACE_RUN, task, 0);
+    next_turn(worker, accounts, now);
+    if (accounts)
+        hd_worker_trace_task(worker, HD_TRACE_RUN, task, 0);
 }
 
 /* Goes from one fiber to that of the next task at hand, or to the scheduler, which runs `next` if it is given one. Returns the
  * worker on which `from` goes on. */
-static inline hd_worker *switch_to_next(hd_worker *worker, hd_fiber *from, hd_task *next, uint64_t now) {
+HD_INLINE hd_worker *switch_to_next(hd_worker *worker, bool accounts, hd_fiber *from, hd_task *next,
+                                    uint64_t now) {
     hd_fiber *to = next ? fiber_at_hand(worker, next) : NULL;
     if (to) {
-        begin_turn(worker, next, now);
+        begin_turn(worker, accounts, next, now);
     } else {
         worker->given = next;
         hd_here_set_current(&worker->here, NULL);
     }
     hd_fiber_switch(&worker->fibers, from, to);
     worker = hd_worker_self();
-    put_away(worker);
+    if (accounts)
+        put_away_task(worker);
+    put_away_fiber(worker);
     return worker;
 }
 
-void hd_worker_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
-    hd_worker *worker = hd_worker_self();
-    uint64_t now = hd_worker_now(worker);
-    hd_task_account_wait(self, kind, detail, now);
-    hd_worker_trace_task(worker, HD_TRACE_WAIT, self, kind);
-    if (hd_likely(self->alone)) { /* nobody else runs it before its registers are saved */
+HD_INLINE void park_task(hd_worker *worker, bool accounts, hd_task *self, hd_wait_kind kind,
+                         uint64_t detail) {
+    uint64_t now = now_in_between(worker, accounts);
+    hd_task_account_wait(self, accounts, kind, detail, now);
+    if (accounts)
+        hd_worker_trace_task(worker, HD_TRACE_WAIT, self, kind);
+    if (!accounts || hd_likely(self->alone)) { /* nobody else runs it before its registers are saved */
         hd_task_idle_own(self);
     } else {
         worker->left = self;
@@ -145,23 +174,31 @@ void hd_worker_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
     hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
     if (!fiber)                                                                 /* who parks runs on one */
         __builtin_unreachable();
-    worker = switch_to_next(worker, fiber, hd_search_at_hand(worker, now), now);
+    worker = switch_to_next(worker, accounts, fiber, hd_search_at_hand(worker, now), now);
     *worker->errno_at = kept;
 }
 
-void hd_worker_yield(hd_task *self) {
+void hd_worker_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
     hd_worker *worker = hd_worker_self();
-    uint64_t now = hd_worker_now(worker);
+    if (hd_likely(worker->accounts))
+        park_task(worker, true, self, kind, detail);
+    else
+        park_task(worker, false, self, kind, detail);
+}
+
+HD_INLINE void yield_task(hd_worker *worker, bool accounts, hd_task *self) {
+    uint64_t now = now_in_between(worker, accounts);
     hd_task *next = hd_search_at_hand(worker, now);
     hd_count(&worker->counters.yields, 1);
     if (!next && !hd_search_is_due(worker, now)) { /* it is alone */
-        begin_run(worker, now);
+        next_turn(worker, accounts, now);
         return;
     }
     int kept = *worker->errno_at;
-    hd_worker_trace_task(worker, HD_TRACE_YIELD, self, 0);
-    if (worker->alone) { /* nobody else takes it from the ring before its registers are saved */
-        hd_task_account_wake(self, now);
+    if (accounts)
+        hd_worker_trace_task(worker, HD_TRACE_YIELD, self, 0);
+    if (!accounts || worker->alone) { /* nobody else takes it from the ring before its registers are saved */
+        hd_task_account_wake(self, accounts, now);
         hd_queue_local(worker, self);
     } else { /* `since` is what thieves go by */
         hd_task_account(self, HD_PHASE_RUNNABLE, now);
@@ -169,8 +206,17 @@ void hd_worker_yield(hd_task *self) {
         worker->left_why = HD_LEAVES_YIELDING;
     }
     /* relaxed: its own */
-    worker = switch_to_next(worker, atomic_load_explicit(&self->fiber, memory_order_relaxed), next, now);
+    hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed);
+    worker = switch_to_next(worker, accounts, fiber, next, now);
     *worker->errno_at = kept;
+}
+
+void hd_worker_yield(hd_here *here, hd_task *self) {
+    hd_worker *worker = (hd_worker *)here;
+    if (hd_likely(worker->accounts))
+        yield_task(worker, true, self);
+    else
+        yield_task(worker, false, self);
 }
 
 /* One task after the other. The next at hand that has not started goes on on the same stack. */
@@ -190,12 +236,12 @@ HD_HOT void hd_worker_fiber_main(hd_fiber *fiber) {
             hd_scope_tell_ended(fiber, next);
             hd_fiber_prepare(fiber, next);
             start_on(next, fiber);
-            begin_turn(worker, next, now);
+            begin_turn(worker, worker->accounts, next, now);
             continue;
         }
         hd_scope_tell_ended(fiber, NULL);
         worker->left_fiber = fiber;
-        switch_to_next(worker, fiber, next, now);
+        switch_to_next(worker, worker->accounts, fiber, next, now);
     }
 }
 
@@ -210,8 +256,9 @@ static void starve(hd_worker *worker, hd_task *task) {
 }
 
 static uint64_t turns_of(hd_worker *worker) {
+    const _Atomic uint64_t *turns = worker->accounts ? &worker->counters.switches : &worker->turn;
     /* relaxed, both: its own */
-    return atomic_load_explicit(&worker->counters.switches, memory_order_relaxed) +
+    return atomic_load_explicit(turns, memory_order_relaxed) +
            atomic_load_explicit(&worker->counters.tasks_hosted, memory_order_relaxed);
 }
 
@@ -222,7 +269,12 @@ HD_NOINLINE void hd_worker_measure(hd_worker *worker, uint64_t now) {
     uint64_t mean =
         atomic_load_explicit(&worker->mean_task, memory_order_relaxed); /* relaxed: one writer, a hint */
     int64_t change = ((int64_t)((now - worker->measured) / turns) - (int64_t)mean) / 4;
-    atomic_store_explicit(&worker->mean_task, mean + (uint64_t)change, memory_order_relaxed);
+    mean += (uint64_t)change;
+    atomic_store_explicit(&worker->mean_task, mean, memory_order_relaxed);
+    if (!worker->accounts) { /* the scheduler's turn comes by their number */
+        uint64_t most = worker->runtime->maintain_every / (mean + 1);
+        worker->tick_first = most < HD_SEARCH_TICKS ? HD_SEARCH_TICKS - (uint32_t)most : 0;
+    }
     hd_worker_measure_from(worker, now);
 }
 
@@ -251,15 +303,16 @@ static void run(hd_worker *worker, hd_task *task) {
         }
         start_on(task, fiber);
     }
-    uint64_t started = hd_worker_now(worker);
+    uint64_t started = worker->turn_read = hd_worker_now(worker);
     if (worker->spin.idle_since)
         idleness_ends(worker, started);
-    begin_turn(worker, task, started);
+    begin_turn(worker, worker->accounts, task, started);
     hd_fiber_switch(&worker->fibers, NULL, fiber);
     put_away(worker);
-    hd_worker_measure(worker, worker->here.read);
+    uint64_t ended = worker->accounts ? worker->here.read : hd_worker_now(worker);
+    hd_worker_measure(worker, ended);
     worker->worked = true;
-    hd_count(&worker->counters.busy, worker->here.read - started);
+    hd_count(&worker->counters.busy, ended - started);
 }
 
 /* ---- parking ------------------------------------------------------------------------------------------------------------ */
@@ -440,12 +493,13 @@ static hd_loop *create_loop(hd_worker *worker) {
 int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index, hd_worker *serves) {
     worker->serves = serves;
     worker->watch.ops = &hd_worker_watched;
-    worker->watch.tick = &worker->turn_began;
+    worker->watch.tick = &worker->turn;
     worker->watch.task = &worker->here.current;
     atomic_init(&worker->gone, true);
     worker->runtime = worker->here.runtime = runtime;
     worker->alone = worker->here.alone = runtime->loops == 1;
     worker->here.simulated = runtime->sim != NULL;
+    worker->accounts = runtime->accounts;
     worker->index = index;
     worker->victim = index + 1;
     atomic_init(&worker->mean_task, hd_clock_from_ns(MEAN_FIRST_NS));

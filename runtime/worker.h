@@ -13,7 +13,7 @@ int hd_worker_start(hd_worker *worker, const char *name);
 
 /* The calling task leaves its worker until it is woken, perhaps for no reason; until its turn comes again. Both keep errno. */
 void hd_worker_park(hd_task *self, hd_wait_kind kind, uint64_t detail);
-void hd_worker_yield(hd_task *self);
+void hd_worker_yield(hd_here *here, hd_task *self);
 
 /* ---- what it needs; by takeover.c ---- */
 

@@ -32,6 +32,7 @@ struct stage {
     _Atomic uint64_t next_round;
     uint32_t runtime_count, driver_count, rival_count;
     hd_runtime *runtimes[RUNTIMES_MAX];
+    bool unaccounted[RUNTIMES_MAX];
     _Atomic uint64_t spawned[RUNTIMES_MAX]; /* tasks */
     driver *drivers;
     rival *rivals[RIVALS_MAX];

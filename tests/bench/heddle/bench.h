@@ -26,4 +26,9 @@ static inline int64_t bench_on_loops(unsigned loops, hd_fn fn, void *arg) {
     return must("hd_run", hd_run(&(hd_runtime_options){.loops = loops}, fn, arg));
 }
 
+/* The same with one loop that keeps no account of its tasks' time. */
+static inline int64_t bench_unaccounted(hd_fn fn, void *arg) {
+    return must("hd_run", hd_run(&(hd_runtime_options){.loops = 1, .unaccounted = true}, fn, arg));
+}
+
 #endif

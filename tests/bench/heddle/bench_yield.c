@@ -32,9 +32,15 @@ static void run(const struct bench_case *which) {
     bench_on_loops(which->loops, root, (void *)which);
 }
 
+static void run_unaccounted(const struct bench_case *which) {
+    bench_unaccounted(root, (void *)which);
+}
+
 static const struct bench_case cases[] = {
     {"yield_2", run, 1, 2},
     {"yield_1000", run, 1, 1000},
+    {"unaccounted_yield_2", run_unaccounted, 1, 2},
+    {"unaccounted_yield_1000", run_unaccounted, 1, 1000},
 };
 
 BENCH_MAIN(cases)
