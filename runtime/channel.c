@@ -7,6 +7,7 @@
  *
  * The copies are made under the lock. Items are meant to be small; large things travel as pointers. */
 #include "context.h"
+#include "grant.h"
 #include "scope.h"
 #include "sys.h"
 #include "wait.h"
@@ -143,13 +144,45 @@ static HD_RESUMES int wait_to_receive(hd_channel *channel, void *item, uint64_t 
     return wait_turn(channel, &channel->receivers, &mine, deadline_ns);
 }
 
-HD_HOT int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns) {
+/* Most items, to a receiver that waits. False: nothing was done. Under the lock. */
+static inline bool send_at_once(hd_here *here, hd_channel *channel, const void *item) {
+    hd_waiter *receiver = hd_waiter_first(&channel->receivers);
+    if (!receiver || channel->item_bytes != sizeof(void *) || !hd_waiter_grant_at_once(here, receiver))
+        return false;
+    memcpy(turn_of(receiver)->to, item,
+           sizeof(void *)); /* before it goes on: on this thread, after its sender */
+    return true;
+}
+
+/* Enters with the lock, and leaves without. */
+static inline int send_locked(hd_here *here, hd_channel *channel, const void *item, uint64_t deadline_ns) {
+    return sender_waits(channel) ? wait_to_send(channel, item, deadline_ns) : send_now(here, channel, item);
+}
+
+static HD_NOINLINE int send_under_lock(hd_channel *channel, const void *item, uint64_t deadline_ns) {
+    return send_locked(hd_here_get(), channel, item, deadline_ns);
+}
+
+static HD_HOT HD_NOINLINE int send_anyhow(hd_channel *channel, const void *item, uint64_t deadline_ns) {
     hd_here *here = hd_here_get();
     int code = hd_task_checkpoint_here(here);
     if (code)
         return code;
     hd_lock_acquire_here(here, &channel->lock.lock);
-    return sender_waits(channel) ? wait_to_send(channel, item, deadline_ns) : send_now(here, channel, item);
+    return send_locked(here, channel, item, deadline_ns);
+}
+
+/* Calls nothing to which it would come back, so that it need not save registers. */
+HD_HOT int hd_channel_send(hd_channel *channel, const void *item, uint64_t deadline_ns) {
+    hd_here *here = hd_here_get();
+    hd_task *self = hd_here_task(here);
+    if (!self || !here->alone || !hd_scope_surely_goes_on(self) ||
+        !hd_lock_try_here(here, &channel->lock.lock))
+        return send_anyhow(channel, item, deadline_ns);
+    if (!send_at_once(here, channel, item))
+        return send_under_lock(channel, item, deadline_ns);
+    hd_lock_release(&channel->lock.lock);
+    return 0;
 }
 
 /* Enters with the lock, and leaves without. */
@@ -167,7 +200,6 @@ static HD_COLD int receive_slowly(hd_channel *channel, void *item, uint64_t dead
     return receive_locked(here, channel, item, deadline_ns);
 }
 
-/* Calls nothing to which it would come back, so that it need not save registers. */
 HD_HOT int hd_channel_receive(hd_channel *channel, void *item, uint64_t deadline_ns) {
     hd_here *here = hd_here_get();
     hd_task *self = hd_here_task(here);

@@ -45,10 +45,15 @@ static inline uint64_t hd_here_read(hd_here *here) {
     return here->read = hd_clock_ticks();
 }
 
+/* Was it read ten milliseconds ago at most? */
+static inline bool hd_here_is_fresh(const hd_here *here) {
+    uint32_t beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed); /* relaxed: a hint */
+    return beat && beat == here->beat;
+}
+
 /* The clock, read ten milliseconds ago at most. For what is so frequent that reading it would be most of the work. */
 static inline uint64_t hd_here_lately(hd_here *here) {
-    uint32_t beat = atomic_load_explicit(&hd_clock_beat, memory_order_relaxed); /* relaxed: a hint */
-    return hd_likely(beat && beat == here->beat) ? here->read : hd_here_read(here);
+    return hd_likely(hd_here_is_fresh(here)) ? here->read : hd_here_read(here);
 }
 
 /* Relaxed, both: for who looks from outside it is a picture (watch.h). */

@@ -9,25 +9,17 @@ enum { ERROR_BYTES = 512 };
 
 /* ---- the state word ------------------------------------------------------------------------------------------ */
 
-static inline uint32_t state_of(uint32_t word) {
-    return word & HD_STATE_MASK;
-}
-
-static inline uint32_t with_state(uint32_t word, uint32_t state) {
-    return (word & ~(uint32_t)(HD_STATE_MASK | HD_STATE_WAKE)) | state;
-}
-
 static inline uint32_t woken(uint32_t word) {
-    return state_of(word) == HD_STATE_IDLE ? with_state(word, HD_STATE_ACTIVE) : word | HD_STATE_WAKE;
+    return hd_state_of(word) == HD_STATE_IDLE ? hd_state_with(word, HD_STATE_ACTIVE) : word | HD_STATE_WAKE;
 }
 
 /* Nobody else writes the word. */
 static void wake_own(hd_here *near, hd_task *task) {
     uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed);
-    if (hd_likely(state_of(word) == HD_STATE_IDLE)) {
+    if (hd_likely(hd_state_of(word) == HD_STATE_IDLE)) {
         atomic_store_explicit(&task->state, woken(word), memory_order_relaxed); /* relaxed: one thread */
         hd_worker_queue_woken(near, task);
-    } else if (state_of(word) == HD_STATE_ACTIVE) {
+    } else if (hd_state_of(word) == HD_STATE_ACTIVE) {
         atomic_store_explicit(&task->state, woken(word), memory_order_relaxed);
     }
 }
@@ -35,13 +27,13 @@ static void wake_own(hd_here *near, hd_task *task) {
 static void wake_shared(hd_here *near, hd_task *task) {
     uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed); /* relaxed: the CAS checks it */
     do {
-        if (state_of(word) == HD_STATE_DONE)
+        if (hd_state_of(word) == HD_STATE_DONE)
             return;
         /* acq_rel: what the waker did before is seen by the task after its park, and the idle task's own record is seen
          * here, for the accounting [S1] */
     } while (!atomic_compare_exchange_weak_explicit(&task->state, &word, woken(word), memory_order_acq_rel,
                                                     memory_order_relaxed));
-    if (state_of(word) == HD_STATE_IDLE)
+    if (hd_state_of(word) == HD_STATE_IDLE)
         hd_worker_queue_woken(near, task);
 }
 
@@ -57,8 +49,8 @@ void hd_task_wake_here(hd_here *near, hd_task *task) {
 bool hd_task_try_idle(hd_task *task) {
     uint32_t word = atomic_load_explicit(&task->state, memory_order_relaxed); /* relaxed: the CAS checks it */
     for (;;) {
-        hd_assert(state_of(word) == HD_STATE_ACTIVE);
-        uint32_t next = with_state(word, word & HD_STATE_WAKE ? HD_STATE_ACTIVE : HD_STATE_IDLE);
+        hd_assert(hd_state_of(word) == HD_STATE_ACTIVE);
+        uint32_t next = hd_state_with(word, word & HD_STATE_WAKE ? HD_STATE_ACTIVE : HD_STATE_IDLE);
         if (task->alone) {
             atomic_store_explicit(&task->state, next, memory_order_relaxed); /* relaxed: one thread */
             return !(word & HD_STATE_WAKE);
@@ -96,10 +88,10 @@ void hd_task_finish(hd_task *task, int64_t result) {
 bool hd_task_mark_awaited(hd_task *task) {
     if (!task->alone)
         /* acq_rel: the finisher finds the awaiter in the line, or the awaiter finds the end [S3] [S4] */
-        return state_of(atomic_fetch_or_explicit(&task->state, HD_STATE_AWAITED, memory_order_acq_rel)) !=
+        return hd_state_of(atomic_fetch_or_explicit(&task->state, HD_STATE_AWAITED, memory_order_acq_rel)) !=
                HD_STATE_DONE;
     uint32_t word = atomic_load_explicit(&task->state, memory_order_acquire); /* [S3] */
-    if (state_of(word) == HD_STATE_DONE)
+    if (hd_state_of(word) == HD_STATE_DONE)
         return false;
     if (hd_task_near(task)) {
         atomic_store_explicit(&task->state, word | HD_STATE_AWAITED, memory_order_relaxed); /* one thread */
@@ -140,7 +132,7 @@ int64_t hd_fail(int64_t code, const char *format, ...) {
 }
 
 bool hd_task_done(const hd_task *task) {
-    return state_of(atomic_load_explicit(&task->state, memory_order_acquire)) == HD_STATE_DONE; /* [S3] */
+    return hd_state_of(atomic_load_explicit(&task->state, memory_order_acquire)) == HD_STATE_DONE; /* [S3] */
 }
 
 int64_t hd_task_result(const hd_task *task) {

@@ -47,6 +47,15 @@ enum {
     HD_STATE_AWAITED = 8,
 };
 
+static inline uint32_t hd_state_of(uint32_t word) {
+    return word & HD_STATE_MASK;
+}
+
+/* The word in another state; the wake-up is heard. */
+static inline uint32_t hd_state_with(uint32_t word, uint32_t state) {
+    return (word & ~(uint32_t)(HD_STATE_MASK | HD_STATE_WAKE)) | state;
+}
+
 /* How a task's life divides: the kinds of waiting, and these. */
 enum { HD_PHASE_RUNNABLE = HD_WAITS_KINDS, HD_PHASE_RUNNING, HD_PHASES };
 
