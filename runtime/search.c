@@ -55,20 +55,26 @@ static void maintain(hd_worker *worker, bool idle) {
         hd_worker_trace(worker, HD_TRACE_DESCRIPTORS, woken);
 }
 
-/* A fair part of what came from outside; the first to run, the others to the ring. */
-static hd_task *take_injected(hd_worker *worker) {
+/* A fair part of what came from outside. Returns how many. */
+static uint32_t draw_injected(hd_worker *worker, hd_task *tasks[TAKE_MOST]) {
     hd_runtime *runtime = worker->runtime;
-    hd_task *tasks[TAKE_MOST];
     uint32_t count = hd_injector_count(&runtime->injector),
              fair = count / runtime->loops + (count % runtime->loops != 0);
     uint32_t taken = hd_injector_take(&runtime->injector, tasks, fair < TAKE_MOST ? fair : TAKE_MOST);
-    for (uint32_t i = 1; i < taken; i++)
-        hd_queue_local(worker, tasks[i]);
     hd_count(&worker->counters.from_injector, taken);
     if (taken) {
         hd_worker_trace(worker, HD_TRACE_INJECTED, taken);
         hd_pool_collect(runtime->pool);
     }
+    return taken;
+}
+
+/* The first to run, the others to the ring. */
+static hd_task *take_injected(hd_worker *worker) {
+    hd_task *tasks[TAKE_MOST];
+    uint32_t taken = draw_injected(worker, tasks);
+    for (uint32_t i = 1; i < taken; i++)
+        hd_queue_local(worker, tasks[i]);
     return taken ? tasks[0] : NULL;
 }
 
@@ -120,9 +126,12 @@ HD_NOINLINE bool hd_search_maintain(hd_worker *worker) {
     hd_here_set_current(&worker->here, NULL); /* woken tasks go to the ring */
     maintain(worker, false);
     look_outside(worker);
+    hd_task *tasks[TAKE_MOST];
+    uint32_t taken = draw_injected(worker, tasks);
+    for (uint32_t i = 0; i < taken; i++)
+        hd_queue_local(worker, tasks[i]);
     hd_here_set_current(&worker->here, self);
-    return hd_ring_count(&worker->ring) > before || hd_injector_count(&worker->inbox) ||
-           hd_injector_count(&worker->runtime->injector);
+    return hd_ring_count(&worker->ring) > before || hd_injector_count(&worker->inbox);
 }
 
 static hd_task *take_next(hd_worker *worker) {
