@@ -303,21 +303,21 @@ int hd_process_wait(hd_process *process, uint64_t deadline_ns, hd_exit *status) 
 /* A child that has ended has left this memory, as its program or not; so nobody awaits that alone. */
 int hd_process_run(const hd_process_options *options, uint64_t deadline_ns, hd_exit *status) {
     hd_process process = {.pidfd = -1};
-    birth birth = {.process = &process, .child = prepare(options)};
-    if (!birth.child)
+    birth self = {.process = &process, .child = prepare(options)};
+    if (!self.child)
         return -errno;
     hd_lock_init(&process.lock);
-    int code = make_child(&birth, atomic_load_explicit(&newest_fd, memory_order_relaxed)); /* a hint */
+    int code = make_child(&self, atomic_load_explicit(&newest_fd, memory_order_relaxed)); /* a hint */
     if (!code) {
         /* It may have been cancelled while it waited for the pool, and is not told twice. */
         code = hd_task_interrupted(hd_task_self()) ? HD_ECANCELED : await_end(&process, deadline_ns);
         if (!process.reaped)
             end_process(&process);
-        else if (birth.child->error)
-            code = -birth.child->error;
+        else if (self.child->error)
+            code = -self.child->error;
         hd_close(process.pidfd);
     }
-    hd_sys_free(birth.child);
+    hd_sys_free(self.child);
     if (!code && status)
         *status = process.status;
     return code;
