@@ -70,11 +70,18 @@ typedef struct hd_life {
     _Atomic uint64_t phases[HD_PHASES];
 } hd_life;
 
-/* What a switch needs comes first, within a cache line's length. */
+/* What a switch needs lies close together. */
 struct hd_task {
     /* any thread */
-    _Atomic uint32_t state;
     _Atomic uint32_t references; /* 0: a free record */
+
+    /* whoever owns the task for the moment: its worker, or who has just woken it; read by inspection [Q1] */
+    _Atomic int32_t home;   /* index of the worker where it runs or last ran, -1: none; constant if pinned */
+    _Atomic uint64_t since; /* ticks: in this phase */
+    _Atomic uint32_t sequence; /* odd while the others change; moves with each use of the record */
+
+    /* any thread */
+    _Atomic uint32_t state;
     _Atomic bool cancelled;
     _Atomic bool posted;          /* to the worker of its runtime */
     _Atomic bool idle_wanted;     /* when it is looked at there: it starts later */
@@ -86,16 +93,14 @@ struct hd_task {
     bool accounts; /* and keeps account of its tasks' times */
     bool delayed;  /* spawned with a start time */
 
-    /* whoever owns the task for the moment: its worker, or who has just woken it; read by inspection [Q1] */
-    _Atomic uint8_t phase;     /* HD_WAITS_... or HD_PHASE_... */
-    bool hosted;               /* the task itself: it runs on another's stack, which is `host` */
-    _Atomic uint32_t sequence; /* odd while the others change; moves with each use of the record */
-    _Atomic uint64_t since;    /* ticks: in this phase */
-    _Atomic(hd_fiber *) fiber; /* NULL before the start and after the end */
-    _Atomic(hd_life *) life;   /* NULL as `fiber` */
-    _Atomic int32_t home; /* index of the worker where it runs or last ran, -1: none; constant if pinned */
+    /* its owner, as above */
+    _Atomic uint8_t phase;       /* HD_WAITS_... or HD_PHASE_... */
+    bool hosted;                 /* the task itself: it runs on another's stack, which is `host` */
     _Atomic uint32_t ring_index; /* where it stands, if it stands in a ring */
-    hd_scope *scope;             /* constant after the spawn: it belongs to this one; NULL: a root task */
+    _Atomic(hd_fiber *) fiber;   /* NULL before the start and after the end */
+    _Atomic(hd_life *) life;     /* NULL as `fiber` */
+
+    hd_scope *scope; /* constant after the spawn: it belongs to this one; NULL: a root task */
 
     uint32_t origin_generation; /* see scope.h */
     hd_lock lock;               /* of `awaiters` */
