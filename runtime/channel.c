@@ -149,8 +149,8 @@ static inline bool send_at_once(hd_here *here, hd_channel *channel, const void *
     hd_waiter *receiver = hd_waiter_first(&channel->receivers);
     if (!receiver || channel->item_bytes != sizeof(void *) || !hd_waiter_grant_at_once(here, receiver))
         return false;
-    memcpy(turn_of(receiver)->to, item,
-           sizeof(void *)); /* before it goes on: on this thread, after its sender */
+    /* It goes on on this thread, so after this. */
+    memcpy(turn_of(receiver)->to, item, sizeof(void *));
     return true;
 }
 

@@ -121,7 +121,7 @@ typedef struct hd_runtime_options {
     bool simulated;        /* see "simulated runtimes"; its loops: 0 for 2 */
     uint64_t seed;         /* of a simulated one */
     /* Keep no account of where tasks' time goes: of hd_task_info's times only the age is known. A switch that need not ask the clock
-     * is a fifth to a quarter shorter. But what comes due behind tasks that have just become slower is served up to 10 ms later, and
+     * is a sixth to a third shorter. But what comes due behind tasks that have just become slower is served up to 10 ms later, and
      * a worker that is stuck is noticed up to 10 ms later, or not at all if that lasts less than 20 ms. Needs `loops` to be 1, no
      * trace, and no simulation: otherwise EINVAL. */
     bool unaccounted;
@@ -506,8 +506,8 @@ typedef struct hd_task_info {
     int worker;             /* where it runs or last ran; -1: nowhere yet */
     size_t
         stack_high_water; /* bytes: how deep its stack was used since the stack was last shrunk; 0: it has none */
-    uint64_t
-        age_ns; /* since it was spawned; the times below sum to it, until it has ended (unaccounted, they are 0) */
+    /* since it was spawned; the times below sum to it, until it has ended (in an unaccounted runtime they are 0) */
+    uint64_t age_ns;
     uint64_t runnable_ns; /* waiting for a core */
     uint64_t running_ns;
     uint64_t waiting_ns[HD_WAITS_KINDS]; /* a delayed start counts as timer */

@@ -70,8 +70,8 @@ struct hd_worker {
     int *errno_at;        /* of this thread */
     /* of the task that runs: when it began (ticks), or, without account, its number; others read it (watch.h) */
     _Atomic uint64_t turn;
-    uint64_t
-        turn_read; /* ticks: the scheduler's reading as it began to run tasks, or a host's as it let others run */
+    /* ticks: the scheduler's reading as it began to run tasks, or a host's as it let others run */
+    uint64_t turn_read;
     hd_task *given; /* what the scheduler is to run first */
     hd_fiber_cache fibers;
     hd_overflow_thread overflow;
@@ -136,8 +136,8 @@ struct hd_worker {
 struct hd_runtime {
     /* constant */
     uint32_t loops;
-    bool
-        accounts; /* it keeps account of tasks' times; if not, it has one loop, is not simulated, and not traced */
+    /* it keeps account of tasks' times; if not, it has one loop, is not simulated, and not traced */
+    bool accounts;
     uint8_t stack_class;
     char name[9];
     uint32_t trace_events;   /* that each worker keeps */

@@ -14,6 +14,7 @@
  * | hd_wait_in_line    | the waiting task           | enters with it, leaves without |
  * | hd_wait_for_lock   | the waiting task           | enters with it, leaves without |
  * | hd_waiter_grant, .._here | any thread           | yes            |
+ * | hd_waiter_grant_at_once (grant.h) | a task of one loop, to another | yes |
  * | hd_waiter_take     | any thread                 | yes            |
  * | hd_waiter_tell     | any thread                 | yes            |
  * | hd_waiter_first    | any thread                 | yes            |
