@@ -44,6 +44,8 @@ struct hd_fiber {
 
 enum { HD_FIBER_SHALLOW = 8 << 10, HD_FIBER_PACK = 256 };
 
+/* These are put in place always: gcc takes a function that does nothing but prefetch for one without effect, and leaves
+ * out its calls. */
 HD_INLINE void hd_fiber_prefetch_lines(const void *from, int lines) {
     for (int line = 0; line < lines; line++)
         __builtin_prefetch((const char *)from + line * HD_CACHE_LINE, 1);
@@ -51,20 +53,25 @@ HD_INLINE void hd_fiber_prefetch_lines(const void *from, int lines) {
 
 /* Has the core fetch what a switch to the fiber needs: its record, and the mark at which its stack is looked at when the task
  * ends. */
-static inline void hd_fiber_prefetch(const hd_fiber *fiber) {
+HD_INLINE void hd_fiber_prefetch(const hd_fiber *fiber) {
     enum { LINES = (sizeof *fiber + HD_CACHE_LINE - 1) / HD_CACHE_LINE };
     hd_fiber_prefetch_lines(fiber, LINES);
     __builtin_prefetch((const char *)fiber + LINES * HD_CACHE_LINE - HD_STACK_FIRST_MARK_DEPTH);
 }
 
-/* And once that is there: the frames in which it was left. Where these are may change meanwhile, as another worker may have the
- * fiber by now: then others are fetched in vain, or none, as no address is wrong for this. */
-static inline HD_UNTRACKED void hd_fiber_prefetch_frames(const hd_fiber *fiber) {
-    hd_fiber_prefetch_lines(fiber->context.sp, 8);
+/* Where its frames end, if nobody runs it. Another worker may have it by now: a hint. */
+static inline HD_UNTRACKED const void *hd_fiber_left_at(const hd_fiber *fiber) {
+    return fiber->context.sp;
+}
+
+/* And once that is there: the frames in which it was left. If it was left elsewhere meanwhile, others are fetched in vain, or
+ * none, as no address is wrong for this. */
+HD_INLINE void hd_fiber_prefetch_frames(const hd_fiber *fiber) {
+    hd_fiber_prefetch_lines(hd_fiber_left_at(fiber), 8);
 }
 
 /* Of one at rest both at once: its frames are right below its record. */
-static inline void hd_fiber_prefetch_resting(const hd_fiber *fiber) {
+HD_INLINE void hd_fiber_prefetch_resting(const hd_fiber *fiber) {
     enum { FRAMES = 6 };
     hd_fiber_prefetch(fiber);
     hd_fiber_prefetch_lines((const char *)fiber - FRAMES * HD_CACHE_LINE, FRAMES);
