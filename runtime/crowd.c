@@ -12,6 +12,8 @@ enum {
     LOST_PART = 8,     /* of that time; more is no chance */
     HOLD_LEAST_NS = 200000000,
     HOLD_MOST_NS = 1600000000,
+    MEAN_OF = 4,
+    PERCENT = 100,
 };
 
 void hd_crowd_init(hd_crowd *crowd) {
@@ -20,6 +22,7 @@ void hd_crowd_init(hd_crowd *crowd) {
     crowd->hold_most = hd_clock_from_ns(HOLD_MOST_NS);
     atomic_init(&crowd->hold, crowd->hold_least);
     atomic_init(&crowd->until, 0);
+    atomic_init(&crowd->claimed, 0);
 }
 
 /* Longer than the last time, if that has only just ended. Relaxed, all: hints; of two workers that find the same either's will do. */
@@ -32,17 +35,38 @@ static void hold(hd_crowd *crowd, uint64_t now) {
     atomic_store_explicit(&crowd->until, now + next, memory_order_relaxed);
 }
 
+/* The mean of the last looks. */
+static void note_part(_Atomic uint32_t *percent, uint64_t part, uint64_t whole) {
+    uint64_t now = part < whole ? part * PERCENT / whole : PERCENT;
+    uint64_t before = atomic_load_explicit(percent, memory_order_relaxed);
+    atomic_store_explicit(percent, (uint32_t)((before * (MEAN_OF - 1) + now) / MEAN_OF),
+                          memory_order_relaxed);
+}
+
 void hd_crowd_note(hd_crowd *crowd, hd_crowd_record *record, uint64_t now, hd_crowd_use use,
                    bool beside_others) {
-    bool recent = record->looked && now - record->looked < RECENT * crowd->look_every;
+    uint64_t passed = now - record->looked;
+    bool recent = record->looked && passed && passed < RECENT * crowd->look_every;
     hd_crowd_use last = record->use;
     uint64_t lost = use.waited_ns - last.waited_ns, ran = use.ran_ns - last.ran_ns;
-    *record = (hd_crowd_record){.looked = now, .use = use};
     /* else it is another thread's now, or one of the two was not told */
     bool goes_on = last.ran_ns && use.ran_ns >= last.ran_ns && use.waited_ns >= last.waited_ns;
-    if (goes_on && recent && beside_others && !hd_crowd_is(crowd, now) && lost + ran >= LEAST_NS &&
+    record->looked = now;
+    record->use = use;
+    if (!goes_on || !recent)
+        return;
+    note_part(&record->share, ran * crowd->look_every, passed * LOOK_NS);
+    note_part(&record->granted, ran, ran + lost);
+    if (beside_others && !hd_crowd_is(crowd, now) && lost + ran >= LEAST_NS &&
         lost > (lost + ran) / LOST_PART)
         hold(crowd, now);
+}
+
+bool hd_crowd_claim(hd_crowd *crowd, uint64_t now) {
+    uint64_t last = atomic_load_explicit(&crowd->claimed, memory_order_relaxed);
+    return now - last > RECENT * crowd->look_every &&
+           atomic_compare_exchange_strong_explicit(&crowd->claimed, &last, now, memory_order_relaxed,
+                                                   memory_order_relaxed);
 }
 
 hd_crowd_use hd_crowd_used(void) {

@@ -8,12 +8,14 @@
  * is full. While one worker is alone awake nothing is learned of whether there was room for two; so the while ends by itself,
  * and is longer the next time.
  *
- * Two loops and a client of theirs on two cores, an echo over 64 connections: see docs/decisions/0010-whom-to-wake.md.
+ * Two loops and a client of theirs on two cores, an echo over 64 connections: see docs/decisions/0010-whom-to-wake.md. Besides, workers
+ * of which one could do what two do then hand their descriptors over (places.h), one of them at a time.
  *
- * | operation        | who                                        |
- * |------------------|--------------------------------------------|
- * | hd_crowd_note    | the worker, of its own record              |
- * | hd_crowd_is      | any worker of the runtime: relaxed, a hint |
+ * | operation        | who                                                |
+ * |------------------|----------------------------------------------------|
+ * | hd_crowd_note    | the worker, of its own record                      |
+ * | hd_crowd_is      | any worker of the runtime: relaxed, a hint         |
+ * | hd_crowd_claim   | any worker of the runtime: relaxed, one succeeds   |
  */
 #ifndef HD_CROWD_H
 #define HD_CROWD_H
@@ -24,6 +26,7 @@
 typedef struct hd_crowd {
     uint64_t look_every, hold_least, hold_most; /* ticks; constant */
     _Atomic uint64_t hold, until; /* ticks: for how long, and until when, it is taken to be crowded */
+    _Atomic uint64_t claimed;     /* ticks: when it was claimed last */
 } hd_crowd;
 
 /* What a thread has had of the cores in its life, as the kernel counts it. */
@@ -35,6 +38,9 @@ typedef struct hd_crowd_use {
 typedef struct hd_crowd_record {
     uint64_t looked;  /* ticks: when it looked last, */
     hd_crowd_use use; /* and what it had had by then */
+    /* In percent, the mean of the last looks; others read it: relaxed, a hint */
+    _Atomic uint32_t share;   /* of a core, that it had */
+    _Atomic uint32_t granted; /* of the time that it wanted one, in which it had it */
 } hd_crowd_record;
 
 /* After hd_clock_init. */
@@ -52,6 +58,9 @@ void hd_crowd_note(hd_crowd *crowd, hd_crowd_record *record, uint64_t now, hd_cr
 static inline bool hd_crowd_is(const hd_crowd *crowd, uint64_t now) {
     return now < atomic_load_explicit(&crowd->until, memory_order_relaxed); /* relaxed: a hint */
 }
+
+/* May who asks do now what one worker at a time is to do, between looks at how that went? */
+bool hd_crowd_claim(hd_crowd *crowd, uint64_t now);
 
 /* Of the calling thread. All zero where the kernel does not tell. */
 hd_crowd_use hd_crowd_used(void);

@@ -76,6 +76,14 @@ static hd_poller *place_for(const hd_record *self) {
     return self->place && !hd_task_self()->pinned ? self->place : hd_worker_poller();
 }
 
+/* What the kernel is to tell of, and to say with it. */
+static struct epoll_event interest(const hd_record *self, int fd, bool for_writing) {
+    return (struct epoll_event){
+        .events = READ_EVENTS | EPOLLET | (for_writing ? EPOLLOUT : 0),
+        .data.u64 = (uint64_t)self->generation << 32 | (uint32_t)fd,
+    };
+}
+
 /* Sees to it that the kernel tells of this direction. It reports at once what is ready already. */
 static int record_register(hd_record *self, int fd, int which) {
     if (self->registered && (which == HD_READ_SIDE || self->for_writing))
@@ -84,10 +92,7 @@ static int record_register(hd_record *self, int fd, int which) {
         record_put(self, place_for(self));
         self->generation++;
     }
-    struct epoll_event event = {
-        .events = READ_EVENTS | EPOLLET | (which == HD_WRITE_SIDE ? EPOLLOUT : 0),
-        .data.u64 = (uint64_t)self->generation << 32 | (uint32_t)fd,
-    };
+    struct epoll_event event = interest(self, fd, which == HD_WRITE_SIDE);
     if (hd_sys_fails())
         return HD_ENOMEM;
     int failed = epoll_ctl(self->place->fd, self->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
@@ -101,12 +106,38 @@ static int record_register(hd_record *self, int fd, int which) {
     return 0;
 }
 
+/* Is it awaited, and by no task that has to stay with its worker? */
+static bool may_move(hd_record *self) {
+    bool awaited = false;
+    for (int which = 0; which < HD_SIDES; which++) {
+        hd_fd_waiter *await = hd_side_first(&self->sides[which]);
+        if (await && hd_task_is_pinned(await->waiter.task))
+            return false;
+        awaited |= await != NULL;
+    }
+    return awaited;
+}
+
+/* Registers it in another set, and then no longer in its own; without memory for that it stays. An event that is on its way
+ * from the old set is ignored, by its generation: the new one reports at once what is ready. */
+static void record_move(hd_record *self, int fd, hd_poller *to) {
+    self->generation++;
+    struct epoll_event event = interest(self, fd, self->for_writing);
+    if (hd_sys_fails() || epoll_ctl(to->fd, EPOLL_CTL_ADD, fd, &event)) {
+        self->generation--;
+        return;
+    }
+    epoll_ctl(self->place->fd, EPOLL_CTL_DEL, fd, NULL);
+    record_put(self, to);
+}
+
 /* ---- the set ---- */
 
 int hd_poller_init(hd_poller *poller) {
     if (hd_sys_fails())
         return HD_ENOMEM;
     atomic_init(&poller->members, 0);
+    atomic_init(&poller->moves_to, NULL);
     poller->fd = epoll_create1(EPOLL_CLOEXEC);
     return poller->fd < 0 ? -errno : 0;
 }
@@ -135,28 +166,32 @@ static unsigned side_happens(hd_record *self, int which, uint64_t hung, hd_fd_wa
     return hd_side_grant(&self->sides[which], 0);
 }
 
-/* How many go on. */
-static unsigned happens(const struct epoll_event *event, hd_fd_waiter **taken) {
-    hd_record *self = hd_record_find((int)(uint32_t)event->data.u64);
+/* How many go on. `to`: where the descriptor is to be moved, or NULL. */
+static unsigned happens(const struct epoll_event *event, hd_poller *to, hd_fd_waiter **taken) {
+    int fd = (int)(uint32_t)event->data.u64;
+    hd_record *self = hd_record_find(fd);
     uint64_t hung = event->events & (EPOLLRDHUP | EPOLLPRI | ENDS) ? HD_SIDE_HUNG : 0;
     unsigned woken = 0;
     hd_lock_acquire(&self->lock);
-    if (self->registered && self->generation == event->data.u64 >> 32)
+    if (self->registered && self->generation == event->data.u64 >> 32) {
+        if (to && may_move(self))
+            record_move(self, fd, to);
         for (int which = 0; which < HD_SIDES; which++)
             if (event->events & side_events[which])
                 woken += side_happens(self, which, hung, taken);
+    }
     hd_lock_release(&self->lock);
     return woken;
 }
 
 /* How many transfers are made for it. */
-static unsigned happen(const struct epoll_event *events, int count, unsigned *woken) {
+static unsigned happen(const struct epoll_event *events, int count, hd_poller *to, unsigned *woken) {
     hd_fd_waiter *taken[HD_BATCH_MOST];
     hd_batch *batch = hd_worker_batch();
     unsigned transfers = 0;
     for (int i = 0; i < count; i++) {
         taken[transfers] = NULL;
-        *woken += happens(&events[i], batch ? &taken[transfers] : NULL);
+        *woken += happens(&events[i], to, batch ? &taken[transfers] : NULL);
         transfers += taken[transfers] != NULL;
     }
     hd_record_transfer(batch, taken, transfers);
@@ -166,12 +201,13 @@ static unsigned happen(const struct epoll_event *events, int count, unsigned *wo
 unsigned hd_poller_drain(hd_poller *poller) {
     struct epoll_event events[HD_BATCH_MOST];
     unsigned woken = 0;
+    hd_poller *to = atomic_load_explicit(&poller->moves_to, memory_order_relaxed); /* relaxed: a wish */
     if (poller->fd < 0)
         return 0;
     /* bounded, for the tasks' sake; what is left keeps the set's descriptor readable */
     for (int round = 0; round < ROUNDS; round++) {
         int count = hd_sys_epoll_ready(poller->fd, events, HD_BATCH_MOST);
-        if (happen(events, count, &woken) > 0 || count < HD_BATCH_MOST)
+        if (happen(events, count, to, &woken) > 0 || count < HD_BATCH_MOST)
             break;
     }
     return woken;

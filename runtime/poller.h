@@ -2,7 +2,8 @@
  *
  * Each worker has one hd_poller, an epoll of its own, whose descriptor its libev loop watches. A descriptor has its place
  * in one of them: where it was put (hd_poller_place), or that of the worker that first awaited it. There it is registered
- * once, and stays until it is closed: steady traffic costs no epoll_ctl, also after a steal.
+ * once, and stays until it is closed: steady traffic costs no epoll_ctl, also after a steal. Only where the machine is full
+ * a set may be told to hand over what has events to another one (`moves_to`; places.h).
  *
  * | operation                            | who                                  | how                             |
  * |--------------------------------------|--------------------------------------|---------------------------------|
@@ -20,6 +21,8 @@
 struct hd_poller {
     int fd;                   /* the epoll; -1: the runtime is simulated, and there are none */
     _Atomic uint32_t members; /* descriptors that have their place here */
+    /* Where each is moved as an event comes for who awaits it, unless that is pinned; NULL: nowhere. Relaxed: a wish */
+    _Atomic(hd_poller *) moves_to;
 };
 
 /* 0 or a negative code. */

@@ -103,7 +103,7 @@ struct hd_worker {
     struct {
         uint64_t since, idle; /* ticks: when it was judged last, and how long it had been idle by then */
         bool busy;
-    } load; /* see accept.c */
+    } load; /* see places.c */
 
     /* any thread, each with its own rules */
     _Atomic uint64_t mean_task; /* ticks a turn; the worker writes it */

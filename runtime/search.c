@@ -1,5 +1,6 @@
 #include "search.h"
 
+#include "places.h"
 #include "pool.h"
 #include "queue.h"
 #include "sys.h"
@@ -24,6 +25,7 @@ static void look_around(hd_worker *worker, uint64_t now) {
         return;
     hd_crowd_note(&runtime->crowd, &worker->crowd, now, hd_crowd_used(),
                   hd_idle_parked(&runtime->idle) + 1 < runtime->loops);
+    hd_places_review(worker, now);
 }
 
 /* Has writes made that were put off; true: then their tasks are at hand. */

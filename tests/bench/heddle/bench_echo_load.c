@@ -2,6 +2,7 @@
  *
  *     bench_echo_load echo_pinned SERVER [ARGUMENT...]     the server has one core, and the load another
  *     bench_echo_load echo_2 SERVER [ARGUMENT...]          both go wherever the system puts them
+ *     bench_echo_load echo_grown SERVER [ARGUMENT...]      as echo_2, but connections come while those before are at work
  *     bench_echo_load echo_lone SERVER [ARGUMENT...]       as echo_2, with a single connection
  *     bench_echo_load --hog CASE SERVER [ARGUMENT...]      beside a process that never sleeps
  *
@@ -23,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 64, BYTES = 64, WARM_UP_MS = 100, MEASURED_MS = 400 };
+enum { CONNECTIONS = 64, BYTES = 64, GROWS_MS = 1, WARM_UP_MS = 100, MEASURED_MS = 400 };
 
 static void check(const char *what, int64_t result) {
     if (result < 0)
@@ -114,7 +115,8 @@ static size_t load(int epoll, uint64_t deadline, int timeout_ms) {
     return answered;
 }
 
-static void measure(const char *name, int port, pid_t server, int connections, bool pinned) {
+static void measure(const char *name, int port, pid_t server, int connections, bool pinned, bool grown) {
+    int timeout_ms = pinned ? 0 : 1000;
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     check("epoll_create1", epoll);
     for (int i = 0; i < connections; i++) {
@@ -124,8 +126,9 @@ static void measure(const char *name, int port, pid_t server, int connections, b
         char bytes[BYTES] = {0};
         if (send(fd, bytes, sizeof bytes, MSG_NOSIGNAL) != BYTES)
             bench_die("echo", "a request was not taken");
+        if (grown)
+            load(epoll, hd_after(HD_MS(GROWS_MS)), timeout_ms);
     }
-    int timeout_ms = pinned ? 0 : 1000;
     load(epoll, hd_after(HD_MS(WARM_UP_MS)), timeout_ms);
     double used = cpu_seconds(server);
     uint64_t began = hd_now();
@@ -138,18 +141,24 @@ static void measure(const char *name, int port, pid_t server, int connections, b
 }
 
 static bool is_case(const char *name) {
-    return strcmp(name, "echo_pinned") == 0 || strcmp(name, "echo_2") == 0 || strcmp(name, "echo_lone") == 0;
+    static const char *const cases[] = {"echo_pinned", "echo_2", "echo_grown", "echo_lone"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (strcmp(name, cases[i]) == 0)
+            return true;
+    return false;
 }
 
 int main(int count, char **arguments) {
     bool hog = count > 1 && strcmp(arguments[1], "--hog") == 0;
     int at = hog ? 2 : 1; /* the case; the server follows */
     if (count <= at || !is_case(arguments[at])) {
-        fprintf(stderr,
-                "usage: bench_echo_load [--hog] echo_pinned|echo_2|echo_lone [SERVER [ARGUMENT...]]\n");
+        fprintf(
+            stderr,
+            "usage: bench_echo_load [--hog] echo_pinned|echo_2|echo_grown|echo_lone [SERVER [ARGUMENT...]]\n");
         return 2;
     }
     bool pinned = strcmp(arguments[at], "echo_pinned") == 0, lone = strcmp(arguments[at], "echo_lone") == 0;
+    bool grown = strcmp(arguments[at], "echo_grown") == 0;
     char beside[4096], name[64];
     snprintf(beside, sizeof beside, "%.*s_echo", (int)(strlen(arguments[0]) - strlen("_echo_load")),
              arguments[0]);
@@ -161,7 +170,7 @@ int main(int count, char **arguments) {
     int port = start(count > at + 1 ? arguments + at + 1 : own, pinned ? cores[0] : -1, &server);
     if (pinned)
         pin(cores[1]);
-    measure(name, port, server, lone ? 1 : CONNECTIONS, pinned);
+    measure(name, port, server, lone ? 1 : CONNECTIONS, pinned, grown);
     kill(server, SIGKILL);
     waitpid(server, NULL, 0);
     if (hog)
