@@ -1,12 +1,11 @@
-/* /bin/true over and over, two at a time. */
+/* /bin/true over and over, two at a time, with the descriptors that this program has, as those of the peers. */
 #include "bench.h"
 
 enum { IN_FLIGHT = 2, PROCESSES = 1000, WARM_UP = 100 };
 
 static int64_t starter(void *arg) {
     static const char *const argv[] = {"/bin/true", NULL};
-    static const hd_process_options options = {
-        .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
+    static const hd_process_options options = {.argv = argv, .stdin_fd = 0, .stdout_fd = 1, .stderr_fd = 2};
     for (size_t left = *(const size_t *)arg; left; left--) {
         hd_exit status;
         must("hd_process_run", hd_process_run(&options, HD_NEVER, &status));
