@@ -49,9 +49,14 @@ static inline int64_t inside_run(unsigned loops, hd_fn fn, void *arg) {
 
 #define passes(loops, fn, arg) assert_int_equal(inside_run(loops, fn, arg), 0)
 
-static inline bool inside_waits(const hd_task *task, hd_wait_kind kind) {
+static inline hd_task_info inside_info(const hd_task *task) {
     hd_task_info info;
     hd_task_inspect(task, &info);
+    return info;
+}
+
+static inline bool inside_waits(const hd_task *task, hd_wait_kind kind) {
+    hd_task_info info = inside_info(task);
     return info.state == HD_TASK_WAITING && info.waits_for == kind;
 }
 
