@@ -38,9 +38,8 @@ static void hold(hd_crowd *crowd, uint64_t now) {
 /* The mean of the last looks. */
 static void note_part(_Atomic uint32_t *percent, uint64_t part, uint64_t whole) {
     uint64_t now = part < whole ? part * PERCENT / whole : PERCENT;
-    uint64_t before = atomic_load_explicit(percent, memory_order_relaxed);
-    atomic_store_explicit(percent, (uint32_t)((before * (MEAN_OF - 1) + now) / MEAN_OF),
-                          memory_order_relaxed);
+    uint64_t sum = atomic_load_explicit(percent, memory_order_relaxed) * (MEAN_OF - 1) + now;
+    atomic_store_explicit(percent, (uint32_t)((sum + MEAN_OF / 2) / MEAN_OF), memory_order_relaxed);
 }
 
 void hd_crowd_note(hd_crowd *crowd, hd_crowd_record *record, uint64_t now, hd_crowd_use use,
@@ -57,14 +56,25 @@ void hd_crowd_note(hd_crowd *crowd, hd_crowd_record *record, uint64_t now, hd_cr
         return;
     note_part(&record->share, ran * crowd->look_every, passed * LOOK_NS);
     note_part(&record->granted, ran, ran + lost);
+    atomic_store_explicit(&record->measured, now, memory_order_relaxed);
     if (beside_others && !hd_crowd_is(crowd, now) && lost + ran >= LEAST_NS &&
         lost > (lost + ran) / LOST_PART)
         hold(crowd, now);
 }
 
+bool hd_crowd_knows(const hd_crowd *crowd, const hd_crowd_record *record, uint64_t now) {
+    uint64_t measured = atomic_load_explicit(&record->measured, memory_order_relaxed);
+    return measured && (int64_t)(now - measured) < (int64_t)(RECENT * crowd->look_every);
+}
+
+bool hd_crowd_waits(const hd_crowd_record *record) {
+    return atomic_load_explicit(&record->granted, memory_order_relaxed) < PERCENT - PERCENT / LOST_PART;
+}
+
+/* Signed: another worker may have claimed it with a later `now`. */
 bool hd_crowd_claim(hd_crowd *crowd, uint64_t now) {
     uint64_t last = atomic_load_explicit(&crowd->claimed, memory_order_relaxed);
-    return now - last > RECENT * crowd->look_every &&
+    return (int64_t)(now - last) > (int64_t)(2 * MEAN_OF * crowd->look_every) &&
            atomic_compare_exchange_strong_explicit(&crowd->claimed, &last, now, memory_order_relaxed,
                                                    memory_order_relaxed);
 }

@@ -15,6 +15,7 @@
  * |------------------|----------------------------------------------------|
  * | hd_crowd_note    | the worker, of its own record                      |
  * | hd_crowd_is      | any worker of the runtime: relaxed, a hint         |
+ * | hd_crowd_knows   | any worker of the runtime: relaxed, a hint         |
  * | hd_crowd_claim   | any worker of the runtime: relaxed, one succeeds   |
  */
 #ifndef HD_CROWD_H
@@ -38,9 +39,10 @@ typedef struct hd_crowd_use {
 typedef struct hd_crowd_record {
     uint64_t looked;  /* ticks: when it looked last, */
     hd_crowd_use use; /* and what it had had by then */
-    /* In percent, the mean of the last looks; others read it: relaxed, a hint */
-    _Atomic uint32_t share;   /* of a core, that it had */
-    _Atomic uint32_t granted; /* of the time that it wanted one, in which it had it */
+    /* In percent, the mean of the last looks; others read these: relaxed, hints */
+    _Atomic uint32_t share;    /* of a core, that it had */
+    _Atomic uint32_t granted;  /* of the time that it wanted one, in which it had it */
+    _Atomic uint64_t measured; /* ticks: when both were last brought up to date */
 } hd_crowd_record;
 
 /* After hd_clock_init. */
@@ -59,7 +61,13 @@ static inline bool hd_crowd_is(const hd_crowd *crowd, uint64_t now) {
     return now < atomic_load_explicit(&crowd->until, memory_order_relaxed); /* relaxed: a hint */
 }
 
-/* May who asks do now what one worker at a time is to do, between looks at how that went? */
+/* Are the parts of this record up to date? */
+bool hd_crowd_knows(const hd_crowd *crowd, const hd_crowd_record *record, uint64_t now);
+
+/* Does a worker of this record have to wait for cores itself? */
+bool hd_crowd_waits(const hd_crowd_record *record);
+
+/* May who asks do now what one worker at a time is to do? The next may when the parts show how that went. */
 bool hd_crowd_claim(hd_crowd *crowd, uint64_t now);
 
 /* Of the calling thread. All zero where the kernel does not tell. */

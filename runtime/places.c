@@ -3,6 +3,7 @@
 enum {
     JUDGED_NS = 10000000, /* how long a worker is watched before it is called busy, or not */
     WORTH_MOVING = 60,    /* percent of a core: less does no harm where it is, and may become more */
+    HANDING_OVER = 2,     /* looks: so long it takes */
 };
 
 /* Relaxed: a measure, not an order. */
@@ -55,18 +56,26 @@ static hd_worker *fullest(hd_worker *worker) {
 }
 
 /* Is it worth while that the second does what both do, and would it have time for that? It would be granted no more of a core
- * than now, where it competes with others; and it saves a fifth, as it sleeps less often. */
+ * than now, where it competes with others; and it saves a fifth, as it sleeps less often. What it would want, if it already has all that it
+ * is granted, nobody knows. */
 static bool can_do_both(hd_worker *first, hd_worker *second) {
-    uint32_t shares = percent(&first->crowd.share) + percent(&second->crowd.share);
-    return shares >= WORTH_MOVING && 4 * shares <= 5 * percent(&second->crowd.granted);
+    uint32_t own = percent(&second->crowd.share), granted = percent(&second->crowd.granted);
+    uint32_t shares = percent(&first->crowd.share) + own;
+    return shares >= WORTH_MOVING && 4 * shares <= 5 * granted && 20 * own < 19 * granted;
+}
+
+/* What both have had is known, and the other can serve what it is given. */
+static bool is_known(hd_worker *worker, hd_worker *other, uint64_t now) {
+    const hd_crowd *crowd = &worker->runtime->crowd;
+    return hd_crowd_knows(crowd, &worker->crowd, now) && hd_crowd_knows(crowd, &other->crowd, now) &&
+           !atomic_load_explicit(&other->stuck, memory_order_relaxed); /* relaxed: a hint */
 }
 
 void hd_places_review(hd_worker *worker, uint64_t now) {
-    hd_runtime *runtime = worker->runtime;
-    hd_worker *other = fullest(worker);
-    bool moves = worker->serves == worker && other != worker && members_of(worker) &&
-                 hd_crowd_is(&runtime->crowd, now) && can_do_both(worker, other) &&
-                 hd_crowd_claim(&runtime->crowd, now);
-    /* relaxed: a wish */
-    atomic_store_explicit(&worker->poller.moves_to, moves ? &other->poller : NULL, memory_order_relaxed);
+    hd_crowd *crowd = &worker->runtime->crowd;
+    hd_worker *other;
+    if (hd_crowd_is(crowd, now) && hd_crowd_waits(&worker->crowd) && members_of(worker) &&
+        (other = fullest(worker)) != worker && is_known(worker, other, now) && can_do_both(worker, other) &&
+        hd_crowd_claim(crowd, now))
+        hd_poller_hand_over(&worker->poller, &other->poller, now + HANDING_OVER * crowd->look_every);
 }

@@ -53,7 +53,7 @@ static void record_put(hd_record *self, hd_poller *place) {
 /* Forgets the descriptor, which is gone or going, or its registration. */
 static void record_reset(hd_record *self, int verdict) {
     record_put(self, NULL);
-    self->registered = self->for_writing = false;
+    self->registered = self->for_writing = self->bound = false;
     self->generation++;
     for (int which = 0; which < HD_SIDES; which++) {
         hd_side *one = &self->sides[which];
@@ -90,6 +90,7 @@ static int record_register(hd_record *self, int fd, int which) {
         return 0;
     if (!self->registered) {
         record_put(self, place_for(self));
+        self->bound = hd_task_self()->pinned;
         self->generation++;
     }
     struct epoll_event event = interest(self, fd, which == HD_WRITE_SIDE);
@@ -104,18 +105,6 @@ static int record_register(hd_record *self, int fd, int which) {
     self->registered = true;
     self->for_writing = self->for_writing || which == HD_WRITE_SIDE;
     return 0;
-}
-
-/* Is it awaited, and by no task that has to stay with its worker? */
-static bool may_move(hd_record *self) {
-    bool awaited = false;
-    for (int which = 0; which < HD_SIDES; which++) {
-        hd_fd_waiter *await = hd_side_first(&self->sides[which]);
-        if (await && hd_task_is_pinned(await->waiter.task))
-            return false;
-        awaited |= await != NULL;
-    }
-    return awaited;
 }
 
 /* Registers it in another set, and then no longer in its own; without memory for that it stays. An event that is on its way
@@ -138,6 +127,7 @@ int hd_poller_init(hd_poller *poller) {
         return HD_ENOMEM;
     atomic_init(&poller->members, 0);
     atomic_init(&poller->moves_to, NULL);
+    atomic_init(&poller->moves_until, 0);
     poller->fd = epoll_create1(EPOLL_CLOEXEC);
     return poller->fd < 0 ? -errno : 0;
 }
@@ -174,7 +164,7 @@ static unsigned happens(const struct epoll_event *event, hd_poller *to, hd_fd_wa
     unsigned woken = 0;
     hd_lock_acquire(&self->lock);
     if (self->registered && self->generation == event->data.u64 >> 32) {
-        if (to && may_move(self))
+        if (to && !self->bound)
             record_move(self, fd, to);
         for (int which = 0; which < HD_SIDES; which++)
             if (event->events & side_events[which])
@@ -198,10 +188,22 @@ static unsigned happen(const struct epoll_event *events, int count, hd_poller *t
     return transfers;
 }
 
+/* Relaxed, all: a wish, also with the time of another one. */
+void hd_poller_hand_over(hd_poller *poller, hd_poller *to, uint64_t until) {
+    atomic_store_explicit(&poller->moves_until, until, memory_order_relaxed);
+    atomic_store_explicit(&poller->moves_to, to, memory_order_relaxed);
+}
+
+static hd_poller *moves_to(const hd_poller *poller) {
+    hd_poller *to = atomic_load_explicit(&poller->moves_to, memory_order_relaxed);
+    bool over = to && hd_clock_ticks() >= atomic_load_explicit(&poller->moves_until, memory_order_relaxed);
+    return over ? NULL : to;
+}
+
 unsigned hd_poller_drain(hd_poller *poller) {
     struct epoll_event events[HD_BATCH_MOST];
     unsigned woken = 0;
-    hd_poller *to = atomic_load_explicit(&poller->moves_to, memory_order_relaxed); /* relaxed: a wish */
+    hd_poller *to = moves_to(poller);
     if (poller->fd < 0)
         return 0;
     /* bounded, for the tasks' sake; what is left keeps the set's descriptor readable */

@@ -3,7 +3,7 @@
  * Each worker has one hd_poller, an epoll of its own, whose descriptor its libev loop watches. A descriptor has its place
  * in one of them: where it was put (hd_poller_place), or that of the worker that first awaited it. There it is registered
  * once, and stays until it is closed: steady traffic costs no epoll_ctl, also after a steal. Only where the machine is full
- * a set may be told to hand over what has events to another one (`moves_to`; places.h).
+ * one set hands over to another what has events (hd_poller_hand_over; places.h).
  *
  * | operation                            | who                                  | how                             |
  * |--------------------------------------|--------------------------------------|---------------------------------|
@@ -11,6 +11,7 @@
  * | hd_poller_drain                      | any thread, several at once          | each record under its lock      |
  * | hd_poller_wait, hd_poller_read_since | a task, of whatever runtime          | under the record's lock         |
  * | adopt, place, close, set_deadline    | any thread                           | under the record's lock         |
+ * | hd_poller_hand_over                  | the owner                            | atomic                          |
  * | hd_poller_look, hd_poller_emptied    | who reads or writes the descriptor   | atomic: see "empty" in poller.c |
  */
 #ifndef HD_POLLER_H
@@ -21,8 +22,9 @@
 struct hd_poller {
     int fd;                   /* the epoll; -1: the runtime is simulated, and there are none */
     _Atomic uint32_t members; /* descriptors that have their place here */
-    /* Where each is moved as an event comes for who awaits it, unless that is pinned; NULL: nowhere. Relaxed: a wish */
+    /* Where each is moved as it has an event, and until when (ticks). Relaxed: a wish */
     _Atomic(hd_poller *) moves_to;
+    _Atomic uint64_t moves_until;
 };
 
 /* 0 or a negative code. */
@@ -31,6 +33,10 @@ int hd_poller_init(hd_poller *poller);
 /* Descriptors still registered in it become unregistered, and tasks of other runtimes that wait for them are woken: they
  * look again, and register them in a poller of their own. */
 void hd_poller_fini(hd_poller *poller);
+
+/* Until then (ticks) each descriptor that has an event moves to another set, of the same runtime; not those that a pinned task has
+ * registered, which wants its events where they are. */
+void hd_poller_hand_over(hd_poller *poller, hd_poller *to, uint64_t until);
 
 /* The descriptor that is readable (as a level) while the set has something to say. */
 static inline int hd_poller_fd(const hd_poller *poller) {

@@ -56,6 +56,7 @@ typedef struct hd_record {
     _Atomic uint8_t kind; /* hd_fd_kind */
     bool registered;
     bool for_writing; /* registered for both directions */
+    bool bound;       /* registered by a pinned task: it stays in that set */
     bool limited;     /* one of the deadlines is set */
     bool taken[HD_SIDES];
     _Atomic bool put_off; /* a write may be, and not made yet; written under the lock */

@@ -1,4 +1,4 @@
-/* /bin/true over and over, two at a time, with the descriptors that this program has, as those of the peers. */
+/* /bin/true over and over, two at a time, with the descriptors of this program, as posix_spawn leaves them. */
 #include "bench.h"
 
 enum { IN_FLIGHT = 2, PROCESSES = 1000, WARM_UP = 100 };

@@ -12,13 +12,9 @@
 
 enum { CLIENTS = 24, ROUNDS = 400 };
 
-/* Relaxed, all: numbers and wishes. */
+/* Relaxed: a number. */
 static uint32_t members(const hd_poller *set) {
     return atomic_load_explicit(&set->members, memory_order_relaxed);
-}
-
-static void wish(hd_poller *from, hd_poller *to) {
-    atomic_store_explicit(&from->moves_to, to, memory_order_relaxed);
 }
 
 /* ---- moving: a second set, which only the test looks at ---- */
@@ -33,12 +29,12 @@ static int field_open(field *self) {
     check(hd_poller_init(&self->other) == 0);
     check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, self->ends) == 0);
     hd_poller_adopt(self->ends[0]);
-    wish(self->own, &self->other);
+    hd_poller_hand_over(self->own, &self->other, UINT64_MAX);
     return 0;
 }
 
 static int field_close(field *self) {
-    wish(self->own, NULL);
+    hd_poller_hand_over(self->own, NULL, 0);
     check(hd_close(self->ends[0]) == 0);
     check(members(&self->other) == 0 && members(self->own) == 0);
     close(self->ends[1]);
@@ -76,7 +72,6 @@ static int64_t moves(void *arg) {
         check(hd_poller_drain(i == 0 ? self.own : &self.other) == 1);
         check(is_moved(&self));
         check(hd_join(reader) == 1);
-        check(hd_poller_drain(&self.other) == 0); /* the moved one told what was ready once more */
     }
     return field_close(&self);
 }
@@ -109,50 +104,41 @@ static void who_waits_for_the_other_direction_is_told_from_there(void **state) {
     passes(1, moves_both, NULL);
 }
 
-static int64_t stays_without_memory(void *arg) {
+/* A reader is served from the worker's own set, and the descriptor stays there. */
+static int served_here(field *self, hd_task *reader, bool without_memory) {
+    check(reader && until_waits(reader, HD_WAITS_DESCRIPTOR) == 0);
+    check(write(self->ends[1], "x", 1) == 1);
+    hd_sys_fail_after(without_memory);
+    unsigned woken = hd_poller_drain(self->own);
+    hd_sys_fail_after(0);
+    check(woken == 1 && !is_moved(self));
+    check(hd_join(reader) == 1);
+    return 0;
+}
+
+static int64_t stays(void *arg) {
     (void)arg;
     field self;
     check(field_open(&self) == 0);
-    hd_task *reader = hd_spawn(read_byte, &self.ends[0]);
-    check(until_waits(reader, HD_WAITS_DESCRIPTOR) == 0);
-    check(write(self.ends[1], "x", 1) == 1);
-    hd_sys_fail_after(1);
-    unsigned woken = hd_poller_drain(self.own);
-    hd_sys_fail_after(0);
-    check(woken == 1 && !is_moved(&self));
-    check(hd_join(reader) == 1);
-    check(write(self.ends[1], "x", 1) == 1);
-    check(hd_poller_drain(self.own) == 0 && !is_moved(&self)); /* nobody awaits this one */
+    check(served_here(&self, hd_spawn(read_byte, &self.ends[0]), true) == 0);
+    hd_poller_hand_over(self.own, &self.other, hd_clock_ticks()); /* that is over by now */
+    check(served_here(&self, hd_spawn(read_byte, &self.ends[0]), false) == 0);
     return field_close(&self);
 }
 
-static void it_stays_without_memory_and_if_nobody_waits(void **state) {
+static void it_stays_without_memory_and_when_the_time_is_over(void **state) {
     (void)state;
-    passes(1, stays_without_memory, NULL);
-}
-
-/* A pinned reader with the caller's worker. */
-static hd_task *read_here(int *fd) {
-    hd_task *reader;
-    const hd_spawn_options options = {.pinned = true};
-    while ((reader = hd_spawn_with(&options, read_byte, fd)) &&
-           atomic_load_explicit(&reader->home, memory_order_relaxed) != (int32_t)hd_worker_self()->index) {
-        hd_cancel(reader);
-        hd_join(reader);
-    }
-    return reader;
+    passes(1, stays, NULL);
 }
 
 static int64_t stays_with_its_worker(void *arg) {
     (void)arg;
     field self;
+    const hd_spawn_options here = {.pinned = true};
     check(field_open(&self) == 0);
-    hd_task *reader = read_here(&self.ends[0]);
-    check(reader && until_waits(reader, HD_WAITS_DESCRIPTOR) == 0);
-    wish(self.own, &self.other); /* once more, in case that a look at the crowd has ended it */
+    check(served_here(&self, hd_spawn_with(&here, read_byte, &self.ends[0]), false) == 0);
     check(write(self.ends[1], "x", 1) == 1);
-    check(hd_poller_drain(self.own) == 1 && !is_moved(&self));
-    check(hd_join(reader) == 1);
+    check(hd_poller_drain(self.own) == 0 && !is_moved(&self)); /* also if it does not wait just then */
     return field_close(&self);
 }
 
@@ -160,27 +146,60 @@ static int64_t pinned(void *arg) {
     return hd_join(hd_spawn_with(&(hd_spawn_options){.pinned = true}, stays_with_its_worker, arg));
 }
 
-static void it_stays_where_a_pinned_task_awaits_it(void **state) {
+static void it_stays_where_a_pinned_task_has_registered_it(void **state) {
     (void)state;
+    passes(1, pinned, NULL);
     passes(2, pinned, NULL);
+}
+
+static int64_t closes_with_a_copy(void *arg) {
+    (void)arg;
+    field self;
+    check(field_open(&self) == 0);
+    hd_task *reader = hd_spawn(read_byte, &self.ends[0]);
+    check(until_waits(reader, HD_WAITS_DESCRIPTOR) == 0);
+    check(write(self.ends[1], "x", 1) == 1 && hd_poller_drain(self.own) == 1 && is_moved(&self));
+    check(hd_join(reader) == 1);
+    int copy = dup(self.ends[0]);
+    check(hd_close(self.ends[0]) == 0);
+    check(write(self.ends[1], "x", 1) == 1);
+    check(is_silent(&self.other)); /* though the copy could be read */
+    self.ends[0] = copy;
+    return field_close(&self);
+}
+
+static void a_moved_one_that_is_closed_is_in_no_set(void **state) {
+    (void)state;
+    passes(1, closes_with_a_copy, NULL);
 }
 
 /* ---- to and fro, under load ---- */
 
-static void point_at_each_other(void) {
+static _Atomic uint32_t moves_made; /* relaxed: a number */
+
+static uint32_t registrations_of(int fd) {
+    hd_record *record = hd_record_find(fd);
+    hd_lock_acquire(&record->lock);
+    uint32_t registrations = record->generation;
+    hd_lock_release(&record->lock);
+    return registrations;
+}
+
+static void hand_over_in_a_circle(void) {
     hd_runtime *runtime = hd_worker_self()->runtime;
     for (uint32_t i = 0; i < runtime->loops; i++)
-        wish(&runtime->workers[i].poller, &runtime->workers[(i + 1) % runtime->loops].poller);
+        hd_poller_hand_over(&runtime->workers[i].poller, &runtime->workers[(i + 1) % runtime->loops].poller,
+                            UINT64_MAX);
 }
 
 static int64_t echo(void *arg) {
     int fd = (int)(intptr_t)arg;
     char bytes[64];
     ssize_t got;
-    while ((got = hd_read(fd, bytes, sizeof bytes)) > 0) {
-        point_at_each_other(); /* a look at the crowd ends that, as there is none */
+    uint32_t before = registrations_of(fd);
+    while ((got = hd_read(fd, bytes, sizeof bytes)) > 0)
         check(hd_write_all(fd, bytes, (size_t)got) == got);
-    }
+    atomic_fetch_add_explicit(&moves_made, registrations_of(fd) - before, memory_order_relaxed);
     return hd_close(fd);
 }
 
@@ -213,6 +232,7 @@ static int64_t to_and_fro(void *arg) {
     pthread_t client;
     hd_task *tasks[CLIENTS];
     void *failed;
+    hand_over_in_a_circle();
     check(pthread_create(&client, NULL, talk_to_all, &port) == 0);
     for (int i = 0; i < CLIENTS; i++) {
         int fd = hd_accept(listener, NULL, NULL);
@@ -228,6 +248,7 @@ static void no_event_is_lost_on_the_way(void **state) {
     (void)state;
     for (uint32_t loops = 2; loops <= 4; loops++)
         passes(loops, to_and_fro, NULL);
+    assert_true(atomic_load_explicit(&moves_made, memory_order_relaxed) > 10 * CLIENTS);
 }
 
 /* ---- when ---- */
@@ -235,59 +256,75 @@ static void no_event_is_lost_on_the_way(void **state) {
 /* Of the calling task's worker, and of the other one. */
 typedef struct picture {
     uint32_t descriptors[2], shares[2], granted[2];
+    bool unknown, stuck; /* what is known of the other is old; it is stuck */
 } picture;
 
-/* Is the caller's worker told to hand over, if all is as in the picture? */
-static bool is_told(uint64_t now, picture as) {
-    hd_worker *self = hd_worker_self();
-    hd_worker *both[] = {self, &self->runtime->workers[1 - self->index]};
+/* Does the caller's worker hand over to the other, if all is as in the picture? */
+static bool hands_over(uint64_t now, picture as) {
+    hd_worker *self = hd_worker_self(), *other = &self->runtime->workers[1 - self->index];
+    hd_worker *both[] = {self, other};
     uint32_t before[2];
     for (int i = 0; i < 2; i++) {
         before[i] =
             atomic_exchange_explicit(&both[i]->poller.members, as.descriptors[i], memory_order_relaxed);
         atomic_store_explicit(&both[i]->crowd.share, as.shares[i], memory_order_relaxed);
         atomic_store_explicit(&both[i]->crowd.granted, as.granted[i], memory_order_relaxed);
+        atomic_store_explicit(&both[i]->crowd.measured, now, memory_order_relaxed);
     }
+    if (as.unknown)
+        atomic_store_explicit(&other->crowd.measured, now - 4 * self->runtime->crowd.look_every,
+                              memory_order_relaxed);
+    atomic_store_explicit(&other->stuck, as.stuck, memory_order_relaxed);
     hd_places_review(self, now);
+    atomic_store_explicit(&other->stuck, false, memory_order_relaxed);
     hd_poller *to = atomic_load_explicit(&self->poller.moves_to, memory_order_relaxed);
-    wish(&self->poller, NULL);
+    hd_poller_hand_over(&self->poller, NULL, 0);
     for (int i = 0; i < 2; i++)
         atomic_store_explicit(&both[i]->poller.members, before[i], memory_order_relaxed);
-    return to == &both[1]->poller;
+    return to == &other->poller;
 }
 
-static int64_t told(void *arg) {
+static int64_t review(void *arg) {
     (void)arg;
-    const picture good = {{3, 5}, {20, 80}, {50, 95}};
+    const picture good = {{3, 5}, {20, 80}, {50, 95}, false, false};
     hd_worker *self = hd_worker_self();
     hd_crowd *crowd = &self->runtime->crowd;
     uint64_t look = crowd->look_every, now = hd_clock_ticks() + 10 * look;
     atomic_store_explicit(&crowd->until, 0, memory_order_relaxed);
-    check(!is_told(now, good));
+    check(!hands_over(now, good));
     atomic_store_explicit(&crowd->until, UINT64_MAX, memory_order_relaxed);
-    check(!is_told(now, (picture){{5, 3}, {20, 80}, {50, 95}}));  /* it is the other's turn */
-    check(!is_told(now, (picture){{0, 5}, {20, 80}, {50, 95}}));  /* there is nothing to move */
-    check(!is_told(now, (picture){{3, 5}, {60, 80}, {50, 100}})); /* that is too much for one */
-    check(!is_told(now, (picture){{3, 5}, {20, 30}, {50, 95}}));  /* and that not worth while */
-    check(!is_told(now, (picture){{3, 5}, {35, 40}, {45, 45}}));  /* two get more of a full machine */
-    check(is_told(now, good));
-    check(!is_told(now + look, good)); /* not so soon after the last one */
-    check(is_told(now + 4 * look, (picture){{4, 4}, {20, 80}, {50, 95}}) == (self->index == 1));
-    check(is_told(now + 8 * look, good));
+    const picture bad[] = {
+        {{5, 3}, {20, 80}, {50, 95}, false, false}, /* it is the other's turn */
+        {{0, 5}, {20, 80}, {50, 95}, false, false}, /* there is nothing to move */
+        {{3, 5}, {20, 80}, {90, 95}, false, false}, /* it has a core to itself */
+        {{3, 5}, {60, 80}, {50, 99}, false, false}, /* that is too much for one, */
+        {{3, 5}, {10, 97}, {50, 99}, false, false}, /* and nobody knows how much this one would want, */
+        {{3, 5}, {20, 30}, {50, 95}, false, false}, /* and that is not worth while */
+        {{3, 5}, {35, 40}, {45, 45}, false, false}, /* two get more of a full machine */
+        {{3, 5}, {20, 80}, {50, 95}, true, false},  {{3, 5}, {20, 80}, {50, 95}, false, true},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        check(!hands_over(now, bad[i]));
+    check(hands_over(now, good));
+    check(!hands_over(now + 2 * look, good)); /* not so soon after the last one */
+    const picture as_many = {{4, 4}, {20, 80}, {50, 95}, false, false};
+    check(hands_over(now + 10 * look, as_many) == (self->index == 1));
+    check(hands_over(now + 20 * look, good));
     return 0;
 }
 
 static void who_has_fewer_hands_over_if_one_can_do_it_all(void **state) {
     (void)state;
-    passes(2, told, NULL);
+    passes(2, review, NULL);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_descriptor_moves_with_its_first_event),
         cmocka_unit_test(who_waits_for_the_other_direction_is_told_from_there),
-        cmocka_unit_test(it_stays_without_memory_and_if_nobody_waits),
-        cmocka_unit_test(it_stays_where_a_pinned_task_awaits_it),
+        cmocka_unit_test(it_stays_without_memory_and_when_the_time_is_over),
+        cmocka_unit_test(it_stays_where_a_pinned_task_has_registered_it),
+        cmocka_unit_test(a_moved_one_that_is_closed_is_in_no_set),
         cmocka_unit_test(no_event_is_lost_on_the_way),
         cmocka_unit_test(who_has_fewer_hands_over_if_one_can_do_it_all),
     };
