@@ -32,7 +32,11 @@ int hd_io_begin(void) {
     return hd_yield();
 }
 
+/* A checkpoint, as a cancellation may have come while a call was being made for the task: it has woken it in vain. */
 int hd_io_wait(int fd, int direction, const hd_fd_look *look, uint64_t deadline_ns) {
+    int code = hd_task_checkpoint();
+    if (code)
+        return code;
     hd_task_self()->unwaited = 0;
     return hd_poller_wait_since(fd, direction, look, deadline_ns);
 }
@@ -101,7 +105,7 @@ ssize_t hd_read(int fd, void *buffer, size_t bytes) {
         if (got != HD_EAGAIN && got != -EINTR)
             return got;
         self.result = HD_NOT_MADE;
-        if (got == HD_EAGAIN)
+        if (got == HD_EAGAIN && !(code = hd_task_checkpoint())) /* as in hd_io_wait */
             code = read_await(&self, &look);
     }
     return code;

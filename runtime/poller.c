@@ -107,6 +107,12 @@ static int record_register(hd_record *self, int fd, int which) {
     return 0;
 }
 
+/* A wait is moved once at most: what lies there unread would be an event again in each set. */
+static bool may_move(hd_record *self) {
+    return !self->bound &&
+           (hd_side_first(&self->sides[HD_READ_SIDE]) || hd_side_first(&self->sides[HD_WRITE_SIDE]));
+}
+
 /* Registers it in another set, and then no longer in its own; without memory for that it stays. An event that is on its way
  * from the old set is ignored, by its generation: the new one reports at once what is ready. */
 static void record_move(hd_record *self, int fd, hd_poller *to) {
@@ -164,7 +170,7 @@ static unsigned happens(const struct epoll_event *event, hd_poller *to, hd_fd_wa
     unsigned woken = 0;
     hd_lock_acquire(&self->lock);
     if (self->registered && self->generation == event->data.u64 >> 32) {
-        if (to && !self->bound)
+        if (to && may_move(self))
             record_move(self, fd, to);
         for (int which = 0; which < HD_SIDES; which++)
             if (event->events & side_events[which])

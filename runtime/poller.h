@@ -34,8 +34,8 @@ int hd_poller_init(hd_poller *poller);
  * look again, and register them in a poller of their own. */
 void hd_poller_fini(hd_poller *poller);
 
-/* Until then (ticks) each descriptor that has an event moves to another set, of the same runtime; not those that a pinned task has
- * registered, which wants its events where they are. */
+/* Until then (ticks) each descriptor that somebody awaits moves to another set, of the same runtime, as it has an event; not those that a
+ * pinned task has registered, which wants its events where they are. */
 void hd_poller_hand_over(hd_poller *poller, hd_poller *to, uint64_t until);
 
 /* The descriptor that is readable (as a level) while the set has something to say. */

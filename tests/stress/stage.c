@@ -4,6 +4,8 @@
  *   - there are as many threads and descriptors as before, and about as much memory */
 #include "stage.h"
 
+#include "scheduler.h"
+
 #include <dirent.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -65,6 +67,13 @@ void stage_spawned(stage *self, const hd_runtime *runtime) {
 
 /* ---- building ---- */
 
+/* As where the machine is full, but for good: each descriptor that somebody awaits is another set's after each event. */
+static void move_descriptors(hd_runtime *runtime) {
+    for (uint32_t i = 0; i < runtime->loops; i++)
+        hd_poller_hand_over(&runtime->workers[i].poller, &runtime->workers[(i + 1) % runtime->loops].poller,
+                            UINT64_MAX);
+}
+
 static void add_runtime(stage *self, dice *d) {
     hd_runtime_options options = {
         .name = "stress",
@@ -75,6 +84,8 @@ static void add_runtime(stage *self, dice *d) {
     self->unaccounted[self->runtime_count] = options.unaccounted = options.loops == 1 && below(d, 2);
     hd_runtime *runtime = hd_runtime_create(&options);
     must_stage(runtime);
+    if (options.loops > 1 && one_in(d, 2))
+        move_descriptors(runtime);
     self->runtimes[self->runtime_count++] = runtime;
     for (unsigned i = 0; i < options.loops; i++)
         self->rivals[self->rival_count++] = rival_create_task(self, runtime);

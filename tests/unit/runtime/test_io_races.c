@@ -3,6 +3,7 @@
 #include "inside.h"
 
 #include "batch.h"
+#include "poller.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -197,8 +198,45 @@ static void a_connection_is_not_lost_to_a_cancelled_acceptor(void **state) {
     race(race_connections);
 }
 
+/* ---- an event for nothing ---- */
+
+static int64_t read_one(void *arg) {
+    char byte;
+    return hd_read(*(int *)arg, &byte, 1);
+}
+
+static hd_fd_waiter *take_reader(int fd) {
+    hd_record *record = hd_record_find(fd);
+    hd_lock_acquire(&record->lock);
+    hd_fd_waiter *taken = hd_record_take(record, HD_READ_SIDE);
+    hd_lock_release(&record->lock);
+    return taken;
+}
+
+static int64_t read_in_vain(void *arg) {
+    (void)arg;
+    int ends[2];
+    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    hd_task *reader = hd_spawn(read_one, &ends[0]);
+    check(until_waits(reader, HD_WAITS_DESCRIPTOR) == 0);
+    hd_fd_waiter *taken = take_reader(ends[0]); /* as if there were something to read */
+    check(taken && hd_cancel(reader) == 0);
+    check(hd_yield() == 0 && until_waits(reader, HD_WAITS_DESCRIPTOR) == 0);
+    hd_record_transfer(hd_worker_batch(), &taken, 1);
+    check(hd_join(reader) == HD_ECANCELED);
+    check(hd_close(ends[0]) == 0);
+    close(ends[1]);
+    return 0;
+}
+
+static void a_cancellation_while_it_is_read_for_in_vain_is_told(void **state) {
+    (void)state;
+    passes(1, read_in_vain, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cancellation_while_it_is_read_for_in_vain_is_told),
         cmocka_unit_test(what_is_sent_is_received_once),
         cmocka_unit_test(a_connection_is_not_lost_to_a_cancelled_acceptor),
     };

@@ -121,12 +121,15 @@ static int64_t stays(void *arg) {
     field self;
     check(field_open(&self) == 0);
     check(served_here(&self, hd_spawn(read_byte, &self.ends[0]), true) == 0);
+    check(write(self.ends[1], "x", 1) == 1 && hd_poller_drain(self.own) == 0);
+    check(!is_moved(&self)); /* as nobody waits */
+    check(hd_read(self.ends[0], &(char){0}, 1) == 1);
     hd_poller_hand_over(self.own, &self.other, hd_clock_ticks()); /* that is over by now */
     check(served_here(&self, hd_spawn(read_byte, &self.ends[0]), false) == 0);
     return field_close(&self);
 }
 
-static void it_stays_without_memory_and_when_the_time_is_over(void **state) {
+static void it_stays_without_memory_or_waiters_and_when_the_time_is_over(void **state) {
     (void)state;
     passes(1, stays, NULL);
 }
@@ -137,8 +140,6 @@ static int64_t stays_with_its_worker(void *arg) {
     const hd_spawn_options here = {.pinned = true};
     check(field_open(&self) == 0);
     check(served_here(&self, hd_spawn_with(&here, read_byte, &self.ends[0]), false) == 0);
-    check(write(self.ends[1], "x", 1) == 1);
-    check(hd_poller_drain(self.own) == 0 && !is_moved(&self)); /* also if it does not wait just then */
     return field_close(&self);
 }
 
@@ -322,7 +323,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_descriptor_moves_with_its_first_event),
         cmocka_unit_test(who_waits_for_the_other_direction_is_told_from_there),
-        cmocka_unit_test(it_stays_without_memory_and_when_the_time_is_over),
+        cmocka_unit_test(it_stays_without_memory_or_waiters_and_when_the_time_is_over),
         cmocka_unit_test(it_stays_where_a_pinned_task_has_registered_it),
         cmocka_unit_test(a_moved_one_that_is_closed_is_in_no_set),
         cmocka_unit_test(no_event_is_lost_on_the_way),
