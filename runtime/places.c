@@ -11,7 +11,8 @@ static uint32_t members_of(hd_worker *worker) {
     return atomic_load_explicit(&worker->poller.members, memory_order_relaxed);
 }
 
-static uint32_t percent(_Atomic uint32_t *part) {
+/* Relaxed: a hint. */
+static uint32_t percent(const _Atomic uint32_t *part) {
     return atomic_load_explicit(part, memory_order_relaxed);
 }
 
@@ -55,9 +56,9 @@ static hd_worker *fullest(hd_worker *worker) {
     return best;
 }
 
-/* Is it worth while that the second does what both do, and would it have time for that? It would be granted no more of a core
- * than now, where it competes with others; and it saves a fifth, as it sleeps less often. What it would want, if it already has all that it
- * is granted, nobody knows. */
+/* Is it worth while that the second does what both do, and would it have time for that? It would be granted no more of a
+ * core than now, where it competes with others; and it saves a fifth, as it sleeps less often. What it would want, if it
+ * already has all that it is granted, nobody knows. */
 static bool can_do_both(hd_worker *first, hd_worker *second) {
     uint32_t own = percent(&second->crowd.share), granted = percent(&second->crowd.granted);
     uint32_t shares = percent(&first->crowd.share) + own;
