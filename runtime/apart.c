@@ -1,5 +1,6 @@
 #include "apart.h"
 
+#include "brood.h"
 #include "sys.h"
 
 enum {
@@ -24,7 +25,8 @@ static bool others(pid_t tid, int core, cpu_set_t *allowed, cpu_set_t *rest) {
 void hd_apart_wake(hd_apart *apart, pid_t tid) {
     cpu_set_t rest;
     apart->core = sched_getcpu();
-    if (apart->until_ns && hd_sys_now() < apart->until_ns && others(tid, apart->core, &apart->allowed, &rest))
+    if (apart->until_ns && hd_sys_now() < apart->until_ns && !hd_brood_young() &&
+        others(tid, apart->core, &apart->allowed, &rest))
         apart->narrowed = sched_setaffinity(tid, sizeof rest, &rest) == 0;
 }
 
@@ -36,7 +38,7 @@ void hd_apart_woken(hd_apart *apart) {
         apart->narrowed = false;
         sched_setaffinity(0, sizeof apart->allowed, &apart->allowed);
     }
-    if (core < 0 || core != sched_getcpu() || !others(0, core, &apart->allowed, &rest))
+    if (core < 0 || core != sched_getcpu() || hd_brood_young() || !others(0, core, &apart->allowed, &rest))
         return;
     if (sched_setaffinity(0, sizeof rest, &rest) == 0)
         sched_setaffinity(0, sizeof apart->allowed, &apart->allowed);

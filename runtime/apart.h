@@ -9,6 +9,9 @@
  * says beforehand where it may not go, and the worker takes that back as soon as it runs: the threads and processes that
  * tasks start inherit what a worker may use. Where kernels place well this costs two looks at the number of the core a kick.
  *
+ * While a child is young (brood.h) nobody moves: the other cores have children then, and a worker that moves to one has to wait
+ * behind it, while its own core falls idle.
+ *
  * | operation      | who                         | when                                               |
  * |----------------|-----------------------------|----------------------------------------------------|
  * | hd_apart_wake  | who took it out of the idle | before it lets go of it (idle.h), so one at a time |

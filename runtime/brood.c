@@ -1,16 +1,26 @@
 #include "brood.h"
 
+#include "sys.h"
+
 #include <signal.h>
 
-/* Relaxed, all: who sees a death late makes three system calls for nothing. */
+enum { YOUNG_NS = 2000000 };
+
+/* Relaxed, all: who sees a death late makes three system calls for nothing; who sees a birth late, two. */
 static _Atomic uint32_t alive;
+static _Atomic uint64_t last_ns; /* when the last one was born */
 
 void hd_brood_born(void) {
+    atomic_store_explicit(&last_ns, hd_sys_now(), memory_order_relaxed);
     atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
 }
 
 void hd_brood_died(void) {
     atomic_fetch_sub_explicit(&alive, 1, memory_order_relaxed);
+}
+
+bool hd_brood_young(void) {
+    return hd_sys_now() - atomic_load_explicit(&last_ns, memory_order_relaxed) < YOUNG_NS;
 }
 
 static void mask(int how) {

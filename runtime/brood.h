@@ -1,4 +1,4 @@
-/* Living children, and whom their ends wake.
+/* Living children: whom their ends wake, and whether one has just begun.
  *
  * The kernel sends SIGCHLD to the thread that started the child. Where that one has it blocked, as workers have every signal,
  * it goes to any other thread of the program that has not, which wakes up to find that the default is to do nothing. With
@@ -17,6 +17,9 @@
 /* One more, one less, in the whole program. Any thread. */
 void hd_brood_born(void);
 void hd_brood_died(void);
+
+/* Has one begun within the last two milliseconds? It takes a core that workers would have otherwise. Any thread. */
+bool hd_brood_young(void);
 
 /* For a thread that has started children: lets SIGCHLD in, if some child lives and nobody has a handler. True: then
  * hd_brood_deafen has to follow. */

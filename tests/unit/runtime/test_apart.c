@@ -2,6 +2,7 @@
 #include "inside.h"
 
 #include "apart.h"
+#include "brood.h"
 #include "sys.h"
 
 #include <pthread.h>
@@ -108,6 +109,27 @@ static void who_finds_itself_beside_its_waker_moves_and_says_so(void **state) {
     assert_allowed(0, &whole);
 }
 
+/* The other cores have the children then, and the kernel knew that. */
+static void nobody_moves_or_is_kept_off_while_a_child_is_young(void **state) {
+    (void)state;
+    hd_apart moves, kept_off;
+    do { /* again if it has grown up meanwhile */
+        hd_brood_born();
+        hd_brood_died();
+        hd_apart_init(&moves);
+        moves.core = sched_getcpu();
+        hd_apart_woken(&moves);
+        hd_apart_init(&kept_off);
+        kept_off.until_ns = hd_sys_now() + HD_SECONDS(60);
+        hd_apart_wake(&kept_off, (pid_t)syscall(SYS_gettid));
+        roam();
+    } while (!hd_brood_young());
+    assert_int_equal(moves.until_ns, 0);
+    assert_false(kept_off.narrowed);
+    while (hd_brood_young())
+        sched_yield();
+}
+
 static int64_t look(void *arg) {
     cpu_set_t set;
     check(sched_getaffinity(0, sizeof set, &set) == 0);
@@ -140,6 +162,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sleeper_is_kept_off_its_wakers_core_until_it_runs),
         cmocka_unit_test(who_finds_itself_beside_its_waker_moves_and_says_so),
+        cmocka_unit_test(nobody_moves_or_is_kept_off_while_a_child_is_young),
         cmocka_unit_test(tasks_may_use_what_the_process_may),
     };
     whole = allowed(0);
