@@ -1,6 +1,7 @@
 """Measures the rows: heddle and the peers that have the case take turns, a process each, and the median of the rounds
-counts. They come in another order each round, so that what changes meanwhile meets all of them. (What is measured in the
-service, scripts.py does.)"""
+counts. They come in another order each round, so that what changes meanwhile meets all of them. A bar that is relative to a
+peer is near what that one does, and the machine's other guests make both swing by more: these two play more rounds. (What is
+measured in the service, scripts.py does.)"""
 
 import os
 import statistics
@@ -22,8 +23,7 @@ SERVERS = "echo"  # cases of this group are servers, which a program of ours loa
 NIGHTS_MS = (2000, 4000, 8000, 16000, 32000)  # a sleep has to be longer than it takes to start a million sleepers
 NIGHT_TOO_SHORT = 3  # the exit status that says so
 ROUNDS_AT_MOST = {"sleepers": 3, "many_scripts": 3, "serve": 3}  # long ones
-# Short ones that take all cores, and so come out as the machine's other guests let them.
-ROUNDS_TIMES = {"echo_pinned": 3, "echo_2": 3, "process": 3}
+RELATIVE_TIMES = 6  # as many rounds for heddle, and for a peer that its bar is relative to
 
 
 @dataclass
@@ -58,7 +58,7 @@ def contenders(out_dir, chosen):
 
 
 def rounds_of(case, rounds):
-    return min(rounds, ROUNDS_AT_MOST.get(case, rounds)) * ROUNDS_TIMES.get(case, 1)
+    return min(rounds, ROUNDS_AT_MOST.get(case, rounds))
 
 
 class Failed(Exception):
@@ -76,10 +76,12 @@ class Measuring:
         self.nights = {}  # by contender and case: the first of NIGHTS_MS that was long enough
         self.failed = []
 
-    def case(self, case, all_contenders, rounds):
+    def case(self, case, all_contenders, rounds, relative_to):
         playing = list(all_contenders)
-        for turn in range(rounds_of(case, rounds)):
-            for contender in playing[turn % len(playing):] + playing[:turn % len(playing)]:
+        near = [HEDDLE, *relative_to]
+        times = RELATIVE_TIMES if any(one.name in relative_to for one in playing) else 1
+        for turn in range(rounds_of(case, rounds) * times):
+            for contender in rotated([one for one in playing if turn % times == 0 or one.name in near], turn):
                 try:
                     self.run(contender, case)
                 except Failed as failure:
@@ -126,6 +128,11 @@ class Measuring:
 
     def medians(self, name):
         return {who: statistics.median(values) for who, values in self.values.get(name, {}).items()}
+
+
+def rotated(contenders, turn):
+    first = turn % max(1, len(contenders))
+    return contenders[first:] + contenders[:first]
 
 
 def ended(argv, environment, limit_s):
@@ -198,7 +205,8 @@ def measure(bin_dir, out_dir, groups, rounds, chosen_peers, cpu_time):
             continue
         for case in rows_module.cases(rows) if group not in scripts.CASES else ():
             ours = Contender(HEDDLE, [program], {case: case})
-            measuring.case(case, [ours, *(peer for peer in here if case in peer.cases)], rounds)
+            relative_to = {peer for row in rows if row.case == case for peer in row.against}
+            measuring.case(case, [ours, *(peer for peer in here if case in peer.cases)], rounds, relative_to)
         for row in rows:
             results.append(result(row, measuring))
             tell(results[-1])
