@@ -1,6 +1,5 @@
 #include "stack.h"
 
-#include "clock.h"
 #include "sys.h"
 
 #include <string.h>
@@ -21,7 +20,6 @@ enum {
     BATCH_FIRST = 4, /* stacks; each batch is twice the last one */
     BATCH_LAST = 64,
     BATCH_BYTES = ARENA_BYTES / 8,
-    DEAR_FAULT_NS = 4000, /* between the two kinds of machines: see stack.h */
     /* vm.max_map_count is 65,530 by default, a guard costs two mappings, and others need some too */
     MPROTECT_BUDGET = 30000,
 
@@ -55,8 +53,6 @@ void hd_stacks_init(hd_stacks *stacks, bool unguarded_allowed) {
     stacks->mprotect_budget = MPROTECT_BUDGET;
     stacks->page_bytes = hd_stack_guard_bytes();
     stacks->unguarded_allowed = unguarded_allowed;
-    hd_clock_init();
-    stacks->dear_ticks = hd_clock_from_ns(DEAR_FAULT_NS);
 }
 
 void hd_stacks_fini(hd_stacks *stacks) {
@@ -172,21 +168,12 @@ static bool guard_by_mprotect(hd_stacks *stacks, char *slot) {
     return false;
 }
 
-static uint64_t ticks_since(uint64_t before) {
-    uint64_t now = hd_clock_ticks();
-    return now > before ? now - before : 0;
-}
-
-/* Of those in the batch that have just got their guards. */
-static void populate_first_pages(const hd_stacks *stacks, hd_stack_batch *batch, size_t slot_bytes,
-                                 size_t count) {
+/* Of those that have just got their guards. */
+static void populate_first_pages(const hd_stacks *stacks, char *slot, size_t slot_bytes, size_t count) {
     struct iovec pages[BATCH_LAST];
     for (size_t i = 0; i < count; i++)
-        pages[i] =
-            (struct iovec){batch->guarded + (i + 1) * slot_bytes - stacks->page_bytes, stacks->page_bytes};
-    uint64_t before = hd_clock_ticks();
+        pages[i] = (struct iovec){slot + (i + 1) * slot_bytes - stacks->page_bytes, stacks->page_bytes};
     hd_sys_populate(pages, count);
-    batch->share_ticks = ticks_since(before) / count;
 }
 
 /* Makes guards for at least the first slot of those in the batch that have none. */
@@ -206,8 +193,8 @@ static bool guard_some(hd_stacks *stacks, hd_stack_batch *batch, size_t slot_byt
         done = guard_by_mprotect(stacks, batch->guarded);
     if (!done && stacks->unguarded_allowed)
         done = 1;
-    if (batch->faults_are_dear && by == HD_GUARDS_BY_BATCH && done)
-        populate_first_pages(stacks, batch, slot_bytes, done);
+    if (by == HD_GUARDS_BY_BATCH && done)
+        populate_first_pages(stacks, batch->guarded, slot_bytes, done);
     batch->guarded += done * slot_bytes;
     return done > 0;
 }
@@ -237,21 +224,6 @@ static UNWATCHED bool has_mark(const hd_stack *stack, hd_stack_keep keep) {
     return !differs;
 }
 
-/* The first touch, by which its first page comes. */
-static void touch(const hd_stacks *stacks, hd_stack_batch *batch, const hd_stack *stack) {
-    uint64_t before = hd_clock_ticks();
-    set_mark(stack, HD_STACK_FIRST_PAGE);
-    batch->dear += ticks_since(before) + batch->share_ticks > stacks->dear_ticks;
-    batch->carved++;
-}
-
-/* By how many, not by how long in all: a thread may lose its core during one. */
-static void learn_from_touches(hd_stack_batch *batch) {
-    batch->faults_are_dear = batch->dear > batch->carved / 2;
-    batch->dear = batch->carved = 0;
-    batch->share_ticks = 0;
-}
-
 bool hd_stack_carve(hd_stacks *stacks, hd_stack_batch *batch, int stack_class, hd_stack *stack) {
     size_t slot_bytes = slot_bytes_of(stacks, stack_class);
     if (batch->next == batch->end) {
@@ -261,7 +233,6 @@ bool hd_stack_carve(hd_stacks *stacks, hd_stack_batch *batch, int stack_class, h
         if (!take_batch(stacks, batch, stack_class, slot_bytes, count))
             return false;
         batch->count = (uint32_t)count;
-        learn_from_touches(batch);
     }
     if (batch->next == batch->guarded && !guard_some(stacks, batch, slot_bytes))
         return false;
@@ -269,7 +240,7 @@ bool hd_stack_carve(hd_stacks *stacks, hd_stack_batch *batch, int stack_class, h
     batch->next += slot_bytes;
     size_t colour = (uintptr_t)slot / slot_bytes % COLOURS;
     *stack = (hd_stack){.low = slot + stacks->page_bytes, .top = batch->next - colour * COLOUR_BYTES};
-    touch(stacks, batch, stack);
+    set_mark(stack, HD_STACK_FIRST_PAGE);
     return true;
 }
 

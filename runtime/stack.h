@@ -7,14 +7,11 @@
  * or 25 it would be the same few sets of the TLB: 37 ns instead of 28 among 2,000 fibers, 50 instead of 39 among 10,000.
  *
  * Guards are made by MADV_GUARD_INSTALL (Linux 6.13), which splits no mapping, so that vm.max_map_count does not limit
- * the number of stacks. A worker carves stacks in batches, whose guards are made by one process_madvise (Linux 6.14): with
- * the fault of its first page a stack takes 1.8 µs, and 2.2 if each is made by itself. On older kernels mprotect makes
- * guards, up to a budget, and then there are no more stacks, unless unguarded ones are allowed.
- *
- * Where a page fault is dear, the first pages of a batch are asked for at once, too. On a virtual machine whose hypervisor
- * keeps the page tables by software a million sleepers took 14.6 s to make and wake, and 9 to 12 that way (`./dev bench
- * sleepers`); on others a stack takes less than two µs, and asking first takes longer (2.1 µs). So whoever carves looks at
- * the clock.
+ * the number of stacks. A worker carves stacks in batches, whose guards are made by one process_madvise (Linux 6.14), and
+ * whose first pages are asked for by another. With guards made one by one a stack took 0.4 µs more. With a fault for each first
+ * page a million sleepers took 3.4 s instead of 2.8 to make and wake on one loop, and 14.6 instead of 9 to 12 on a virtual machine
+ * whose hypervisor keeps the page tables by software. On older kernels mprotect makes guards, up to a budget, and then there are
+ * no more stacks, unless unguarded ones are allowed.
  *
  * A stack that is given back keeps its memory while it is likely to be wanted again, but for what it went down to
  * beyond that. Two marks tell, one in the first page, one two pages lower: what does not look as it was left was run over.
@@ -51,7 +48,6 @@ typedef struct hd_stacks {
     _Atomic uint32_t guards_by;
     _Atomic uint32_t mprotected; /* guards made by mprotect, which cost two mappings each */
     uint32_t mprotect_budget;    /* how many of those this process may have */
-    uint64_t dear_ticks;         /* a page that takes longer to come is dear */
     size_t page_bytes;
     bool unguarded_allowed;
 } hd_stacks;
@@ -62,11 +58,7 @@ typedef struct hd_stack_batch {
     char *next;    /* the first slot that is not used */
     char *guarded; /* slots before this one have their guard */
     char *end;
-    uint32_t count;       /* how many the last batch was to have; they grow */
-    uint32_t carved;      /* of this batch, */
-    uint32_t dear;        /* and those among them whose first pages took long to come; */
-    uint64_t share_ticks; /* in that, of a call for all of them */
-    bool faults_are_dear; /* it was so with most of the last batch */
+    uint32_t count; /* how many the last batch was to have; they grow */
 } hd_stack_batch;
 
 /* Usable are the bytes from low on, up to and without top. Below low is the guard. */

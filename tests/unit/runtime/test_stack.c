@@ -120,25 +120,21 @@ static int first_pages_there(hd_stacks *stacks, hd_stack_batch *batch, int count
     return there;
 }
 
-static void where_faults_are_dear_first_pages_come_by_the_batch(void **state) {
+static void first_pages_come_by_the_batch(void **state) {
     (void)state;
     enum { FIRST = 4, SECOND = 8 }; /* batches */
     hd_stack_batch batch = {0};
     hd_stacks stacks;
     hd_stacks_init(&stacks, false);
-    assert_int_equal(first_pages_there(&stacks, &batch, FIRST), 1);
+    int there = first_pages_there(&stacks, &batch, FIRST);
     if (stacks.guards_by != HD_GUARDS_BY_BATCH) {
         hd_stacks_fini(&stacks);
         skip(); /* an older kernel, which knows no process_madvise of oneself */
     }
+    assert_int_equal(there, FIRST);
     for (int i = 1; i < FIRST; i++)
         assert_true(may_carve(&stacks, &batch));
-    batch.dear = FIRST;
     assert_int_equal(first_pages_there(&stacks, &batch, SECOND), SECOND);
-    for (int i = 1; i < SECOND; i++)
-        assert_true(may_carve(&stacks, &batch));
-    batch.dear = SECOND / 2;
-    assert_int_equal(first_pages_there(&stacks, &batch, 2 * SECOND), 1);
     hd_stacks_fini(&stacks);
 }
 
@@ -536,7 +532,7 @@ int main(void) {
         cmocka_unit_test(stacks_are_writable_from_end_to_end_and_do_not_overlap),
         cmocka_unit_test(a_stack_holds_nearly_half_as_much_again_as_its_class_says),
         cmocka_unit_test(tops_lie_at_many_places_of_the_caches_and_cost_only_one_page),
-        cmocka_unit_test(where_faults_are_dear_first_pages_come_by_the_batch),
+        cmocka_unit_test(first_pages_come_by_the_batch),
         cmocka_unit_test(threads_carve_different_stacks),
         cmocka_unit_test(running_off_a_stack_faults),
         cmocka_unit_test(a_guard_is_made_in_the_next_older_way_where_a_kernel_does_not_know_one),
