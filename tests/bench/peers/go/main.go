@@ -361,7 +361,7 @@ func cpuOn(procs, tasks int) float64 {
 
 func cpu(name string, tasks int) {
 	one, two := cpuOn(1, tasks), cpuOn(2, tasks)
-	for turn := 0; turn < 2; turn++ {
+	for turn := 0; turn < 8; turn++ {
 		if took := cpuOn(1, tasks); took < one {
 			one = took
 		}

@@ -115,7 +115,7 @@ void cpu_on(unsigned threads, size_t tasks, double *best) {
 
 void cpu(const bench_case *which) {
     double one = 0, more = 0;
-    for (int turn = 0; turn < 3; turn++) {
+    for (int turn = 0; turn < 9; turn++) {
         cpu_on(1, which->count, &one);
         cpu_on(which->loops, which->count, &more);
     }
