@@ -15,6 +15,7 @@ import rows as rows_module
 import scripts
 from figures import figure, number
 from peers import PEERS, TITLES
+from quiet import Quiet
 
 HEDDLE = "heddle"
 LIMIT_S = 60  # beside two nights, which heddle's sleepers sleep
@@ -72,6 +73,7 @@ class Measuring:
         self.bin_dir = bin_dir
         self.environment = {"BENCH_CLOCK": "cpu" if cpu_time else "real"}
         self.load = os.path.join(bin_dir, "bench_echo_load")
+        self.quiet = Quiet(os.path.join(bin_dir, "bench_quiet"))
         self.values = {}
         self.nights = {}  # by contender and case: the first of NIGHTS_MS that was long enough
         self.failed = []
@@ -83,7 +85,8 @@ class Measuring:
         for turn in range(rounds_of(case, rounds) * times):
             for contender in rotated([one for one in playing if turn % times == 0 or one.name in near], turn):
                 try:
-                    self.run(contender, case)
+                    for name, value in self.quiet.played(lambda: self.run(contender, case)):
+                        self.add(name, contender.name, value)
                 except Failed as failure:
                     playing.remove(contender)
                     self.failed.append((contender.name, case))
@@ -92,6 +95,7 @@ class Measuring:
                 return
 
     def run(self, contender, case):
+        """The figures of one round, and their values."""
         argv = contender.argv(case, self.load)
         sleeper = (contender.name, case)
         for night in range(self.nights.get(sleeper, 0), len(NIGHTS_MS)):
@@ -104,9 +108,7 @@ class Measuring:
             raise Failed(f"not all were asleep at once, at {NIGHTS_MS[-1] / 1000:g} s each")
         if code:
             raise Failed(err.strip() or f"status {code}")
-        for line in out.splitlines():
-            name, value, _unit = line.split("\t")
-            self.add(name, contender.name, float(value))
+        return [(name, float(value)) for name, value, _unit in (line.split("\t") for line in out.splitlines())]
 
     def in_service(self, case, rounds):
         """False: it is left out."""
@@ -211,7 +213,8 @@ def measure(bin_dir, out_dir, groups, rounds, chosen_peers, cpu_time):
             results.append(result(row, measuring))
             tell(results[-1])
     took = time.monotonic() - began
-    print(f"bench: {took:.0f} s; what else ran meanwhile took {others(before, took):.2f} cores", flush=True)
+    print(f"bench: {took:.0f} s; what else ran meanwhile took {others(before, took):.2f} cores; {measuring.quiet.told()}",
+          flush=True)
     return results, measuring
 
 
