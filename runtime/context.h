@@ -13,8 +13,8 @@ typedef struct hd_context {
 void hd_context_init(hd_context *context, void *stack_low, size_t stack_bytes, void (*entry)(void *),
                      void *arg);
 
-/* Saves the running context in `from` and goes on with `to`. Keeps the registers that a call keeps, and the modes of
- * floating point. */
+/* Saves the running context in `from` and goes on with `to`. Keeps the registers that a call keeps, and what <fenv.h> sets:
+ * rounding and traps. */
 void hd_context_switch(hd_context *from, hd_context *to);
 
 /* Functions in which tasks wait, and whose return is their callers' too (others tail-call them). They begin with

@@ -29,7 +29,7 @@ typedef struct pair {
     int steps;
     double sum;
     uintptr_t alignment;
-    int rounding;
+    int rounding, traps;
 } pair;
 
 static void begin(pair *self, const machine *by, void (*entry)(void *)) {
@@ -92,6 +92,45 @@ static void each_context_has_its_own_rounding_mode(void **state) {
     }
 }
 
+static void divide(void) {
+    volatile double nothing = 0, double_result;
+    volatile long double also_nothing = 0, result; /* on x86-64, by the other unit */
+    double_result = 1 / nothing;
+    result = 1 / also_nothing;
+    (void)double_result;
+    (void)result;
+}
+
+/* What the others do would trap here, and does not. */
+static void trap(void *arg) {
+    pair *self = arg;
+    feclearexcept(FE_ALL_EXCEPT);
+    feenableexcept(FE_DIVBYZERO);
+    for (;;) {
+        self->by->go(&self->away, &self->home);
+        volatile long double one = 1, two = one + one;
+        (void)two;
+        self->traps = fegetexcept();
+    }
+}
+
+static void each_context_has_its_own_traps(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        pair self;
+        begin(&self, &machines[i], trap);
+        divide();
+        self.by->go(&self.home, &self.away);
+        assert_int_equal(fegetexcept(), 0);
+        divide();
+        self.by->go(&self.home, &self.away);
+        assert_int_equal(self.traps, FE_DIVBYZERO);
+        assert_int_equal(fegetexcept(), 0);
+        divide();
+        free(self.stack);
+    }
+}
+
 /* A function in which both sides wait. */
 static HD_RESUMES long cross(pair *self, bool home, long value) {
     hd_context_leaves();
@@ -135,6 +174,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_context_goes_on_where_it_left_with_its_own_registers),
         cmocka_unit_test(each_context_has_its_own_rounding_mode),
+        cmocka_unit_test(each_context_has_its_own_traps),
         cmocka_unit_test(who_waits_returns_to_its_own_caller),
     };
     return cmocka_run_group_tests_name("context", tests, NULL, NULL);
