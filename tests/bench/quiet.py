@@ -9,7 +9,7 @@ import time
 SLOWER = 1.25  # than the least: somebody is there
 TRIES = 4  # of a round
 LONG_S = 5  # such rounds see the one and the other, and are not played again
-PATIENCE_S = 240
+PATIENCE_S = 480
 
 
 class Quiet:
