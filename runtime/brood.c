@@ -6,7 +6,7 @@
 
 enum { YOUNG_NS = 2000000 };
 
-/* Relaxed, all: who sees a death late makes three system calls for nothing; who sees a birth late, two. */
+/* Relaxed, all: who sees a death late makes three system calls for nothing; who sees a birth late moves a worker for nothing. */
 static _Atomic uint32_t alive;
 static _Atomic uint64_t last_ns; /* when the last one was born */
 
@@ -20,7 +20,8 @@ void hd_brood_died(void) {
 }
 
 bool hd_brood_young(void) {
-    return hd_sys_now() - atomic_load_explicit(&last_ns, memory_order_relaxed) < YOUNG_NS;
+    uint64_t last = atomic_load_explicit(&last_ns, memory_order_relaxed); /* before the clock is read */
+    return hd_sys_now() - last < YOUNG_NS;
 }
 
 static void mask(int how) {

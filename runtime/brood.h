@@ -18,7 +18,7 @@
 void hd_brood_born(void);
 void hd_brood_died(void);
 
-/* Has one begun within the last two milliseconds? It takes a core that workers would have otherwise. Any thread. */
+/* Has one begun just now? It takes a core that workers would have otherwise. Any thread. */
 bool hd_brood_young(void);
 
 /* For a thread that has started children: lets SIGCHLD in, if some child lives and nobody has a handler. True: then

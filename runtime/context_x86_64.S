@@ -1,4 +1,4 @@
-/* Switching stacks on x86-64 (System V): the callee-saved registers and the floating point modes go to the old stack.
+/* Switching stacks on x86-64 (System V): the callee-saved registers and the x87 unit's modes go to the old stack.
  *
  * A saved stack, from its pointer up: the x87 unit's control word (8 bytes), r15 r14 r13 r12 rbx rbp, return address.
  *
@@ -6,7 +6,7 @@
  * 13.4 ns instead of 12.4 (unaccounted_yield_2 of bench_yield, on Zen 4). <fenv.h> sets rounding and traps in both units at once,
  * so the x87 unit's word tells of both: only where it differs are they set. What only mxcsr has (flush to zero, denormals are
  * zero) is the thread's. The flags of exceptions stay as they are, as in any call; but those of the x87 unit go where they would
- * trap, for a context that wants traps, of what others have done. */
+ * trap now: setting its word is an instruction that may. */
 
     .text
 
@@ -45,8 +45,9 @@ hd_context_switch:
     fnstsw %ax
     movl %ecx, %edx
     notl %edx
-    andl $0x3f, %edx /* traps that are wanted there, */
-    testl %eax, %edx /* and would come of what has been */
+    andl $0x3f, %edx /* traps that are wanted there, and */
+    orl $0x80, %edx /* one that is due here already, */
+    testl %eax, %edx /* of what has been */
     je 3f
     fnclex
 3:

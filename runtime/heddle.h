@@ -23,8 +23,9 @@
  * an await is wrong after it. `errno` is safe here (see the end of this file), unless you keep &errno; your own
  * thread-locals are safe in pinned tasks only.
  *
- * Floating point. Rounding and traps are each task's own, as <fenv.h> sets them. What only instructions of the processor set
- * (flushing to zero, by _mm_setcsr) is the thread's: set it back before an await.
+ * Floating point. Rounding and traps, as <fenv.h> sets them, a task keeps across awaits; what it has changed it sets back before
+ * it returns. What only instructions of the processor set (flushing to zero, by _mm_setcsr) may be the thread's: set that back
+ * before an await, too.
  *
  * fork(2). The child has only the thread that called it, and so no runtime: there nothing of heddle may be called, only
  * what a signal handler may call, then exec or _exit. In the parent all goes on. hd_process_spawn does it for you.

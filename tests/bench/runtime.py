@@ -15,7 +15,7 @@ import rows as rows_module
 import scripts
 from figures import figure, number
 from peers import PEERS, TITLES
-from quiet import Quiet
+from quiet import PATIENCE_S, Quiet
 
 HEDDLE = "heddle"
 LIMIT_S = 60  # beside two nights, which heddle's sleepers sleep
@@ -73,7 +73,7 @@ class Measuring:
         self.bin_dir = bin_dir
         self.environment = {"BENCH_CLOCK": "cpu" if cpu_time else "real"}
         self.load = os.path.join(bin_dir, "bench_echo_load")
-        self.quiet = Quiet(os.path.join(bin_dir, "bench_quiet"))
+        self.quiet = Quiet(os.path.join(bin_dir, "bench_quiet"), 0 if cpu_time else PATIENCE_S)
         self.values = {}
         self.nights = {}  # by contender and case: the first of NIGHTS_MS that was long enough
         self.failed = []
@@ -83,7 +83,9 @@ class Measuring:
         near = [HEDDLE, *relative_to]
         times = RELATIVE_TIMES if any(one.name in relative_to for one in playing) else 1
         for turn in range(rounds_of(case, rounds) * times):
-            for contender in rotated([one for one in playing if turn % times == 0 or one.name in near], turn):
+            everybody = turn % times == 0
+            now = [one for one in playing if everybody or one.name in near]
+            for contender in rotated(now, turn // times if everybody else turn):
                 try:
                     for name, value in self.quiet.played(lambda: self.run(contender, case)):
                         self.add(name, contender.name, value)
@@ -213,7 +215,7 @@ def measure(bin_dir, out_dir, groups, rounds, chosen_peers, cpu_time):
             results.append(result(row, measuring))
             tell(results[-1])
     took = time.monotonic() - began
-    print(f"bench: {took:.0f} s; what else ran meanwhile took {others(before, took):.2f} cores; {measuring.quiet.told()}",
+    print(f"bench: {took:.0f} s; what else ran meanwhile took {others(before, took):.2f} cores{measuring.quiet.told()}",
           flush=True)
     return results, measuring
 

@@ -7,6 +7,8 @@
 
 enum { ROUNDS = 1500000 };
 
+static pthread_barrier_t start;
+
 struct core {
     pthread_t thread;
     int number;
@@ -20,6 +22,7 @@ static void *compute(void *arg) {
     CPU_SET(self->number, &only);
     if (sched_setaffinity(0, sizeof only, &only))
         bench_die("sched_setaffinity", "a core is not to be had");
+    pthread_barrier_wait(&start);
     uint64_t a = 1, b = 2, c = 3, d = 4, e = 5, f = 6, began = bench_now();
     for (uint64_t i = 0; i < ROUNDS; i++) {
         a = a * 3 + i;
@@ -44,6 +47,7 @@ static void quiet(const struct bench_case *which) {
     for (int number = 0; number < CPU_SETSIZE; number++)
         if (CPU_ISSET(number, &allowed))
             cores[count++].number = number;
+    pthread_barrier_init(&start, NULL, (unsigned)count);
     for (int i = 0; i < count; i++)
         if (pthread_create(&cores[i].thread, NULL, compute, &cores[i]))
             bench_die("pthread_create", "it failed");

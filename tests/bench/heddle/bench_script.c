@@ -2,7 +2,7 @@
 #include "bench.h"
 #include "script.h"
 
-enum { SCRIPTS = 64, TURNS = 5 };
+enum { SCRIPTS = 64, TURNS = 9 };
 
 /* A script logs where it is: each line is a moment, taken as it comes. */
 typedef struct run_of_script {

@@ -29,7 +29,7 @@ typedef struct pair {
     int steps;
     double sum;
     uintptr_t alignment;
-    int rounding, traps;
+    bool rounds_up, traps;
 } pair;
 
 static void begin(pair *self, const machine *by, void (*entry)(void *)) {
@@ -69,12 +69,22 @@ static void a_context_goes_on_where_it_left_with_its_own_registers(void **state)
     }
 }
 
+/* Of both units, where there are two. */
+static bool rounds_up(void) {
+    volatile double one = 1, little = 0x1p-60;
+    volatile long double also_one = 1, very_little = 0x1p-120L;
+    bool up = one + little > 1;
+    assert_int_equal(up, also_one + very_little > 1);
+    assert_int_equal(up, fegetround() == FE_UPWARD);
+    return up;
+}
+
 static void round_up(void *arg) {
     pair *self = arg;
     fesetround(FE_UPWARD);
     for (;;) {
         self->by->go(&self->away, &self->home);
-        self->rounding = fegetround();
+        self->rounds_up = rounds_up();
     }
 }
 
@@ -84,10 +94,10 @@ static void each_context_has_its_own_rounding_mode(void **state) {
         pair self;
         begin(&self, &machines[i], round_up);
         self.by->go(&self.home, &self.away);
-        assert_int_equal(fegetround(), FE_TONEAREST);
+        assert_false(rounds_up());
         self.by->go(&self.home, &self.away);
-        assert_int_equal(self.rounding, FE_UPWARD);
-        assert_int_equal(fegetround(), FE_TONEAREST);
+        assert_true(self.rounds_up);
+        assert_false(rounds_up());
         free(self.stack);
     }
 }
@@ -101,31 +111,44 @@ static void divide(void) {
     (void)result;
 }
 
-/* What the others do would trap here, and does not. */
+/* Of both units, where there are two. */
+static bool division_traps(void) {
+    bool traps = fegetexcept() == FE_DIVBYZERO;
+#ifdef __SSE__
+    assert_int_equal(traps, !(__builtin_ia32_stmxcsr() & 0x200));
+#endif
+    return traps;
+}
+
+/* What the others have done, and do, would trap here, and does not. */
 static void trap(void *arg) {
     pair *self = arg;
-    feclearexcept(FE_ALL_EXCEPT);
+    if (self->by != &machines[0]) /* the C library's switch traps by itself where a trap is due */
+        feclearexcept(FE_ALL_EXCEPT);
     feenableexcept(FE_DIVBYZERO);
     for (;;) {
         self->by->go(&self->away, &self->home);
         volatile long double one = 1, two = one + one;
         (void)two;
-        self->traps = fegetexcept();
+        self->traps = division_traps();
     }
 }
 
 static void each_context_has_its_own_traps(void **state) {
     (void)state;
+    if (inside_valgrind() || feenableexcept(FE_DIVBYZERO) < 0)
+        skip(); /* where there are none */
+    fedisableexcept(FE_DIVBYZERO);
     for (size_t i = 0; i < 2; i++) {
         pair self;
         begin(&self, &machines[i], trap);
         divide();
         self.by->go(&self.home, &self.away);
-        assert_int_equal(fegetexcept(), 0);
+        assert_false(division_traps());
         divide();
         self.by->go(&self.home, &self.away);
-        assert_int_equal(self.traps, FE_DIVBYZERO);
-        assert_int_equal(fegetexcept(), 0);
+        assert_true(self.traps);
+        assert_false(division_traps());
         divide();
         free(self.stack);
     }
