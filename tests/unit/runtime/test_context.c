@@ -120,6 +120,12 @@ static bool division_traps(void) {
     return traps;
 }
 
+/* By itself, so that whoever calls it has nothing to do with the unit in which a trap may be due. */
+static HD_NOINLINE void add(void) {
+    volatile long double one = 1, two = one + one;
+    (void)two;
+}
+
 /* What the others have done, and do, would trap here, and does not. */
 static void trap(void *arg) {
     pair *self = arg;
@@ -128,16 +134,17 @@ static void trap(void *arg) {
     feenableexcept(FE_DIVBYZERO);
     for (;;) {
         self->by->go(&self->away, &self->home);
-        volatile long double one = 1, two = one + one;
-        (void)two;
+        add();
         self->traps = division_traps();
     }
 }
 
 static void each_context_has_its_own_traps(void **state) {
     (void)state;
-    if (inside_valgrind() || feenableexcept(FE_DIVBYZERO) < 0)
-        skip(); /* where there are none */
+    if (inside_valgrind()) /* which knows no traps */
+        return;
+    if (feenableexcept(FE_DIVBYZERO) < 0)
+        skip(); /* nor does this processor */
     fedisableexcept(FE_DIVBYZERO);
     for (size_t i = 0; i < 2; i++) {
         pair self;
