@@ -73,9 +73,11 @@ static void a_context_goes_on_where_it_left_with_its_own_registers(void **state)
 static bool rounds_up(void) {
     volatile double one = 1, little = 0x1p-60;
     volatile long double also_one = 1, very_little = 0x1p-120L;
-    bool up = one + little > 1;
-    assert_int_equal(up, also_one + very_little > 1);
-    assert_int_equal(up, fegetround() == FE_UPWARD);
+    bool up = fegetround() == FE_UPWARD;
+    if (!inside_valgrind()) { /* which rounds in one way only */
+        assert_int_equal(up, one + little > 1);
+        assert_int_equal(up, also_one + very_little > 1);
+    }
     return up;
 }
 
