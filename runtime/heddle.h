@@ -125,7 +125,7 @@ typedef struct hd_runtime_options {
     bool simulated;        /* see "simulated runtimes"; its loops: 0 for 2 */
     uint64_t seed;         /* of a simulated one */
     /* Keep no account of where tasks' time goes: of hd_task_info's times only the age is known. A switch that need not ask the clock
-     * is a sixth to a third shorter. But what comes due behind tasks that have just become slower is served up to 10 ms later, and
+     * is a quarter to a third shorter. But what comes due behind tasks that have just become slower is served up to 10 ms later, and
      * a worker that is stuck is noticed up to 10 ms later, or not at all if that lasts less than 20 ms. Needs `loops` to be 1, no
      * trace, and no simulation: otherwise EINVAL. */
     bool unaccounted;
