@@ -9,8 +9,8 @@
  * Guards are made by MADV_GUARD_INSTALL (Linux 6.13), which splits no mapping, so that vm.max_map_count does not limit
  * the number of stacks. A worker carves stacks in batches, whose guards are made by one process_madvise (Linux 6.14), and
  * whose first pages are asked for by another. With guards made one by one a stack took 0.4 µs more. With a fault for each first
- * page a million sleepers took 3.4 s instead of 2.8 to make and wake on one loop, and 14.6 instead of 9 to 12 on a virtual machine
- * whose hypervisor keeps the page tables by software. On older kernels mprotect makes guards, up to a budget, and then there are
+ * page a million sleepers took up to a tenth longer to make and wake (`./dev bench sleepers`), and 14.6 s instead of 9 to 12 on a
+ * virtual machine whose hypervisor keeps the page tables by software. On older kernels mprotect makes guards, up to a budget, and then there are
  * no more stacks, unless unguarded ones are allowed.
  *
  * A stack that is given back keeps its memory while it is likely to be wanted again, but for what it went down to

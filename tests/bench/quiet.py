@@ -52,7 +52,6 @@ class Quiet:
                 return what
             self.left_s -= took
             self.again += 1
-        return None
 
     def told(self):
         if not self.patient:
