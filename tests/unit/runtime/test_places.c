@@ -252,6 +252,50 @@ static void no_event_is_lost_on_the_way(void **state) {
     assert_true(atomic_load_explicit(&moves_made, memory_order_relaxed) > 10 * CLIENTS);
 }
 
+/* ---- where a new one goes ---- */
+
+/* Which of three workers' sets, counted from the caller's own, that have so many; the caller's worker is judged anew, and has
+ * been idle for `idle` ticks of the last two hours. */
+static int goes_to(const uint32_t descriptors[3], uint64_t idle) {
+    hd_worker *self = hd_worker_self(), *all[3];
+    uint32_t before[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        all[i] = &self->runtime->workers[(self->index + i) % 3];
+        before[i] = atomic_exchange_explicit(&all[i]->poller.members, descriptors[i], memory_order_relaxed);
+    }
+    self->load.since = hd_clock_ticks() - hd_clock_from_ns(HD_SECONDS(7200));
+    self->load.idle = atomic_load_explicit(&self->counters.idle, memory_order_relaxed) - idle;
+    hd_poller *set = hd_places_choose();
+    int chosen = -1;
+    for (int i = 0; i < 3; i++) {
+        atomic_store_explicit(&all[i]->poller.members, before[i], memory_order_relaxed);
+        chosen = set == &all[i]->poller ? i : chosen;
+    }
+    return chosen;
+}
+
+static int64_t choose(void *arg) {
+    const uint64_t hour = hd_clock_from_ns(HD_SECONDS(3600)), less = hour / 10 * 9, more = hour / 10 * 11;
+    bool pinned = hd_task_self()->pinned;
+    (void)arg;
+    check(goes_to((uint32_t[]){5, 3, 4}, more) == 0);
+    check(goes_to((uint32_t[]){5, 3, 4}, less) == (pinned ? 0 : 1));
+    check(goes_to((uint32_t[]){5, 4, 3}, less) == (pinned ? 0 : 2));
+    check(goes_to((uint32_t[]){3, 3, 4}, less) == 0);
+    return 0;
+}
+
+static int64_t choose_both(void *arg) {
+    (void)arg;
+    check(hd_join(hd_spawn(choose, NULL)) == 0);
+    return hd_join(hd_spawn_with(&(hd_spawn_options){.pinned = true}, choose, NULL));
+}
+
+static void a_new_one_goes_to_who_has_fewest_if_the_acceptor_is_busy(void **state) {
+    (void)state;
+    passes(3, choose_both, NULL);
+}
+
 /* ---- when ---- */
 
 /* Of the calling task's worker, and of the other one. */
@@ -327,6 +371,7 @@ int main(void) {
         cmocka_unit_test(it_stays_where_a_pinned_task_has_registered_it),
         cmocka_unit_test(a_moved_one_that_is_closed_is_in_no_set),
         cmocka_unit_test(no_event_is_lost_on_the_way),
+        cmocka_unit_test(a_new_one_goes_to_who_has_fewest_if_the_acceptor_is_busy),
         cmocka_unit_test(who_has_fewer_hands_over_if_one_can_do_it_all),
     };
     return cmocka_run_group_tests_name("places", tests, NULL, NULL);
