@@ -13,9 +13,10 @@
 
 /* The first member of every worker. */
 typedef struct hd_here {
-    hd_runtime *runtime;        /* constant, as the next two */
+    hd_runtime *runtime;        /* constant, as the next three */
     bool alone;                 /* the runtime has one loop */
     bool simulated;             /* it is a simulated one */
+    uint32_t worker;            /* its index */
     _Atomic(hd_task *) current; /* the task that runs; NULL: the scheduler. Its thread writes it */
     uint64_t read;              /* ticks: when the worker last looked at the clock, */
     uint32_t beat;              /* and the beat then (clock.h) */

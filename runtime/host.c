@@ -18,7 +18,7 @@ static void change_top(hd_worker *worker, hd_fiber *fiber, hd_task *top) {
 static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *task, hd_life *life,
                   uint64_t now) {
     if (task->scope && !task->attached && !hd_scope_owes(fiber, task))
-        hd_scope_adopt(task);
+        hd_scope_adopt(&worker->here, task);
     hd_task_account_wait(self, worker->accounts, HD_WAITS_TASK, hd_task_id(task), now);
     task->host = self;
     task->hosted = true;

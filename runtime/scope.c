@@ -12,19 +12,29 @@ void hd_scope_open(hd_scope *scope, hd_task *owner, bool failures_cancel) {
     };
     atomic_init(&scope->cancelled, false);
     hd_lock_init(&scope->lock);
-    hd_list_init(&scope->tasks);
     hd_list_init(&scope->kept);
     hd_list_init(&scope->waiters);
+    for (int i = 0; i < HD_SCOPE_PARTS; i++) {
+        hd_lock_init(&scope->parts[i].lock);
+        hd_list_init(&scope->parts[i].tasks);
+    }
     hd_task_life(owner)->inner = scope;
 }
 
-/* Under the scope's lock, so each of its tasks is still there: none can end before it has left the list. */
+/* Under the part's lock, so each of the tasks is still there: none can end before it has left the list. */
+static void cancel_part(hd_scope_part *part) {
+    hd_lock_acquire(&part->lock);
+    for (hd_list *link = part->tasks.next; link != &part->tasks; link = link->next)
+        hd_task_cancel(hd_list_entry(link, hd_task, scope_link));
+    hd_lock_release(&part->lock);
+}
+
 static void cancel_locked(hd_scope *scope) {
     if (atomic_load_explicit(&scope->cancelled, memory_order_relaxed)) /* relaxed: written under the lock */
         return;
     atomic_store_explicit(&scope->cancelled, true, memory_order_release); /* [S2] */
-    for (hd_list *link = scope->tasks.next; link != &scope->tasks; link = link->next)
-        hd_task_cancel(hd_list_entry(link, hd_task, scope_link));
+    for (int i = 0; i < HD_SCOPE_PARTS; i++)
+        cancel_part(&scope->parts[i]);
     hd_task_interrupt(scope->owner);
 }
 
@@ -36,24 +46,45 @@ void hd_scope_cancel(hd_scope *scope) {
 
 /* ---- who belongs to it ------------------------------------------------------------------------------------------- */
 
-static void attach_locked(hd_scope *scope, hd_task *task) {
-    task->attached = true;
-    hd_list_append(&scope->tasks, &task->scope_link);
-    if (atomic_load_explicit(&scope->cancelled, memory_order_relaxed)) /* relaxed: written under the lock */
-        hd_task_cancel(task);
+static hd_scope_part *part_of(hd_scope *scope, hd_here *here) {
+    return &scope->parts[here ? here->worker % HD_SCOPE_PARTS : 0];
 }
 
-static HD_NOINLINE void add_attached(hd_scope *scope, hd_task *task, bool keep) {
+/* Either it is seen in the list, or it sees that the scope is cancelled: that flag was set before the canceller took this lock. */
+static void attach(hd_here *here, hd_scope *scope, hd_task *task) {
+    hd_scope_part *part = part_of(scope, here);
+    task->attached = true;
+    task->part = (uint8_t)(part - scope->parts);
+    hd_lock_acquire(&part->lock);
+    hd_list_append(&part->tasks, &task->scope_link);
+    if (atomic_load_explicit(&scope->cancelled, memory_order_relaxed)) /* relaxed: see above */
+        hd_task_cancel(task);
+    hd_lock_release(&part->lock);
+}
+
+/* `owed`: by the scope's own fiber. True: then it is noted as taken from that debt, too, and the scope may be gone. */
+static bool detach(hd_scope *scope, hd_task *task, bool owed) {
+    hd_scope_part *part = &scope->parts[task->part];
+    hd_lock_acquire(&part->lock);
+    hd_list_remove(&task->scope_link);
+    bool taken = owed && !part->settled;
+    part->taken += taken;
+    hd_lock_release(&part->lock);
+    return taken;
+}
+
+static HD_NOINLINE void add_counted(hd_here *here, hd_scope *scope, hd_task *task, bool keep) {
     if (keep)
         hd_task_retain(task);
     task->kept = keep;
+    task->counted = true;
     hd_lock_acquire(&scope->lock);
     scope->live++;
-    attach_locked(scope, task);
     hd_lock_release(&scope->lock);
+    attach(here, scope, task);
 }
 
-void hd_scope_add(hd_scope *scope, hd_task *task, hd_task *spawner, bool attach, bool keep) {
+void hd_scope_add(hd_here *here, hd_scope *scope, hd_task *task, hd_task *spawner, bool attach, bool keep) {
     hd_fiber *fiber = spawner ? atomic_load_explicit(&spawner->fiber, memory_order_relaxed)
                               : NULL; /* relaxed: the caller's own */
     if (!attach && fiber && (scope->fiber == fiber || fiber->scope == scope)) {
@@ -64,7 +95,7 @@ void hd_scope_add(hd_scope *scope, hd_task *task, hd_task *spawner, bool attach,
         task->origin = fiber;
         task->origin_generation = hd_scope_generation(fiber);
     } else {
-        add_attached(scope, task, keep);
+        add_counted(here, scope, task, keep);
     }
 }
 
@@ -75,69 +106,72 @@ bool hd_scope_owes(const hd_fiber *fiber, const hd_task *task) {
     return scope->fiber == fiber ? !scope->settled : task->origin_generation == hd_scope_generation(fiber);
 }
 
-/* Out of the debt of the task's origin. */
-static void take_locked(hd_scope *scope, hd_task *task, hd_fiber *origin) {
-    if (scope->fiber == origin) {
-        scope->taken += !scope->settled;
-        scope->live += !scope->settled;
-    } else if (hd_scope_generation(origin) == task->origin_generation) {
-        origin->taken++;
-        scope->live++;
-    }
-    attach_locked(scope, task);
-}
-
-HD_NOINLINE void hd_scope_adopt(hd_task *task) {
-    hd_scope *scope = task->scope;
-    hd_lock_acquire(&scope->lock);
-    take_locked(scope, task, task->origin);
-    hd_lock_release(&scope->lock);
-}
-
 static void release_waiter_locked(hd_scope *scope) {
     if (scope->live == 0 && !hd_list_empty(&scope->waiters))
         hd_waiter_grant(hd_waiter_first(&scope->waiters));
 }
 
-/* `count` tasks that `origin` owed have ended. */
-static void take_ended_locked(hd_scope *scope, hd_fiber *origin, uint32_t generation, uint32_t count) {
-    if (scope->fiber == origin && !scope->settled)
-        scope->taken += count;
-    else if (scope->fiber != origin && hd_scope_generation(origin) == generation)
-        origin->taken += count;
-    else
-        scope->live -= count;
-    release_waiter_locked(scope);
+/* So many are out of the debt of the scope's own fiber; false: that is settled. */
+static bool take(hd_here *here, hd_scope *scope, uint32_t count) {
+    hd_scope_part *part = part_of(scope, here);
+    hd_lock_acquire(&part->lock);
+    bool owed = !part->settled;
+    if (owed)
+        part->taken += count;
+    hd_lock_release(&part->lock);
+    return owed;
 }
 
-static void tell_ended_locked(hd_scope *scope, hd_fiber *fiber) {
+/* Out of the debt of the task's origin, and counted: under the scope's lock both, so that it is known to one of them at any time. */
+HD_NOINLINE void hd_scope_adopt(hd_here *here, hd_task *task) {
+    hd_scope *scope = task->scope;
+    hd_fiber *origin = task->origin;
+    hd_lock_acquire(&scope->lock);
+    if (scope->fiber == origin) {
+        scope->live += take(here, scope, 1);
+    } else if (hd_scope_generation(origin) == task->origin_generation) {
+        origin->taken++;
+        scope->live++;
+    }
+    hd_lock_release(&scope->lock);
+    task->counted = true;
+    attach(here, scope, task);
+}
+
+/* `origin` owed them. */
+static void tell_ended(hd_here *here, hd_scope *scope, hd_fiber *fiber) {
+    hd_fiber *origin = fiber->origin;
     uint32_t count = fiber->ended;
     fiber->ended = 0;
-    if (count)
-        take_ended_locked(scope, fiber->origin, fiber->origin_generation, count);
-}
-
-void hd_scope_tell_ended(hd_fiber *fiber, const hd_task *next) {
-    hd_scope *scope = fiber->scope;
-    if (fiber->ended == 0 ||
-        (next && next->scope == scope && !next->attached && next->origin == fiber->origin &&
-         next->origin_generation == fiber->origin_generation))
+    if (scope->fiber == origin && take(here, scope, count))
         return;
     hd_lock_acquire(&scope->lock);
-    tell_ended_locked(scope, fiber);
+    if (scope->fiber != origin && hd_scope_generation(origin) == fiber->origin_generation) {
+        origin->taken += count;
+    } else {
+        scope->live -= count;
+        release_waiter_locked(scope);
+    }
     hd_lock_release(&scope->lock);
 }
 
-HD_NOINLINE void hd_scope_attach_all(hd_fiber *fiber, hd_task *top) {
+void hd_scope_tell_ended(hd_here *here, hd_fiber *fiber, const hd_task *next) {
+    hd_scope *scope = fiber->scope;
+    if (fiber->ended == 0 ||
+        (next && next->scope == scope && !next->counted && next->origin == fiber->origin &&
+         next->origin_generation == fiber->origin_generation))
+        return;
+    tell_ended(here, scope, fiber);
+}
+
+HD_NOINLINE void hd_scope_attach_all(hd_here *here, hd_fiber *fiber, hd_task *top) {
     for (hd_task *task = top; task; task = task->host) {
         hd_scope *scope = task->scope;
         if (!scope || task->attached)
             continue;
-        hd_lock_acquire(&scope->lock);
-        take_locked(scope, task, task->host ? fiber : fiber->origin);
-        if (!task->host)
-            tell_ended_locked(scope, fiber);
-        hd_lock_release(&scope->lock);
+        attach(here, scope, task);
+        if (!task->host && fiber->ended)
+            tell_ended(here, scope, fiber);
     }
 }
 
@@ -155,7 +189,14 @@ static void settle_locked(hd_scope *scope) {
     if (scope->settled)
         return;
     scope->settled = true;
-    scope->live += scope->debt - scope->taken;
+    scope->live += scope->debt;
+    for (int i = 0; i < HD_SCOPE_PARTS; i++) {
+        hd_scope_part *part = &scope->parts[i];
+        hd_lock_acquire(&part->lock);
+        part->settled = true;
+        scope->live -= part->taken;
+        hd_lock_release(&part->lock);
+    }
 }
 
 /* `culprit` NULL: the body. A cancelled task has not failed; a body that gives up because of one ends the scope. */
@@ -176,8 +217,8 @@ static void fail_locked(hd_scope *scope, hd_task *culprit, int64_t code) {
     cancel_locked(scope);
 }
 
-/* One that was never attached: it has run on the fiber that owes it, or alone on another. */
-static void remove_unattached(hd_scope *scope, hd_fiber *fiber, hd_task *task, int64_t result) {
+/* One that was not counted: it has run on the fiber that owes it, or at the bottom of another. */
+static void remove_uncounted(hd_scope *scope, hd_fiber *fiber, hd_task *task, int64_t result) {
     bool failed = result < 0 && scope->failures_cancel;
     if (failed || (!task->host && fiber->debt)) {
         hd_lock_acquire(&scope->lock);
@@ -187,6 +228,8 @@ static void remove_unattached(hd_scope *scope, hd_fiber *fiber, hd_task *task, i
             settle_fiber_locked(scope, fiber);
         hd_lock_release(&scope->lock);
     }
+    if (task->attached && detach(scope, task, !task->host && fiber->origin == scope->fiber))
+        return;
     if (!task->host)
         fiber->ended++;
     else if (scope->fiber == fiber)
@@ -195,13 +238,14 @@ static void remove_unattached(hd_scope *scope, hd_fiber *fiber, hd_task *task, i
         fiber->debt--;
 }
 
-static HD_NOINLINE void remove_attached(hd_scope *scope, hd_fiber *fiber, hd_task *task, int64_t result) {
+/* `fiber` NULL: it could not be started. */
+static HD_NOINLINE void remove_counted(hd_scope *scope, hd_fiber *fiber, hd_task *task, int64_t result) {
     hd_lock_acquire(&scope->lock);
     if (result < 0)
         fail_locked(scope, task, result);
     if (fiber && !task->host)
         settle_fiber_locked(scope, fiber);
-    hd_list_remove(&task->scope_link);
+    detach(scope, task, false);
     if (task->kept)
         hd_list_append(&scope->kept, &task->scope_link);
     scope->live--;
@@ -211,10 +255,10 @@ static HD_NOINLINE void remove_attached(hd_scope *scope, hd_fiber *fiber, hd_tas
 
 void hd_scope_remove(hd_scope *scope, hd_task *task, int64_t result) {
     hd_fiber *fiber = atomic_load_explicit(&task->fiber, memory_order_relaxed); /* relaxed: its own */
-    if (task->attached)
-        remove_attached(scope, fiber, task, result);
+    if (task->counted)
+        remove_counted(scope, fiber, task, result);
     else
-        remove_unattached(scope, fiber, task, result);
+        remove_uncounted(scope, fiber, task, result);
 }
 
 void hd_scope_close(hd_scope *scope) {

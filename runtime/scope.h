@@ -3,35 +3,46 @@
  * A scope lies on the stack of the task that owns it. Every root task has a scope of its own, which lets siblings go on
  * after a failure, and cancels what is left when the root task ends, as asyncio.run does.
  *
- * Who belongs to it. A scope counts its tasks, and lists those that may have to be woken. But a task that is joined
- * before anybody else takes it up begins and ends on its spawner's fiber, and such tasks are not counted one by one: for
- * them the fiber keeps a *debt*, in a plain variable that only it touches: one more for each spawn, one less for
- * each that it has run itself to the end. When such a task runs on another fiber and is about to wait, it is attached to
- * the scope (counted and listed), and that is noted as *taken* from the debt; if it ends without having waited, that is noted
- * too, several at a time when they come in a row. When the first fiber's own task ends, or its scope closes, what is left of
- * the debt is settled: counted all at once; who comes after that finds another generation, and only lists the task, or
- * counts it off.
+ * Who belongs to it. A scope counts its tasks, and lists those that may have to be woken. But most tasks are not counted one
+ * by one: for them the fiber on which they were spawned keeps a *debt*, in a plain variable that only it touches: one more
+ * for each spawn, one less for each that it has run itself to the end. Of those that end on other fibers the scope is told, several at
+ * a time when they come in a row, and they are noted as *taken* from the debt. When the first fiber's own task ends, or its scope
+ * closes, what is left of the debt is settled: counted all at once; who comes after that finds another generation, and is counted off.
  *
  * The debt of tasks spawned into a scope that was opened on the fiber itself is kept in the scope; that of tasks
- * spawned into the scope to which the fiber's bottom task belongs, in the fiber. Everybody else is attached at once, as are tasks
- * that wait for a time, or whose handles are the scope's.
+ * spawned into the scope to which the fiber's bottom task belongs, in the fiber. Everybody else is counted, and listed, at once, as are
+ * tasks that wait for a time, or whose handles are the scope's.
  *
- * | what                                       | who                       | how                        |
- * |--------------------------------------------|---------------------------|----------------------------|
- * | debt                                       | the fiber                 | plain                      |
- * | taken, generation, settled, live, the list | any thread                | the scope's lock           |
- * | cancelled                                  | any thread reads          | release, acquire [S2]      |
+ * A task is listed (*attached*) when it is about to wait for the first time. Tasks that wait do so on all workers at once, and end there: so
+ * the list is in parts, each with a lock of its own, and a task goes to its worker's. What is noted there is near that worker, and so are the
+ * neighbours in the list.
  *
- * Cancelling a scope wakes the tasks in its list; the others look at its flag themselves, before they wait, when they are
+ * | what                                | who                       | how                        |
+ * |-------------------------------------|---------------------------|----------------------------|
+ * | debt                                | the fiber                 | plain                      |
+ * | a part's list, taken, settled       | any thread                | the part's lock            |
+ * | the fiber's taken, generation, live | any thread                | the scope's lock           |
+ * | cancelled                           | any thread reads          | release, acquire [S2]      |
+ *
+ * Cancelling a scope wakes the tasks in its lists; the others look at its flag themselves, before they wait, when they are
  * attached.
  *
- * Lock order: a timer heap's lock, then a scope's, then the run queues'. A scope's lock and a task's are never held
- * together. */
+ * Lock order: a timer heap's lock, then a scope's, then those of its parts, then the run queues'. A scope's lock and a task's are never
+ * held together. */
 #ifndef HD_SCOPE_H
 #define HD_SCOPE_H
 
 #include "fiber.h"
 #include "task.h"
+
+enum { HD_SCOPE_PARTS = 4 };
+
+typedef struct hd_scope_part {
+    _Alignas(HD_CACHE_LINE) hd_lock lock;
+    bool settled;  /* as the scope's */
+    int64_t taken; /* from the scope's debt */
+    hd_list tasks; /* attached, and alive */
+} hd_scope_part;
 
 struct hd_scope {
     hd_task *owner; /* constant, these five */
@@ -47,14 +58,13 @@ struct hd_scope {
     bool timed_out;
     bool failed;
     bool settled;
-    int64_t live; /* attached tasks, and settled debts */
-    int64_t taken;
+    int64_t live;     /* counted tasks, and settled debts */
     int64_t failure;  /* the first, if `failed` */
     hd_task *culprit; /* whose that was: a reference; NULL: the body's own */
-    hd_list tasks;    /* attached, and alive */
     hd_list kept;     /* ended, but their handles belong to the scope (hd_scope_spawn) */
     hd_list waiters;  /* the owner, at the end */
     hd_timer timer;   /* the deadline: its heap's lock */
+    hd_scope_part parts[HD_SCOPE_PARTS];
 };
 
 static inline uint32_t hd_scope_generation(const hd_fiber *fiber) {
@@ -79,21 +89,21 @@ void hd_scope_open(hd_scope *scope, hd_task *owner, bool failures_cancel);
 void hd_scope_close(hd_scope *scope);
 
 /* A new task joins, spawned by `spawner` (NULL: from outside). `attach`: at once. `keep`: the scope holds a reference of
- * its own; then it is attached. */
-void hd_scope_add(hd_scope *scope, hd_task *task, hd_task *spawner, bool attach, bool keep);
+ * its own; then it is attached. `here`, in this and the following: the calling thread's. */
+void hd_scope_add(hd_here *here, hd_scope *scope, hd_task *task, hd_task *spawner, bool attach, bool keep);
 
 /* Before a task that is not attached starts on the fiber of a host that does not owe it. */
-void hd_scope_adopt(hd_task *task);
+void hd_scope_adopt(hd_here *here, hd_task *task);
 
 /* Is this task, which has not started, in the debt of this fiber, the caller's? Then it may run on it without more ado. */
 bool hd_scope_owes(const hd_fiber *fiber, const hd_task *task);
 
 /* The tasks on the calling fiber, from `top` down, are attached: the top is about to wait. */
-void hd_scope_attach_all(hd_fiber *fiber, hd_task *top);
+void hd_scope_attach_all(hd_here *here, hd_fiber *fiber, hd_task *top);
 
-/* Tells the scope of the tasks that have ended on this fiber without having been attached, unless `next` (or NULL), which
+/* Tells the scope of the tasks that have ended on this fiber without having been counted, unless `next` (or NULL), which
  * starts there now, is owed by the same fiber as they were. */
-void hd_scope_tell_ended(hd_fiber *fiber, const hd_task *next);
+void hd_scope_tell_ended(hd_here *here, hd_fiber *fiber, const hd_task *next);
 
 /* A task leaves: at its end, with its result, or because it could not be started (`result` 0). After this, and
  * hd_scope_tell_ended if it ran on a fiber of its own, the scope may be gone. */

@@ -71,7 +71,7 @@ static hd_task *task_create(const hd_spawn_options *options, hd_runtime *runtime
     task->delayed = options->start_ns != 0;
     task->fn = fn;
     task->arg = arg;
-    task->attached = task->kept = false;
+    task->attached = task->counted = task->kept = false;
     introduce(task, options, self, worker, options->runtime && !options->scope);
     /* relaxed, both: nobody else has the task yet */
     atomic_store_explicit(&task->references, 1, memory_order_relaxed);
@@ -159,7 +159,7 @@ static hd_task *spawn(const hd_spawn_options *options, hd_fn fn, void *arg, bool
     if (handle) /* relaxed: as above */
         atomic_store_explicit(&task->references, 2, memory_order_relaxed);
     if (scope) {
-        hd_scope_add(scope, task, self, keep || options->start_ns, keep);
+        hd_scope_add(here, scope, task, self, keep || options->start_ns, keep);
     } else {
         atomic_thread_fence(memory_order_seq_cst); /* the state, then the flag; partner: cancel_all [C1] */
         if (atomic_load_explicit(&runtime->cancelling,

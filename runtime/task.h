@@ -119,8 +119,10 @@ struct hd_task {
     _Atomic bool pinned;
     bool kept; /* its scope holds a reference to the end */
 
-    /* the task itself, or who starts it */
-    bool attached; /* its scope knows it by its list */
+    /* the task itself, or who starts it; these three by scope.h */
+    bool attached; /* its scope knows it by a list, */
+    uint8_t part;  /* that of this part; */
+    bool counted;  /* and by its number */
     uint8_t shields;
     uint8_t ignored_cancels; /* awaits since the cancellation */
     uint8_t unwaited;        /* calls for descriptors in a row that did not have to wait (io.c) */
@@ -130,7 +132,7 @@ struct hd_task {
     };
     char *error; /* NULL: none; constant once it is done */
 
-    hd_list scope_link;   /* the scope's lock */
+    hd_list scope_link;   /* the lock of the scope's part; kept: the scope's */
     hd_task *next;        /* in the injector, an inbox, or the slab */
     hd_task *posted_next; /* among those posted */
     hd_timer timer;       /* start, sleep or deadline: its heap's lock */

@@ -233,13 +233,13 @@ HD_HOT void hd_worker_fiber_main(hd_fiber *fiber) {
         hd_task *next = hd_search_at_hand(worker, now);
         if (next && next->stack_class == fiber->stack_class &&
             !atomic_load_explicit(&next->fiber, memory_order_relaxed)) { /* relaxed: the task is ours now */
-            hd_scope_tell_ended(fiber, next);
+            hd_scope_tell_ended(&worker->here, fiber, next);
             hd_fiber_prepare(fiber, next);
             start_on(next, fiber);
             begin_turn(worker, worker->accounts, next, now);
             continue;
         }
-        hd_scope_tell_ended(fiber, NULL);
+        hd_scope_tell_ended(&worker->here, fiber, NULL);
         worker->left_fiber = fiber;
         switch_to_next(worker, worker->accounts, fiber, next, now);
     }
@@ -499,6 +499,7 @@ int hd_worker_init(hd_worker *worker, hd_runtime *runtime, uint32_t index, hd_wo
     worker->runtime = worker->here.runtime = runtime;
     worker->alone = worker->here.alone = runtime->loops == 1;
     worker->here.simulated = runtime->sim != NULL;
+    worker->here.worker = index;
     worker->accounts = runtime->accounts;
     worker->index = index;
     worker->victim = index + 1;

@@ -66,6 +66,42 @@ static void a_scope_waits_for_its_tasks_and_what_they_spawn(void **state) {
         passes(loops, run_and_count, NULL);
 }
 
+/* One that its spawner's scope has not counted yet begins on the fiber of another task, which awaits it. */
+typedef struct elsewhere {
+    hd_task *awaited;
+    bool ended;
+} elsewhere;
+
+static int64_t await_it(void *arg) {
+    elsewhere *self = arg;
+    check(hd_join(self->awaited) == 1);
+    check(hd_sleep(HD_MS(1)) == 0);
+    self->ended = true;
+    return 0;
+}
+
+static int64_t have_it_awaited(hd_scope *scope, void *arg) {
+    elsewhere *self = arg;
+    check(hd_spawn_with(&(hd_spawn_options){.scope = scope, .detached = true}, await_it, self));
+    check((self->awaited = hd_spawn(count_after_a_while, (void *)1)));
+    return 0;
+}
+
+static int64_t await_elsewhere(void *arg) {
+    (void)arg;
+    for (int i = 0; i < 20; i++) {
+        elsewhere self = {.ended = false};
+        check(hd_scope_run(HD_NEVER, have_it_awaited, &self) == 0);
+        check(self.ended);
+    }
+    return 0;
+}
+
+static void who_is_awaited_elsewhere_still_belongs_to_it(void **state) {
+    (void)state;
+    passes(1, await_elsewhere, NULL);
+}
+
 static int64_t leave_slow_ones(hd_scope *scope, void *arg) {
     (void)arg;
     hd_task *task = NULL;
@@ -92,6 +128,7 @@ static void a_cancelled_scope_waits_for_its_tasks(void **state) {
     (void)state;
     passes(1, cancel_the_scope, NULL);
     passes(2, cancel_the_scope, NULL);
+    passes(6, cancel_the_scope, NULL);
 }
 
 /* ---- failures ---- */
@@ -131,6 +168,7 @@ static void the_first_failure_cancels_the_others_and_comes_out_with_its_text(voi
     (void)state;
     passes(1, fail_in_scope, NULL);
     passes(2, fail_in_scope, NULL);
+    passes(6, fail_in_scope, NULL);
 }
 
 static int64_t two_fail(hd_scope *scope, void *arg) {
@@ -287,6 +325,7 @@ static void cancelling_the_owner_cancels_the_scope(void **state) {
     (void)state;
     passes(1, cancel_the_owner, NULL);
     passes(2, cancel_the_owner, NULL);
+    passes(6, cancel_the_owner, NULL);
 }
 
 static int64_t spawn_into_cancelled(hd_scope *scope, void *arg) {
@@ -364,6 +403,7 @@ static void what_a_root_task_leaves_is_cancelled_and_awaited(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_scope_waits_for_its_tasks_and_what_they_spawn),
+        cmocka_unit_test(who_is_awaited_elsewhere_still_belongs_to_it),
         cmocka_unit_test(a_cancelled_scope_waits_for_its_tasks),
         cmocka_unit_test(the_first_failure_cancels_the_others_and_comes_out_with_its_text),
         cmocka_unit_test(a_failure_counts_once_and_a_cancelled_task_is_none),
