@@ -1,12 +1,13 @@
 /* A worker's libev loop. Only its owner touches it; the one exception is hd_loop_kick.
  *
- * The worker runs tasks outside of it and parks inside. It holds three watchers: a timer for the earliest deadline of the
- * worker's heap, the descriptor set's epoll, and an eventfd through which others end a park (libev's own, of an async
- * watcher, ends the process where no descriptor is left). libev's default loop is never made (it would take SIGCHLD).
+ * The worker runs tasks outside of it and parks inside. It holds three watchers: a timerfd for the earliest deadline of the
+ * worker's heap (libev's own timers end a poll, whose timeouts are whole milliseconds, rounded up), the descriptor set's epoll, and an
+ * eventfd through which others end a park (libev's own, of an async watcher, ends the process where no descriptor is left). libev's
+ * default loop is never made (it would take SIGCHLD).
  *
- * The back end is poll(2), for two descriptors, and only while the worker is parked. In an epoll the descriptor set would
+ * The back end is poll(2), for these three, and only while the worker is parked. In an epoll the descriptor set would
  * stand all the time, and the kernel would tell each of its events on, also those that nobody waits for. (Under an
- * RLIMIT_NOFILE of less than two, poll fails, and libev ends the process.) */
+ * RLIMIT_NOFILE of less than three, poll fails, and libev ends the process.) */
 #ifndef HD_LOOP_H
 #define HD_LOOP_H
 
