@@ -1,6 +1,6 @@
 #include "inside.h"
 
-#include "scheduler.h"
+#include "stay.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -93,13 +93,6 @@ static int connect_unknown(int listener) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     check(connect(fd, (struct sockaddr *)&to, length) == 0);
     return fd;
-}
-
-/* Nor does what is spread come together again, however full the machine is: test_places.c is for that. */
-static void let_none_come_together(void) {
-    hd_crowd *crowd = &hd_worker_self()->runtime->crowd;
-    uint64_t later = hd_clock_ticks() + hd_clock_from_ns(HD_SECONDS(3600));
-    atomic_store_explicit(&crowd->claimed, later, memory_order_relaxed); /* relaxed, as in crowd.c */
 }
 
 /* One after the other, as they come to most servers: each is served before the next one is accepted. */

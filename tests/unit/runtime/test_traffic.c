@@ -2,7 +2,7 @@
 #include "inside.h"
 
 #include "rings.h"
-#include "scheduler.h"
+#include "stay.h"
 #include "sys.h"
 
 #include <sys/epoll.h>
@@ -126,6 +126,7 @@ static int64_t traffic(void *arg) {
     connection all[CONNECTIONS] = {{.rounds = 0}};
     hd_task *servers[CONNECTIONS];
     uint64_t rounds = 0;
+    let_none_come_together();
     check(open_all(all, servers) == 0);
     uint64_t before = number_of(&controls);
     check(before >= CONNECTIONS);
