@@ -1,4 +1,4 @@
-/* Switching stacks. One implementation a machine: context_x86_64.S, context_aarch64.S, else context_ucontext.c. */
+/* Switching stacks. One implementation a machine: context_x86_64.[hS], context_aarch64.S, else context_ucontext.c. */
 #ifndef HD_CONTEXT_H
 #define HD_CONTEXT_H
 
@@ -7,6 +7,11 @@
 /* Where a suspended context goes on; opaque. */
 typedef struct hd_context {
     void *sp;
+#if defined(__x86_64__)
+    void *ip, *bp;
+    uint16_t x87_modes; /* its control word */
+    uint32_t mxcsr;     /* for a moment, while modes are set */
+#endif
 } hd_context;
 
 /* Prepares a context that calls entry(arg) on the given stack when first switched to. `entry` must not return. */
@@ -15,7 +20,11 @@ void hd_context_init(hd_context *context, void *stack_low, size_t stack_bytes, v
 
 /* Saves the running context in `from` and goes on with `to`. Keeps the registers that a call keeps, and what <fenv.h> sets:
  * rounding and traps. */
+#if defined(__x86_64__)
+#    include "context_x86_64.h"
+#else
 void hd_context_switch(hd_context *from, hd_context *to);
+#endif
 
 /* Functions in which tasks wait, and whose return is their callers' too (others tail-call them). They begin with
  * hd_context_leaves.

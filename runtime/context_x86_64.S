@@ -1,59 +1,29 @@
-/* Switching stacks on x86-64 (System V): the callee-saved registers and the x87 unit's modes go to the old stack.
- *
- * A saved stack, from its pointer up: the x87 unit's control word (8 bytes), r15 r14 r13 r12 rbx rbp, return address.
- *
- * Setting modes takes longer than all the rest, and reading mxcsr takes long, too: with that a yield between two tasks takes
- * 13.4 ns instead of 12.4 (unaccounted_yield_2 of bench_yield, on Zen 4). <fenv.h> sets rounding and traps in both units at once,
- * so the x87 unit's word tells of both: only where it differs are they set. What only mxcsr has (flush to zero, denormals are
- * zero) is the thread's. The flags of exceptions stay as they are, as in any call; but those of the x87 unit go where they would
- * trap now: setting its word is an instruction that may. */
+/* Switching stacks on x86-64: what context_x86_64.h leaves to functions. */
 
     .text
 
-/* void hd_context_switch(hd_context *from, hd_context *to) */
-    .globl hd_context_switch
-    .hidden hd_context_switch
-    .type hd_context_switch, @function
+/* The end of a switch to a context with other modes than those that are set: to the one in rsi. Its stack is not written to: what
+ * is below its pointer may be in use. */
+    .globl hd_context_resume_with_modes
+    .hidden hd_context_resume_with_modes
+    .type hd_context_resume_with_modes, @function
     .p2align 4
-hd_context_switch:
+hd_context_resume_with_modes:
     .cfi_startproc
-    endbr64
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    subq $8, %rsp
-    fnstcw (%rsp)
-    movq %rsp, (%rdi)
-    movzwl (%rsp), %eax
-    movq (%rsi), %rsp
-    cmpw (%rsp), %ax
-    jne 2f
-1:
-    addq $8, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    ret
-2:
-    movzwl (%rsp), %ecx
+    .cfi_undefined rip
+    movzwl 24(%rsi), %ecx
     fnstsw %ax
     movl %ecx, %edx
     notl %edx
     andl $0x3f, %edx /* traps that are wanted there, and */
     orl $0x80, %edx /* one that is due here already, */
     testl %eax, %edx /* of what has been */
-    je 3f
+    je 1f
     fnclex
-3:
-    fldcw (%rsp)
-    stmxcsr 4(%rsp)
-    movl 4(%rsp), %eax
+1:
+    fldcw 24(%rsi)
+    stmxcsr 28(%rsi)
+    movl 28(%rsi), %eax
     andl $~0x7f80, %eax
     movl %ecx, %edx
     andl $0x3f, %edx /* which traps are off */
@@ -62,11 +32,13 @@ hd_context_switch:
     andl $0x0c00, %ecx /* rounding */
     shll $3, %ecx
     orl %ecx, %eax
-    movl %eax, 4(%rsp)
-    ldmxcsr 4(%rsp)
-    jmp 1b
+    movl %eax, 28(%rsi)
+    ldmxcsr 28(%rsi)
+    movq (%rsi), %rsp
+    movq 16(%rsi), %rbp
+    notrack jmp *8(%rsi)
     .cfi_endproc
-    .size hd_context_switch, . - hd_context_switch
+    .size hd_context_resume_with_modes, . - hd_context_resume_with_modes
 
 /* The return of an HD_RESUMES function (context.h), by gcc's name for it, which a program may have too: to the address on the
  * stack. Keeps all but r11 (so each such function calls something that compilers cannot look into). */
@@ -89,7 +61,7 @@ __x86_return_thunk:
     .cfi_endproc
     .size __x86_return_thunk, . - __x86_return_thunk
 
-/* The first return address of a new context: entry is in r12, its argument in r13. Backtraces end here. */
+/* Where a new context begins: entry and its argument lie on the stack. Backtraces end here. */
     .globl hd_context_start
     .hidden hd_context_start
     .type hd_context_start, @function
@@ -97,10 +69,10 @@ __x86_return_thunk:
 hd_context_start:
     .cfi_startproc
     .cfi_undefined rip
-    endbr64
-    movq %r13, %rdi
+    popq %rax
+    popq %rdi
     xorl %ebp, %ebp
-    call *%r12
+    call *%rax
     ud2
     .cfi_endproc
     .size hd_context_start, . - hd_context_start
@@ -115,17 +87,14 @@ hd_context_init:
     endbr64
     leaq (%rsi,%rdx), %rax
     andq $-16, %rax
+    subq $16, %rax
+    movq %rcx, (%rax)
+    movq %r8, 8(%rax)
     leaq hd_context_start(%rip), %r9
-    movq %r9, -8(%rax)
-    movq $0, -16(%rax)
-    movq $0, -24(%rax)
-    movq %rcx, -32(%rax)
-    movq %r8, -40(%rax)
-    movq $0, -48(%rax)
-    movq $0, -56(%rax)
-    leaq -64(%rax), %rax
-    fnstcw (%rax)
     movq %rax, (%rdi)
+    movq %r9, 8(%rdi)
+    movq $0, 16(%rdi)
+    fnstcw 24(%rdi)
     ret
     .cfi_endproc
     .size hd_context_init, . - hd_context_init
