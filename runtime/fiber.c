@@ -53,9 +53,15 @@ static void annotate_leaving(hd_fiber_cache *cache HD_UNUSED, hd_fiber *from HD_
 #endif
 }
 
-static void annotate_arrived(void *fake_stack HD_UNUSED) {
+static void annotate_returned(hd_fiber_cache *cache HD_UNUSED, hd_fiber *fiber HD_UNUSED) {
 #ifdef HD_ASAN
-    __sanitizer_finish_switch_fiber(fake_stack, NULL, NULL);
+    __sanitizer_finish_switch_fiber(fiber ? fiber->asan_fake_stack : cache->asan_fake_stack, NULL, NULL);
+#endif
+}
+
+static void annotate_begun(void) {
+#ifdef HD_ASAN
+    __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
 #endif
 }
 
@@ -71,9 +77,11 @@ void hd_fiber_cache_init(hd_fiber_cache *cache, hd_depot *depot) {
 #endif
 }
 
-void hd_fiber_cache_on(hd_fiber_cache *cache, hd_stack stack) {
+void hd_fiber_cache_on(hd_fiber_cache *cache HD_UNUSED, hd_stack stack HD_UNUSED) {
+#ifdef HD_ASAN
     cache->thread_low = stack.low;
     cache->thread_bytes = (size_t)(stack.top - stack.low);
+#endif
 }
 
 /* ---- switching ---- */
@@ -83,11 +91,11 @@ void hd_fiber_switch(hd_fiber_cache *cache, hd_fiber *from, hd_fiber *to) {
         from->deep = true;
     annotate_leaving(cache, from, to);
     hd_context_switch(from ? &from->context : &cache->scheduler, to ? &to->context : &cache->scheduler);
-    annotate_arrived(from ? from->asan_fake_stack : cache->asan_fake_stack);
+    annotate_returned(cache, from);
 }
 
 static void fiber_main(void *arg) {
-    annotate_arrived(NULL);
+    annotate_begun();
     hd_worker_fiber_main(arg);
 }
 

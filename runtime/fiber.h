@@ -34,12 +34,18 @@ struct hd_fiber {
     uint32_t ended;   /* tasks that began and ended here, and which their scope has not been told of, */
     hd_fiber *origin; /* and who owed them, and owes the task at the bottom, if that is not attached */
     uint32_t origin_generation;
-    hd_fiber *all;       /* of the depot */
-    hd_fiber *next_pack; /* of the first of a pack in the depot, as `pack_count`; its lock */
-    uint32_t pack_count;
+    uint32_t pack_count; /* of the first of a pack in the depot, as `next_pack`; its lock */
+    hd_fiber *next_pack;
+    hd_fiber *all; /* of the depot */
+#ifdef HD_VALGRIND
     unsigned valgrind_stack;
+#endif
+#ifdef HD_TSAN
     void *tsan_fiber;
+#endif
+#ifdef HD_ASAN
     void *asan_fake_stack;
+#endif
 };
 
 enum { HD_FIBER_SHALLOW = 8 << 10, HD_FIBER_PACK = 256 };
@@ -99,10 +105,14 @@ typedef struct hd_fiber_cache {
     hd_stack_batch batches[HD_STACK_CLASSES];
     hd_fiber_pack at_hand[HD_STACK_CLASSES], full[HD_STACK_CLASSES];
     hd_context scheduler; /* the worker's thread, while a fiber runs on it */
-    void *tsan_thread;    /* these for the sanitizers */
+#ifdef HD_TSAN
+    void *tsan_thread;
+#endif
+#ifdef HD_ASAN
     void *asan_fake_stack;
     const void *thread_low;
     size_t thread_bytes;
+#endif
 } hd_fiber_cache;
 
 void hd_depot_init(hd_depot *depot, bool unguarded_allowed);

@@ -21,9 +21,8 @@ static void begin(hd_worker *worker, hd_fiber *fiber, hd_task *self, hd_task *ta
         hd_scope_adopt(&worker->here, task);
     hd_task_account_wait(self, worker->accounts, HD_WAITS_TASK, hd_task_id(task), now);
     task->host = self;
-    task->hosted = true;
     /* relaxed, both: inspection reads them under the sequence [Q1] */
-    atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
+    atomic_store_explicit(&task->home, (int16_t)worker->index, memory_order_relaxed);
     atomic_store_explicit(&task->life, life, memory_order_relaxed);
     atomic_store_explicit(&task->fiber, fiber, memory_order_release); /* as at any start [Q2] */
     hd_task_account_between(task, life, HD_PHASE_RUNNABLE, HD_PHASE_RUNNING, now);
@@ -101,7 +100,7 @@ bool hd_host_run(hd_here *here, hd_task *task, bool joins, int64_t *result) {
     now = end_of_task(worker);
     change_top(worker, fiber, self);
     /* relaxed: a picture, for inspection */
-    atomic_store_explicit(&self->home, (int32_t)worker->index, memory_order_relaxed);
+    atomic_store_explicit(&self->home, (int16_t)worker->index, memory_order_relaxed);
     hd_task_account_between(self, hd_task_life(self), HD_WAITS_TASK, HD_PHASE_RUNNING, now);
     hd_count(&worker->counters.tasks_ended, 1);
     *result = task->result;

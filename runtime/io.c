@@ -25,10 +25,10 @@ int hd_io_begin(void) {
     int code = hd_task_checkpoint_outside();
     if (code)
         return code;
-    hd_task *self = hd_task_self();
-    if (self->unwaited++ < UNWAITED_MOST)
+    hd_life *life = hd_task_life(hd_task_self());
+    if (life->unwaited++ < UNWAITED_MOST)
         return 0;
-    self->unwaited = 0;
+    life->unwaited = 0;
     return hd_yield();
 }
 
@@ -37,7 +37,7 @@ int hd_io_wait(int fd, int direction, const hd_fd_look *look, uint64_t deadline_
     int code = hd_task_checkpoint();
     if (code)
         return code;
-    hd_task_self()->unwaited = 0;
+    hd_task_life(hd_task_self())->unwaited = 0;
     return hd_poller_wait_since(fd, direction, look, deadline_ns);
 }
 
@@ -54,7 +54,7 @@ int hd_io_pause(int fd, int direction, unsigned *round, uint64_t deadline_ns) {
     uint64_t until_ns = hd_after(HD_MS(1) << *round);
     if (*round < PAUSE_DOUBLINGS)
         ++*round;
-    hd_task_self()->unwaited = 0;
+    hd_task_life(hd_task_self())->unwaited = 0;
     int code = hd_poller_pause(fd, direction, until_ns < deadline_ns ? until_ns : deadline_ns);
     /* earlier than that it was a deadline, this one or the descriptor's own */
     return code == HD_ETIMEDOUT && hd_sys_now() >= until_ns ? 0 : code;
@@ -80,7 +80,7 @@ static inline ssize_t read_some(const hd_transfer *self, hd_fd_kind kind) {
 
 /* Awaits something to read. If the poller has read it already, that is the result, and else HD_NOT_MADE. */
 static int read_await(hd_transfer *self, hd_fd_look *look) {
-    hd_task_self()->unwaited = 0;
+    hd_task_life(hd_task_self())->unwaited = 0;
     bool in_batch =
         look->kind >= HD_FD_SOCKET && look->record && self->bytes && self->bytes <= HD_BATCH_BYTES_MOST;
     int code = in_batch ? hd_poller_read_since(self, look)

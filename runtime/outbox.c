@@ -28,7 +28,7 @@ int hd_outbox_put(hd_outbox *outbox, hd_transfer *transfer, hd_fd_look *look) {
         hd_lock_release(&record->lock);
         return 0;
     }
-    hd_task_self()->unwaited = 0;
+    hd_task_life(hd_task_self())->unwaited = 0;
     hd_fd_waiter waiter = {.record = record, .which = HD_WRITE_SIDE, .pauses = true, .transfer = transfer};
     int code = hd_wait_in_line(&record->lock, line, &waiter.waiter, HD_WAITS_DESCRIPTOR,
                                (uint64_t)transfer->fd, HD_NEVER);

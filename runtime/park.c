@@ -11,14 +11,15 @@ hd_task *hd_self(void) {
 
 /* By its own doing, without regard to hosts. */
 static bool interrupted_alone(const hd_task *self) {
+    const hd_life *life = hd_task_life(self);
     /* acquire, all: what the canceller did before is seen [S2] */
-    if (self->shields == 0 &&
+    if (life->shields == 0 &&
         (atomic_load_explicit(&self->cancelled, memory_order_acquire) ||
          (self->scope && atomic_load_explicit(&self->scope->cancelled, memory_order_acquire))))
         return true;
     /* A shield is no protection from a scope that was opened behind it: that is how a clean-up gets a deadline. */
-    const hd_scope *scope = hd_task_life(self)->inner;
-    for (; scope && scope->owner == self && self->shields <= scope->shields; scope = scope->outer)
+    const hd_scope *scope = life->inner;
+    for (; scope && scope->owner == self && life->shields <= scope->shields; scope = scope->outer)
         if (atomic_load_explicit(&scope->cancelled, memory_order_acquire)) /* [S2] */
             return true;
     return false;
@@ -26,7 +27,7 @@ static bool interrupted_alone(const hd_task *self) {
 
 /* Who awaits a task is cancelled with it, unless that is shielded. */
 static bool interrupted_by_hosts(const hd_task *self) {
-    for (; self->host && self->shields == 0; self = self->host)
+    for (; self->host && hd_task_life(self)->shields == 0; self = self->host)
         if (interrupted_alone(self->host))
             return true;
     return false;
@@ -46,10 +47,11 @@ bool hd_cancelled(void) {
     hd_task *self = hd_task_self();
     if (!self)
         return false;
-    uint8_t shields = self->shields;
-    self->shields = 0;
+    hd_life *life = hd_task_life(self);
+    uint8_t shields = life->shields;
+    life->shields = 0;
     bool cancelled = hd_task_interrupted(self);
-    self->shields = shields;
+    life->shields = shields;
     return cancelled;
 }
 
@@ -89,8 +91,9 @@ void hd_task_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
 static HD_COLD int interrupted_checkpoint(hd_task *self) {
     if (!hd_task_interrupted(self))
         return 0;
-    if (++self->ignored_cancels >= IGNORED_CANCELS_BEFORE_YIELD) {
-        self->ignored_cancels = 0;
+    hd_life *life = hd_task_life(self);
+    if (++life->ignored_cancels >= IGNORED_CANCELS_BEFORE_YIELD) {
+        life->ignored_cancels = 0;
         hd_worker_yield(hd_here_get(), self);
     }
     return HD_ECANCELED;
@@ -119,22 +122,25 @@ HD_RESUMES int hd_yield(void) {
     if (!self)
         return HD_EPERM;
     hd_worker_yield(here, self);
+    self = hd_task_self(); /* again: what is kept over a switch lies on the stack */
     return hd_scope_surely_goes_on(self) || !hd_task_interrupted(self) ? 0 : HD_ECANCELED;
 }
 
 void hd_shield_begin(void) {
     hd_task *self = hd_task_self();
     if (self) {
-        hd_assert(self->shields < UINT8_MAX);
-        self->shields++;
+        hd_life *life = hd_task_life(self);
+        hd_assert(life->shields < UINT8_MAX);
+        life->shields++;
     }
 }
 
 void hd_shield_end(void) {
     hd_task *self = hd_task_self();
     if (self) {
-        hd_assert(self->shields > 0);
-        self->shields--;
+        hd_life *life = hd_task_life(self);
+        hd_assert(life->shields > 0);
+        life->shields--;
     }
 }
 

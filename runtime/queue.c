@@ -110,9 +110,14 @@ void hd_queue_share(hd_worker *worker, uint64_t waited) {
 
 /* ---- queueing -------------------------------------------------------------------------------------------------------- */
 
+/* No memory for a longer ring: this needs none. */
+static HD_COLD void queue_without_memory(hd_worker *worker, hd_task *task) {
+    hd_injector_push(&worker->runtime->injector, &task, 1);
+}
+
 void hd_queue_local(hd_worker *worker, hd_task *task) {
-    if (!hd_ring_push(&worker->ring, task)) /* no memory for a longer one: this needs none */
-        hd_injector_push(&worker->runtime->injector, &task, 1);
+    if (hd_unlikely(!hd_ring_push(&worker->ring, task)))
+        queue_without_memory(worker, task);
 }
 
 HD_COLD void hd_queue_pinned(hd_task *task) {

@@ -3,12 +3,13 @@
 #include "wait.h"
 
 void hd_scope_open(hd_scope *scope, hd_task *owner, bool failures_cancel) {
+    hd_life *life = hd_task_life(owner);
     *scope = (hd_scope){
         .owner = owner,
-        .outer = hd_task_life(owner)->inner,
+        .outer = life->inner,
         .fiber = atomic_load_explicit(&owner->fiber, memory_order_relaxed), /* relaxed: its own */
         .failures_cancel = failures_cancel,
-        .shields = owner->shields,
+        .shields = life->shields,
     };
     atomic_init(&scope->cancelled, false);
     hd_lock_init(&scope->lock);
@@ -18,7 +19,7 @@ void hd_scope_open(hd_scope *scope, hd_task *owner, bool failures_cancel) {
         hd_lock_init(&scope->parts[i].lock);
         hd_list_init(&scope->parts[i].tasks);
     }
-    hd_task_life(owner)->inner = scope;
+    life->inner = scope;
 }
 
 /* Under the part's lock, so each of the tasks is still there: none can end before it has left the list. */

@@ -74,13 +74,14 @@ static inline uint32_t hd_scope_generation(const hd_fiber *fiber) {
 /* Is the calling task, `self`, surely not interrupted (hd_task_interrupted)? The common case, at a glance: no scope but
  * the one to which it belongs, no word of its hosts. */
 static inline bool hd_scope_surely_goes_on(const hd_task *self) {
-    const hd_scope *inner = hd_task_life(self)->inner;
+    const hd_life *life = hd_task_life(self);
+    const hd_scope *inner = life->inner;
     const hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
     /* acquire, both: what the canceller did before is seen [S2]; relaxed: ordered by the fence before a wait [H1] */
     return inner && (hd_likely(inner == self->scope) || (!self->scope && !inner->outer)) &&
            !atomic_load_explicit(&self->cancelled, memory_order_acquire) &&
            !atomic_load_explicit(&inner->cancelled, memory_order_acquire) &&
-           !(hd_unlikely(self->hosted) && atomic_load_explicit(&fiber->hint, memory_order_relaxed));
+           !(hd_unlikely(life != &fiber->life) && atomic_load_explicit(&fiber->hint, memory_order_relaxed));
 }
 
 void hd_scope_open(hd_scope *scope, hd_task *owner, bool failures_cancel);

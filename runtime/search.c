@@ -147,15 +147,8 @@ static hd_task *take_next(hd_worker *worker) {
     return task;
 }
 
-/* Has the core fetch what the next tasks will need: with many of them, each one's record and stack have long left its caches
- * when its turn comes. */
-static inline void fetch_ahead(hd_worker *worker) {
-    uint32_t queued = hd_ring_count(&worker->ring);
-    /* relaxed: its own */
-    if (queued < FETCH_LEAST ||
-        (queued < FETCH_MANY &&
-         atomic_load_explicit(&worker->mean_task, memory_order_relaxed) < worker->runtime->travel))
-        return;
+/* Has the core fetch what the next tasks will need. */
+static HD_NOINLINE void fetch(hd_worker *worker) {
     hd_task *task = hd_ring_ahead(&worker->ring, FETCH_RECORD);
     for (size_t line = 0; task && line < sizeof *task; line += HD_CACHE_LINE)
         __builtin_prefetch((char *)task + line, 1);
@@ -170,19 +163,19 @@ static inline void fetch_ahead(hd_worker *worker) {
         hd_fiber_prefetch_frames(fiber);
 }
 
-static hd_task *take_local(hd_worker *worker) {
+/* With many tasks, each one's record and stack have long left the core's caches when its turn comes. */
+static inline void fetch_ahead(hd_worker *worker) {
+    uint32_t queued = hd_ring_count(&worker->ring);
+    /* relaxed: its own */
+    if (hd_unlikely(queued >= FETCH_MANY || (queued >= FETCH_LEAST &&
+                                             atomic_load_explicit(&worker->mean_task, memory_order_relaxed) >=
+                                                 worker->runtime->travel)))
+        fetch(worker);
+}
+
+/* Of several loops. */
+static HD_NOINLINE hd_task *take_from_queues(hd_worker *worker) {
     hd_task *task;
-    if (hd_likely(worker->next_in_a_row < NEXT_IN_A_ROW && (task = take_next(worker)))) {
-        worker->next_in_a_row++;
-        return task;
-    }
-    worker->next_in_a_row = 0;
-    if (hd_likely(worker->alone)) { /* its inbox stays empty */
-        if (!(task = hd_ring_pop(&worker->ring)))
-            return take_next(worker);
-        fetch_ahead(worker);
-        return task;
-    }
     /* Pinned tasks and others take turns in going first. */
     bool pinned_first = worker->tick & 1;
     if (pinned_first && (task = hd_injector_take_one(&worker->inbox)))
@@ -194,6 +187,21 @@ static hd_task *take_local(hd_worker *worker) {
     if (!pinned_first && (task = hd_injector_take_one(&worker->inbox)))
         return task;
     return take_next(worker);
+}
+
+static hd_task *take_local(hd_worker *worker) {
+    hd_task *task;
+    if (hd_likely(worker->next_in_a_row < NEXT_IN_A_ROW && (task = take_next(worker)))) {
+        worker->next_in_a_row++;
+        return task;
+    }
+    worker->next_in_a_row = 0;
+    if (!worker->alone) /* else its inbox stays empty */
+        return take_from_queues(worker);
+    if (!(task = hd_ring_pop(&worker->ring)))
+        return take_next(worker);
+    fetch_ahead(worker);
+    return task;
 }
 
 static hd_worker *stand_ins(hd_runtime *runtime) {

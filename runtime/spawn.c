@@ -56,7 +56,7 @@ static void introduce(hd_task *task, const hd_spawn_options *options, hd_task *s
     atomic_store_explicit(&task->phase, options->start_ns ? HD_WAITS_TIMER : HD_PHASE_RUNNABLE,
                           memory_order_relaxed);
     atomic_store_explicit(&task->pinned, options->pinned, memory_order_relaxed);
-    atomic_store_explicit(&task->home, home ? (int32_t)home->index : -1, memory_order_relaxed);
+    atomic_store_explicit(&task->home, home ? (int16_t)home->index : -1, memory_order_relaxed);
     atomic_store_explicit(&task->sequence, sequence + 2,
                           memory_order_release); /* the even one after it [Q1] */
 }
@@ -92,7 +92,6 @@ static void free_on(hd_worker *worker, hd_task *task) {
         hd_sys_free(task->error);
         task->error = NULL;
     }
-    task->ignored_cancels = task->unwaited = 0;
     hd_slab_give(worker ? &worker->records : NULL, task);
 }
 
@@ -216,8 +215,9 @@ void hd_task_main(hd_task *task) {
     int64_t result;
     hd_task_life(task)->inner = scope;
     result = scope ? task->fn(task->arg) : run_in_own_scope(task);
-    task->shields = 0;
-    if (hd_task_life(task)->locals)
+    hd_life *life = hd_task_life(task);
+    life->shields = 0;
+    if (life->locals)
         hd_local_fini(task);
     hd_runtime *runtime = task->runtime;
     hd_task_finish(task, result);

@@ -61,51 +61,67 @@ enum { HD_PHASE_RUNNABLE = HD_WAITS_KINDS, HD_PHASE_RUNNING, HD_PHASES };
 
 /* What a task has from its start to its end; it lies in its fiber, or on its host's stack. */
 typedef struct hd_life {
-    /* the task itself */
-    hd_scope *inner; /* the innermost open scope */
-    void **locals;   /* see local.c */
-    /* where its time went, in ticks (clock.h), and what it waits for; inspection reads these under the sequence [Q1] */
+    hd_scope *inner; /* the task itself: the innermost open scope */
+    /* what it waits for, and where its time went, in ticks (clock.h); inspection reads these under the sequence [Q1] */
     _Atomic uint64_t woken; /* `phase` is over, and it is runnable since then; 0: `phase` says all */
     _Atomic uint64_t wait_detail;
     _Atomic uint64_t phases[HD_PHASES];
+    /* the task itself */
+    void **locals; /* see local.c */
+    uint8_t shields;
+    uint8_t ignored_cancels; /* awaits since the cancellation */
+    uint8_t unwaited;        /* calls for descriptors in a row that did not have to wait (io.c) */
 } hd_life;
 
-/* What a switch needs lies close together. */
+/* What a switch needs lies in the first 64 bytes, and what it needs where no account is kept, in the first 32: a record begins at
+ * a line of the cache or in the midst of one. */
 struct hd_task {
-    /* any thread */
-    _Atomic uint32_t references; /* 0: a free record */
+    /* whoever owns the task for the moment: its worker, or who has just woken it; those that inspection reads are atomic,
+     * and relaxed [Q1] */
+    _Alignas(HD_CACHE_LINE / 2) _Atomic uint32_t ring_index; /* where it stands, if it stands in a ring */
+    _Atomic uint8_t phase;                                   /* HD_WAITS_... or HD_PHASE_... */
 
-    /* whoever owns the task for the moment: its worker, or who has just woken it; read by inspection [Q1] */
-    _Atomic int32_t home;   /* index of the worker where it runs or last ran, -1: none; constant if pinned */
-    _Atomic uint64_t since; /* ticks: in this phase */
+    _Atomic bool cancelled; /* any thread */
+
+    /* as long as the record is there */
+    bool alone;    /* its runtime has one loop, */
+    bool accounts; /* and keeps account of its tasks' times */
+
+    /* its owner, as above */
+    _Atomic(hd_fiber *) fiber; /* NULL before the start and after the end */
+    _Atomic(hd_life *) life;   /* NULL as `fiber` */
+
+    hd_scope *scope; /* constant after the spawn: it belongs to this one; NULL: a root task */
+
+    /* its owner, as above */
+    _Atomic uint64_t since;    /* ticks: in this phase */
     _Atomic uint32_t sequence; /* odd while the others change; moves with each use of the record */
 
     /* any thread */
     _Atomic uint32_t state;
-    _Atomic bool cancelled;
+    _Atomic uint32_t references;  /* 0: a free record */
     _Atomic bool posted;          /* to the worker of its runtime */
     _Atomic bool idle_wanted;     /* when it is looked at there: it starts later */
     _Atomic bool foreign_awaited; /* as AWAITED, by a thread that may not write the word */
 
-    /* constant after the spawn, like those below */
+    /* the task itself, or who starts it; these three by scope.h */
+    bool attached; /* its scope knows it by a list, */
+    uint8_t part;  /* that of this part; */
+    bool counted;  /* and by its number */
+
+    _Atomic int16_t
+        home; /* its owner: index of the worker where it runs or last ran, -1: none; constant if pinned */
+
+    /* constant after the spawn */
+    _Atomic bool pinned;
     uint8_t stack_class;
-    bool alone;    /* as long as the record is there: its runtime has one loop, */
-    bool accounts; /* and keeps account of its tasks' times */
-    bool delayed;  /* spawned with a start time */
-
-    /* its owner, as above */
-    _Atomic uint8_t phase;       /* HD_WAITS_... or HD_PHASE_... */
-    bool hosted;                 /* the task itself: it runs on another's stack, which is `host` */
-    _Atomic uint32_t ring_index; /* where it stands, if it stands in a ring */
-    _Atomic(hd_fiber *) fiber;   /* NULL before the start and after the end */
-    _Atomic(hd_life *) life;     /* NULL as `fiber` */
-
-    hd_scope *scope; /* constant after the spawn: it belongs to this one; NULL: a root task */
+    bool delayed; /* spawned with a start time */
+    bool kept;    /* its scope holds a reference to the end */
 
     uint32_t origin_generation; /* see scope.h */
     hd_lock lock;               /* of `awaiters` */
 
-    /* constant after the spawn; those that inspection reads are atomic, and relaxed [Q1] */
+    /* constant after the spawn */
     hd_fn fn;
     union {
         void *arg;      /* until it has started */
@@ -116,19 +132,11 @@ struct hd_task {
     _Atomic uint64_t id;
     _Atomic uint64_t tag;
     _Atomic uint64_t spawned; /* ticks */
-    _Atomic bool pinned;
-    bool kept; /* its scope holds a reference to the end */
 
-    /* the task itself, or who starts it; these three by scope.h */
-    bool attached; /* its scope knows it by a list, */
-    uint8_t part;  /* that of this part; */
-    bool counted;  /* and by its number */
-    uint8_t shields;
-    uint8_t ignored_cancels; /* awaits since the cancellation */
-    uint8_t unwaited;        /* calls for descriptors in a row that did not have to wait (io.c) */
+    /* the task itself, or who starts it */
     union {
         hd_fiber *origin; /* until it has started: on which its spawner ran */
-        hd_task *host;    /* while it runs on another's stack */
+        hd_task *host;    /* then: on whose stack it runs; NULL: on its own */
     };
     char *error; /* NULL: none; constant once it is done */
 
@@ -246,6 +254,7 @@ HD_INLINE void hd_life_begin(hd_life *life) {
     atomic_store_explicit(&life->wait_detail, 0, memory_order_relaxed);
     life->inner = NULL;
     life->locals = NULL;
+    life->shields = life->ignored_cancels = life->unwaited = 0;
 }
 
 HD_INLINE void hd_life_add(hd_life *life, uint8_t phase, uint64_t ticks) {

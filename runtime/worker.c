@@ -82,7 +82,6 @@ static inline void put_away(hd_worker *worker) {
 static void start_on(hd_task *task, hd_fiber *fiber) {
     hd_timer_stop(&task->timer);
     task->host = NULL;
-    task->hosted = false;
     if (task->alone) /* relaxed: a picture, for inspection */
         atomic_store_explicit(&task->home, 0, memory_order_relaxed);
     if (task->delayed) { /* relaxed: read under the sequence, which the accounting moves next [Q1] */
@@ -129,7 +128,7 @@ HD_INLINE void begin_turn(hd_worker *worker, bool accounts, hd_task *task, uint6
         uint64_t woken = atomic_load_explicit(&hd_task_life(task)->woken, memory_order_relaxed);
         uint64_t since = woken ? woken : atomic_load_explicit(&task->since, memory_order_relaxed);
         hd_queue_share(worker, now > since ? now - since : 0);
-        atomic_store_explicit(&task->home, (int32_t)worker->index, memory_order_relaxed);
+        atomic_store_explicit(&task->home, (int16_t)worker->index, memory_order_relaxed);
     }
     hd_task_account_woken(task, accounts, HD_PHASE_RUNNING, now);
     hd_count(&worker->counters.switches, 1);

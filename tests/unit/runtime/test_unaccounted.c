@@ -65,7 +65,7 @@ static int64_t look_at_host(void *arg) {
     hd_task_inspect(hd_self(), &own);
     check(is(hd_self(), HD_TASK_RUNNING));
     check(waits(arg, HD_WAITS_TASK, own.id));
-    return hd_self()->hosted;
+    return hd_self()->host != NULL;
 }
 
 static int64_t in_each_state(void *arg) {
