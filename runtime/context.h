@@ -9,9 +9,9 @@ typedef struct hd_context {
     void *sp;
 #if defined(__x86_64__)
     void *ip, *bp;
-    uint16_t x87_modes; /* its control word */
-    uint32_t mxcsr;     /* for a moment, while modes are set */
+    uint32_t x87_modes; /* its control word, in the lower half */
 #endif
+    int kept_errno; /* of who is left, if it is kept; not the switch's concern */
 } hd_context;
 
 /* Prepares a context that calls entry(arg) on the given stack when first switched to. `entry` must not return. */

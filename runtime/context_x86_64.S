@@ -22,18 +22,20 @@ hd_context_resume_with_modes:
     fnclex
 1:
     fldcw 24(%rsi)
-    stmxcsr 28(%rsi)
-    movl 28(%rsi), %eax
+    stmxcsr 24(%rsi) /* there is room for it, for a moment */
+    movl 24(%rsi), %eax
     andl $~0x7f80, %eax
     movl %ecx, %edx
     andl $0x3f, %edx /* which traps are off */
     shll $7, %edx
     orl %edx, %eax
-    andl $0x0c00, %ecx /* rounding */
-    shll $3, %ecx
-    orl %ecx, %eax
-    movl %eax, 28(%rsi)
-    ldmxcsr 28(%rsi)
+    movl %ecx, %edx
+    andl $0x0c00, %edx /* rounding */
+    shll $3, %edx
+    orl %edx, %eax
+    movl %eax, 24(%rsi)
+    ldmxcsr 24(%rsi)
+    movl %ecx, 24(%rsi)
     movq (%rsi), %rsp
     movq 16(%rsi), %rbp
     notrack jmp *8(%rsi)

@@ -14,7 +14,7 @@
 extern const char hd_context_resume_with_modes[] __attribute__((visibility("hidden")));
 
 _Static_assert(offsetof(hd_context, ip) == 8 && offsetof(hd_context, bp) == 16 &&
-                   offsetof(hd_context, x87_modes) == 24 && offsetof(hd_context, mxcsr) == 28,
+                   offsetof(hd_context, x87_modes) == 24 && sizeof(hd_context) == 32,
                "as the assembly has it");
 
 HD_INLINE void hd_context_switch(hd_context *from, hd_context *to) {

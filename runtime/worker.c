@@ -157,6 +157,22 @@ HD_INLINE hd_worker *switch_to_next(hd_worker *worker, bool accounts, hd_fiber *
     return worker;
 }
 
+/* The fiber of the task that runs here. */
+HD_INLINE hd_fiber *fiber_here(hd_worker *worker) {
+    hd_task *task = hd_here_current(&worker->here);
+    return atomic_load_explicit(&task->fiber, memory_order_relaxed); /* relaxed: its own */
+}
+
+/* The same for a task that goes on later. It keeps nothing on its stack for that, which is in no near cache by then. */
+HD_INLINE void leave_for(hd_worker *worker, bool accounts, hd_task *self, hd_task *next, uint64_t now) {
+    hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
+    if (!fiber)                                                                 /* who runs has one */
+        __builtin_unreachable();
+    fiber->context.kept_errno = *worker->errno_at;
+    worker = switch_to_next(worker, accounts, fiber, next, now);
+    *worker->errno_at = fiber_here(worker)->context.kept_errno;
+}
+
 HD_INLINE void park_task(hd_worker *worker, bool accounts, hd_task *self, hd_wait_kind kind,
                          uint64_t detail) {
     uint64_t now = now_in_between(worker, accounts);
@@ -169,12 +185,7 @@ HD_INLINE void park_task(hd_worker *worker, bool accounts, hd_task *self, hd_wai
         worker->left = self;
         worker->left_why = HD_LEAVES_PARKED;
     }
-    int kept = *worker->errno_at;
-    hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
-    if (!fiber)                                                                 /* who parks runs on one */
-        __builtin_unreachable();
-    worker = switch_to_next(worker, accounts, fiber, hd_search_at_hand(worker, now), now);
-    *worker->errno_at = kept;
+    leave_for(worker, accounts, self, hd_search_at_hand(worker, now), now);
 }
 
 void hd_worker_park(hd_task *self, hd_wait_kind kind, uint64_t detail) {
@@ -193,7 +204,6 @@ HD_INLINE void yield_task(hd_worker *worker, bool accounts, hd_task *self) {
         next_turn(worker, accounts, now);
         return;
     }
-    int kept = *worker->errno_at;
     if (accounts)
         hd_worker_trace_task(worker, HD_TRACE_YIELD, self, 0);
     if (!accounts || worker->alone) { /* nobody else takes it from the ring before its registers are saved */
@@ -204,10 +214,7 @@ HD_INLINE void yield_task(hd_worker *worker, bool accounts, hd_task *self) {
         worker->left = self;
         worker->left_why = HD_LEAVES_YIELDING;
     }
-    /* relaxed: its own */
-    hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed);
-    worker = switch_to_next(worker, accounts, fiber, next, now);
-    *worker->errno_at = kept;
+    leave_for(worker, accounts, self, next, now);
 }
 
 void hd_worker_yield(hd_here *here, hd_task *self) {
