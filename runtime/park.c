@@ -74,7 +74,7 @@ static bool look_at_hosts(hd_task *self) {
     if (!fiber->top_changed)
         return false;
     fiber->top_changed = false;
-    hd_scope_attach_all(hd_here_get(), fiber, self);
+    hd_scope_attach_all(hd_here_get(), self);
     atomic_thread_fence(memory_order_seq_cst); /* `top`, then the flags; partner: wake_top [H1] */
     /* Who interrupted a host before it had a fiber could leave no hint. */
     if (interrupted_by_hosts(self))

@@ -123,18 +123,20 @@ static bool take(hd_here *here, hd_scope *scope, uint32_t count) {
     return owed;
 }
 
-/* Out of the debt of the task's origin, and counted: under the scope's lock both, so that it is known to one of them at any time. */
+/* Counted from now on, and so out of the debt of its origin. In that of the scope's own fiber it may stay: until this is settled nobody
+ * looks at the number, and then the one that was counted off at its end is made up for. Of another fiber's debt the scope may be the first to
+ * be settled, and its number must not be too small for that long. */
 HD_NOINLINE void hd_scope_adopt(hd_here *here, hd_task *task) {
     hd_scope *scope = task->scope;
     hd_fiber *origin = task->origin;
-    hd_lock_acquire(&scope->lock);
-    if (scope->fiber == origin) {
-        scope->live += take(here, scope, 1);
-    } else if (hd_scope_generation(origin) == task->origin_generation) {
-        origin->taken++;
-        scope->live++;
+    if (scope->fiber != origin) {
+        hd_lock_acquire(&scope->lock);
+        if (hd_scope_generation(origin) == task->origin_generation) {
+            origin->taken++;
+            scope->live++;
+        }
+        hd_lock_release(&scope->lock);
     }
-    hd_lock_release(&scope->lock);
     task->counted = true;
     attach(here, scope, task);
 }
@@ -165,15 +167,10 @@ void hd_scope_tell_ended(hd_here *here, hd_fiber *fiber, const hd_task *next) {
     tell_ended(here, scope, fiber);
 }
 
-HD_NOINLINE void hd_scope_attach_all(hd_here *here, hd_fiber *fiber, hd_task *top) {
-    for (hd_task *task = top; task; task = task->host) {
-        hd_scope *scope = task->scope;
-        if (!scope || task->attached)
-            continue;
-        attach(here, scope, task);
-        if (!task->host && fiber->ended)
-            tell_ended(here, scope, fiber);
-    }
+HD_NOINLINE void hd_scope_attach_all(hd_here *here, hd_task *top) {
+    for (hd_task *task = top; task; task = task->host)
+        if (task->scope && !task->attached)
+            attach(here, task->scope, task);
 }
 
 /* What is left of a fiber's debt is counted. */

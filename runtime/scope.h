@@ -14,14 +14,15 @@
  * tasks that wait for a time, or whose handles are the scope's.
  *
  * A task is listed (*attached*) when it is about to wait for the first time. Tasks that wait do so on all workers at once, and end there: so
- * the list is in parts, each with a lock of its own, and a task goes to its worker's. What is noted there is near that worker, and so are the
- * neighbours in the list.
+ * the list is in parts, each with a lock of its own, and a task goes to its worker's (one that is listed at once, to its spawner's). What
+ * is noted there is near that worker, and so are the neighbours in the list.
  *
  * | what                                | who                       | how                        |
  * |-------------------------------------|---------------------------|----------------------------|
  * | debt                                | the fiber                 | plain                      |
  * | a part's list, taken, settled       | any thread                | the part's lock            |
  * | the fiber's taken, generation, live | any thread                | the scope's lock           |
+ * | the scope's settled                 | its owner                 | the scope's lock           |
  * | cancelled                           | any thread reads          | release, acquire [S2]      |
  *
  * Cancelling a scope wakes the tasks in its lists; the others look at its flag themselves, before they wait, when they are
@@ -52,7 +53,8 @@ struct hd_scope {
     uint8_t shields; /* of the owner when it was opened: they are against what comes from further out */
     _Atomic bool cancelled; /* a level; set under the lock, read anywhere */
 
-    int64_t debt; /* the fiber's */
+    _Alignas(HD_CACHE_LINE)
+        int64_t debt; /* the fiber's, which writes it at each spawn; the others read what is above */
 
     hd_lock lock; /* for the rest */
     bool timed_out;
@@ -100,7 +102,7 @@ void hd_scope_adopt(hd_here *here, hd_task *task);
 bool hd_scope_owes(const hd_fiber *fiber, const hd_task *task);
 
 /* The tasks on the calling fiber, from `top` down, are attached: the top is about to wait. */
-void hd_scope_attach_all(hd_here *here, hd_fiber *fiber, hd_task *top);
+void hd_scope_attach_all(hd_here *here, hd_task *top);
 
 /* Tells the scope of the tasks that have ended on this fiber without having been counted, unless `next` (or NULL), which
  * starts there now, is owed by the same fiber as they were. */

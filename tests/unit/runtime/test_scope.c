@@ -1,5 +1,6 @@
 /* Scopes: they end after their tasks, the first failure or the deadline cancels the rest, and errors come out. */
 #include "inside.h"
+#include "scope.h"
 #include "sys.h"
 #include "task.h"
 
@@ -380,6 +381,68 @@ static void any_thread_may_cancel_a_scope(void **state) {
     passes(2, thread_cancels, NULL);
 }
 
+/* ---- from wherever they wait ---- */
+
+enum { EVERYWHERE = HD_SCOPE_PARTS + 2 };
+
+static struct {
+    hd_runtime *runtime;
+    hd_scope *scope;
+    hd_event *all_there;
+    _Atomic unsigned there, parts, cancelled;
+} everywhere;
+
+static int64_t sleep_until_cancelled(void *arg) {
+    (void)arg;
+    everywhere.cancelled += hd_sleep(HD_SECONDS(20)) == HD_ECANCELED;
+    return 0;
+}
+
+/* It is listed at once, as its handle is the scope's: in this worker's part. */
+static int64_t spawn_into_it(void *arg) {
+    (void)arg;
+    check(hd_scope_spawn(everywhere.scope, sleep_until_cancelled, NULL));
+    everywhere.parts |= 1u << hd_here_get()->worker % HD_SCOPE_PARTS;
+    if (++everywhere.there == EVERYWHERE)
+        hd_event_set(everywhere.all_there);
+    return 0;
+}
+
+/* From outside pinned tasks go to the workers in turn. */
+static int64_t visit_all_workers(void *arg) {
+    (void)arg;
+    for (int i = 0; i < EVERYWHERE; i++)
+        check(hd_spawn_with(
+            &(hd_spawn_options){.runtime = everywhere.runtime, .pinned = true, .detached = true},
+            spawn_into_it, NULL));
+    return 0;
+}
+
+static int64_t list_in_all_parts(hd_scope *scope, void *arg) {
+    (void)arg;
+    everywhere.scope = scope;
+    check(hd_blocking(HD_POOL_USER, visit_all_workers, NULL) == 0);
+    check(hd_event_wait(everywhere.all_there, HD_NEVER) == 0);
+    check(everywhere.parts == (1u << HD_SCOPE_PARTS) - 1);
+    hd_scope_cancel(scope);
+    return 0;
+}
+
+static int64_t cancel_those_everywhere(void *arg) {
+    (void)arg;
+    everywhere.runtime = hd_runtime_current();
+    check((everywhere.all_there = hd_event_create()));
+    check(hd_scope_run(HD_NEVER, list_in_all_parts, NULL) == 0);
+    check(everywhere.cancelled == EVERYWHERE);
+    hd_event_destroy(everywhere.all_there);
+    return 0;
+}
+
+static void cancelling_reaches_who_waits_on_any_worker(void **state) {
+    (void)state;
+    passes(EVERYWHERE, cancel_those_everywhere, NULL);
+}
+
 /* ---- the root ---- */
 
 static int64_t leave_everything(void *arg) {
@@ -413,6 +476,7 @@ int main(void) {
         cmocka_unit_test(cancelling_the_owner_cancels_the_scope),
         cmocka_unit_test(who_comes_into_a_cancelled_scope_is_cancelled),
         cmocka_unit_test(any_thread_may_cancel_a_scope),
+        cmocka_unit_test(cancelling_reaches_who_waits_on_any_worker),
         cmocka_unit_test(what_a_root_task_leaves_is_cancelled_and_awaited),
     };
     return cmocka_run_group_tests_name("scope", tests, NULL, NULL);
