@@ -62,6 +62,12 @@ static void a_deadline_takes_the_place_of_the_last_one(void **state) {
     park_until(loop, hd_after(HD_US(300)));
     hd_loop_park(loop, 1); /* these are over at once */
     hd_loop_park(loop, 0);
+    const uint64_t late[] = {HD_NEVER - 1, INT64_MAX, (uint64_t)INT64_MAX + 1};
+    for (int i = 0; i < 3; i++) {
+        hd_loop_kick(loop);
+        hd_loop_park(loop, late[i]);
+    }
+    park_until(loop, hd_after(HD_US(300)));
 }
 
 static void *kick(void *loop) {
@@ -80,24 +86,32 @@ static void any_thread_may_kick(void **state) {
 }
 
 /* A worker that is stuck when the process has no descriptor left gets its stand-in later. */
+/* The lowest that is free. */
+static int next_descriptor(void) {
+    int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(next >= 0);
+    close(next);
+    return next;
+}
+
+/* Nor does it keep what it could have. */
 static void without_descriptors_there_is_no_loop(void **state) {
     (void)state;
     struct rlimit before;
-    int first = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    assert_true(first >= 0);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    int last;
-    while ((last = dup(first)) < first) /* takes what is free below it, until the program ends */
-        assert_true(last >= 0);
-    close(last);
-    struct rlimit full = {.rlim_cur = (rlim_t)first + 1, .rlim_max = before.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &full), 0);
-    hd_loop *none = hd_loop_create(&poller);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    assert_null(none);
+    int next = next_descriptor();
+    for (int free = 0; free < 2; free++) {
+        struct rlimit full = {.rlim_cur = (rlim_t)(next + free), .rlim_max = before.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &full), 0);
+        hd_loop *none = hd_loop_create(&poller);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_null(none);
+        assert_int_equal(next_descriptor(), next);
+    }
     hd_loop *loop = hd_loop_create(&poller);
     assert_non_null(loop);
     hd_loop_destroy(loop);
+    assert_int_equal(next_descriptor(), next);
 }
 
 int main(void) {
