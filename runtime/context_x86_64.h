@@ -10,9 +10,6 @@
 #ifndef HD_CONTEXT_X86_64_H
 #define HD_CONTEXT_X86_64_H
 
-/* Goes on with the context in rsi after its modes were set. */
-extern const char hd_context_resume_with_modes[] __attribute__((visibility("hidden")));
-
 _Static_assert(offsetof(hd_context, ip) == 8 && offsetof(hd_context, bp) == 16 &&
                    offsetof(hd_context, x87_modes) == 24 && sizeof(hd_context) == 32,
                "as the assembly has it");

@@ -27,6 +27,11 @@ class Row:
     def case(self):
         return self.name.split(".")[0]
 
+    @property
+    def turns(self):
+        """The case in whose turns it is played: that of the peers."""
+        return (self.peers_name or self.name).split(".")[0]
+
     def ratio(self, ours, theirs):
         """How many times better heddle is."""
         return theirs / ours if self.better == LESS else ours / theirs

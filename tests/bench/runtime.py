@@ -1,6 +1,7 @@
 """Measures the rows: heddle and the peers that have the case take turns, a process each, and the median of the rounds
 counts. They come in another order each round, so that what changes meanwhile meets all of them. A bar that is relative to a
-peer is near what that one does, and the machine's other guests make both swing by more: these two play more rounds. (What is
+peer is near what that one does, and the machine's other guests make both swing by more: these two play more rounds. Cases of
+heddle's that are held against the same figure of the peers take their turns together. (What is
 measured in the service, scripts.py does.)"""
 
 import os
@@ -91,8 +92,8 @@ class Measuring:
                         self.add(name, contender.name, value)
                 except Failed as failure:
                     playing.remove(contender)
-                    self.failed.append((contender.name, case))
-                    print(f"bench: {TITLES.get(contender.name, HEDDLE)}: {case}: {failure}", flush=True)
+                    self.failed.append((contender.name, contender.cases[case]))
+                    print(f"bench: {TITLES.get(contender.name, HEDDLE)}: {contender.cases[case]}: {failure}", flush=True)
             if not playing:
                 return
 
@@ -207,10 +208,11 @@ def measure(bin_dir, out_dir, groups, rounds, chosen_peers, cpu_time):
         rows = [row for row in rows_module.GROUPS[group] if row.computes or not cpu_time]
         if rows and group in scripts.CASES and not measuring.in_service(group, rounds):
             continue
-        for case in rows_module.cases(rows) if group not in scripts.CASES else ():
-            ours = Contender(HEDDLE, [program], {case: case})
-            relative_to = {peer for row in rows if row.case == case for peer in row.against}
-            measuring.case(case, [ours, *(peer for peer in here if case in peer.cases)], rounds, relative_to)
+        for turns in dict.fromkeys(row.turns for row in rows) if group not in scripts.CASES else ():
+            sharing = [row for row in rows if row.turns == turns]
+            ours = [Contender(HEDDLE, [program], {turns: case}) for case in rows_module.cases(sharing)]
+            relative_to = {peer for row in sharing for peer in row.against}
+            measuring.case(turns, [*ours, *(peer for peer in here if turns in peer.cases)], rounds, relative_to)
         for row in rows:
             results.append(result(row, measuring))
             tell(results[-1])
