@@ -18,12 +18,14 @@ dev_valgrind() {
 }
 
 # valgrind_one NAME: a program that needs a system call which this valgrind does not know can tell nothing. Its threads take turns
-# (--fair-sched): else one that spins may keep those out that it spins for.
+# (--fair-sched): else one that spins may keep those out that it spins for. A test may have suppressions of its own.
 valgrind_one() {
+  local suppressions=(--suppressions=tests/sanitizers/valgrind) own=tests/sanitizers/valgrind-${1//\//-}
+  [ ! -f "$own" ] || suppressions+=("--suppressions=$own")
   local output=$log/valgrind-${1//\//-} unknown='unhandled .* syscall: 434' # pidfd_open
   printf '%-32s ' "$1"
   if CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=5 600 valgrind --quiet --fair-sched=try --error-exitcode=66 \
-      --child-silent-after-fork=yes --suppressions=tests/sanitizers/valgrind --log-file="$output.valgrind.log" \
+      --child-silent-after-fork=yes "${suppressions[@]}" --log-file="$output.valgrind.log" \
       "build/debug/tests/unit/$1" >"$output.log" 2>&1 </dev/null; then
     good
     echo "clean"
