@@ -9,7 +9,7 @@ typedef struct hd_context {
     void *sp;
 #if defined(__x86_64__)
     void *ip, *bp;
-    uint32_t x87_modes; /* its control word, in the lower half */
+    uint32_t x87_modes; /* its control word, in the lower half; while it is suspended */
 #endif
     int kept_errno; /* of who is left, if it is kept; not the switch's concern */
 } hd_context;

@@ -22,20 +22,18 @@ hd_context_resume_with_modes:
     fnclex
 1:
     fldcw 24(%rsi)
-    stmxcsr 24(%rsi) /* there is room for it, for a moment */
+    stmxcsr 24(%rsi) /* what stands there is not needed any more */
     movl 24(%rsi), %eax
     andl $~0x7f80, %eax
     movl %ecx, %edx
     andl $0x3f, %edx /* which traps are off */
     shll $7, %edx
     orl %edx, %eax
-    movl %ecx, %edx
-    andl $0x0c00, %edx /* rounding */
-    shll $3, %edx
-    orl %edx, %eax
+    andl $0x0c00, %ecx /* rounding */
+    shll $3, %ecx
+    orl %ecx, %eax
     movl %eax, 24(%rsi)
     ldmxcsr 24(%rsi)
-    movl %ecx, 24(%rsi)
     movq (%rsi), %rsp
     movq 16(%rsi), %rbp
     notrack jmp *8(%rsi)
@@ -43,7 +41,8 @@ hd_context_resume_with_modes:
     .size hd_context_resume_with_modes, . - hd_context_resume_with_modes
 
 /* The return of an HD_RESUMES function (context.h), by gcc's name for it, which a program may have too: to the address on the
- * stack. Keeps all but r11 (so each such function calls something that compilers cannot look into). */
+ * stack. Keeps all but r11, which no caller counts on: each such function makes a switch, in place or by a call that compilers do not look
+ * into. */
     .weak __x86_return_thunk
     .hidden __x86_return_thunk
     .type __x86_return_thunk, @function

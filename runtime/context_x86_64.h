@@ -10,11 +10,19 @@
 #ifndef HD_CONTEXT_X86_64_H
 #define HD_CONTEXT_X86_64_H
 
+/* clang finds locals by rbx in functions whose frames are aligned and have no fixed size, and does not say so if an assembly claims that
+ * register: there the switch is in no other function's frame. */
+#ifdef __clang__
+#    define HD_CONTEXT_INLINE static HD_NOINLINE HD_UNUSED
+#else
+#    define HD_CONTEXT_INLINE HD_INLINE
+#endif
+
 _Static_assert(offsetof(hd_context, ip) == 8 && offsetof(hd_context, bp) == 16 &&
                    offsetof(hd_context, x87_modes) == 24 && sizeof(hd_context) == 32,
                "as the assembly has it");
 
-HD_INLINE void hd_context_switch(hd_context *from, hd_context *to) {
+HD_CONTEXT_INLINE void hd_context_switch(hd_context *from, hd_context *to) {
     __asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
                      "movq %%rsp, (%%rdi)\n\t"
                      "movq %%rax, 8(%%rdi)\n\t"
@@ -32,8 +40,8 @@ HD_INLINE void hd_context_switch(hd_context *from, hd_context *to) {
                      : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
 #ifdef __AVX512F__
                        "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24",
-                       "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4",
-                       "k5", "k6", "k7",
+                       "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k0", "k1", "k2", "k3",
+                       "k4", "k5", "k6", "k7",
 #endif
                        "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
                        "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "st", "st(1)", "st(2)", "st(3)",

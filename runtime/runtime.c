@@ -22,7 +22,7 @@
 
 enum {
     STACK_BYTES_DEFAULT = 64 << 10,
-    LOOPS_MAX = 1024,
+    LOOPS_MAX = 1024, /* a task's `home` has room for so many */
     LOOPS_SIMULATED = 2,
     TRACE_EVENTS_MAX = 1 << 24,
     NAME_BYTES = 8,

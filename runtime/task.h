@@ -73,8 +73,8 @@ typedef struct hd_life {
     uint8_t unwaited;        /* calls for descriptors in a row that did not have to wait (io.c) */
 } hd_life;
 
-/* What a switch needs lies in the first 64 bytes, and what it needs where no account is kept, in the first 32: a record begins at
- * a line of the cache or in the midst of one. */
+/* What a switch needs lies in the first 64 bytes, and what a yield needs where no account is kept, in the first 32: a record begins
+ * at a line of the cache or in the midst of one. */
 struct hd_task {
     /* whoever owns the task for the moment: its worker, or who has just woken it; those that inspection reads are atomic,
      * and relaxed [Q1] */
@@ -147,6 +147,10 @@ struct hd_task {
 
     hd_list awaiters; /* `lock`: of hd_waiter (wait.h), until it is done */
 };
+
+_Static_assert(offsetof(hd_task, since) <= HD_CACHE_LINE / 2 &&
+                   offsetof(hd_task, origin_generation) <= HD_CACHE_LINE,
+               "a switch touches little");
 
 /* The calling worker (`here`: hd_here_get()) if it is one of the task's runtime, else NULL. If it is, that cannot end meanwhile,
  * and, if the task is `alone`, its state word is this thread's to write. */
