@@ -92,8 +92,9 @@ class Measuring:
                         self.add(name, contender.name, value)
                 except Failed as failure:
                     playing.remove(contender)
-                    self.failed.append((contender.name, contender.cases[case]))
-                    print(f"bench: {TITLES.get(contender.name, HEDDLE)}: {contender.cases[case]}: {failure}", flush=True)
+                    played = contender.cases[case] if contender.name == HEDDLE else case
+                    self.failed.append((contender.name, played))
+                    print(f"bench: {TITLES.get(contender.name, HEDDLE)}: {played}: {failure}", flush=True)
             if not playing:
                 return
 
