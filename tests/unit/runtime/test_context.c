@@ -163,6 +163,50 @@ static void each_context_has_its_own_traps(void **state) {
     }
 }
 
+/* Nothing is left in registers, and other modes are set. */
+static void disturb(void *arg) {
+    pair *self = arg;
+    fesetround(FE_UPWARD);
+    for (;;) {
+#ifdef __x86_64__
+        __asm__ volatile("xorl %%ebx, %%ebx\n\t"
+                         "xorl %%r12d, %%r12d\n\t"
+                         "xorl %%r13d, %%r13d\n\t"
+                         "xorl %%r14d, %%r14d\n\t"
+                         "xorl %%r15d, %%r15d"
+                         :
+                         :
+                         : "rbx", "r12", "r13", "r14", "r15");
+#endif
+        hd_context_switch(&self->away, &self->home);
+    }
+}
+
+/* The switch may be put in place (context_x86_64.h): here in a frame that is aligned, and of no fixed size. */
+static HD_NOINLINE long switch_amidst(pair *self, int count) {
+    _Alignas(64) volatile long aligned[8];
+    volatile char some[count];
+    for (int i = 0; i < 8; i++)
+        aligned[i] = i;
+    some[0] = some[count - 1] = 1;
+    hd_context_switch(&self->home, &self->away);
+    long sum = some[0] + some[count - 1];
+    for (int i = 0; i < 8; i++)
+        sum += aligned[i];
+    return sum;
+}
+
+static void a_switch_in_place_leaves_the_frame_as_it_was(void **state) {
+    (void)state;
+    pair self;
+    begin(&self, &machines[0], disturb);
+    for (int count = 2; count < 300; count++) {
+        assert_int_equal(switch_amidst(&self, count), 2 + 28);
+        assert_int_equal(fegetround(), FE_TONEAREST);
+    }
+    free(self.stack);
+}
+
 /* A function in which both sides wait. */
 static HD_RESUMES long cross(pair *self, bool home, long value) {
     hd_context_leaves();
@@ -207,6 +251,7 @@ int main(void) {
         cmocka_unit_test(a_context_goes_on_where_it_left_with_its_own_registers),
         cmocka_unit_test(each_context_has_its_own_rounding_mode),
         cmocka_unit_test(each_context_has_its_own_traps),
+        cmocka_unit_test(a_switch_in_place_leaves_the_frame_as_it_was),
         cmocka_unit_test(who_waits_returns_to_its_own_caller),
     };
     return cmocka_run_group_tests_name("context", tests, NULL, NULL);

@@ -241,6 +241,107 @@ static void grow_forests(unsigned loops, int failures, bool sleeps) {
     assert_true(forest.hosted > 0);
 }
 
+/* ---- on a sibling's stack ---- */
+
+static struct {
+    hd_semaphore *there, *go;
+    hd_task *handed;
+    int hosted, ended;
+    bool leaves; /* before what it has spawned has ended */
+} relay;
+
+static int64_t rest_and_end(void *arg) {
+    (void)arg;
+    relay.hosted += hd_self()->host != NULL;
+    check(hd_sleep(HD_MS(2)) == 0);
+    relay.ended++;
+    return 0;
+}
+
+static int64_t join_what_is_handed_over(void *arg) {
+    (void)arg;
+    hd_semaphore_release(relay.there);
+    check(hd_semaphore_acquire(relay.go, HD_NEVER) == 0);
+    check(hd_join(relay.handed) == 0);
+    relay.ended++;
+    return 0;
+}
+
+static int64_t hand_over(void *arg) {
+    (void)arg;
+    check((relay.handed = hd_spawn(rest_and_end, NULL)));
+    hd_semaphore_release(relay.go);
+    check(relay.leaves || hd_sleep(HD_MS(4)) == 0);
+    relay.ended++;
+    return 0;
+}
+
+static int64_t start_the_relay(hd_scope *scope, void *arg) {
+    (void)scope, (void)arg;
+    hd_release(hd_spawn(join_what_is_handed_over, NULL));
+    check(hd_semaphore_acquire(relay.there, HD_NEVER) == 0);
+    hd_release(hd_spawn(hand_over, NULL));
+    return 0;
+}
+
+static int64_t relay_twice(void *arg) {
+    (void)arg;
+    check((relay.there = hd_semaphore_create(0)) && (relay.go = hd_semaphore_create(0)));
+    for (int i = 1; i <= 2; i++) {
+        relay.leaves = i == 2;
+        check(hd_scope_run(HD_NEVER, start_the_relay, NULL) == 0);
+        check(relay.hosted == i && relay.ended == 3 * i);
+    }
+    hd_semaphore_destroy(relay.there);
+    hd_semaphore_destroy(relay.go);
+    return 0;
+}
+
+/* One sibling owes it, and it runs on the stack of another. */
+static void who_runs_on_a_siblings_stack_counts_to_its_end(void **state) {
+    (void)state;
+    passes(1, relay_twice, NULL);
+}
+
+static int64_t sleep_long(void *arg) {
+    hd_semaphore_release(arg);
+    return hd_sleep(HD_SECONDS(20));
+}
+
+static int64_t join_within(hd_scope *scope, void *arg) {
+    (void)scope;
+    return hd_join(hd_spawn(sleep_long, arg));
+}
+
+static int64_t open_a_scope(void *arg) {
+    return hd_scope_run(HD_NEVER, join_within, arg) == HD_ECANCELED ? 0 : BROKE;
+}
+
+static int64_t cancel_the_host(hd_scope *scope, void *arg) {
+    hd_task *host = hd_spawn(open_a_scope, arg);
+    check(host && hd_semaphore_acquire(arg, HD_NEVER) == 0);
+    hd_scope_cancel(scope);
+    hd_shield_begin();
+    int64_t result = hd_join(host);
+    hd_shield_end();
+    return result;
+}
+
+static int64_t reach_the_host(void *arg) {
+    hd_semaphore *asleep = hd_semaphore_create(0);
+    check(asleep);
+    check(hd_scope_run(HD_NEVER, cancel_the_host, asleep) == 0);
+    hd_semaphore_destroy(asleep);
+    return arg ? BROKE : 0;
+}
+
+/* It has not waited itself: what it joins waits, on its stack, in a scope of its own. */
+static void a_scope_reaches_who_has_a_guest_that_waits(void **state) {
+    (void)state;
+    passes(1, reach_the_host, NULL);
+    passes(2, reach_the_host, NULL);
+}
+
 static void on_one_loop_each_scope_ends_after_its_tasks(void **state) {
     (void)state;
     grow_forests(1, 0, false);
@@ -261,6 +362,8 @@ static void on_four_loops_each_scope_ends_after_its_tasks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_runs_on_a_siblings_stack_counts_to_its_end),
+        cmocka_unit_test(a_scope_reaches_who_has_a_guest_that_waits),
         cmocka_unit_test(on_one_loop_each_scope_ends_after_its_tasks),
         cmocka_unit_test(on_two_loops_each_scope_ends_after_its_tasks),
         cmocka_unit_test(on_four_loops_each_scope_ends_after_its_tasks),

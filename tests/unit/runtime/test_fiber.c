@@ -14,7 +14,9 @@ typedef struct fixture {
 } fixture;
 
 static int begin(void **state) {
-    fixture *f = *state = calloc(1, sizeof *f);
+    fixture *f = *state = aligned_alloc(_Alignof(fixture), sizeof *f);
+    assert_non_null(f);
+    memset(f, 0, sizeof *f);
     hd_depot_init(&f->depot, false);
     hd_fiber_cache_init(&f->cache, &f->depot);
     hd_fiber_cache_init(&f->other, &f->depot);

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-static hd_key key, other, again, last;
+static hd_key key, other, again, last, shielded;
 static _Atomic int destroyed, rounds;
 
 static void count_and_free(void *value) {
@@ -26,10 +26,17 @@ static void wait_at_the_end(void *value) {
         waited++;
 }
 
+static int waited_shieldless;
+
+static void wait_cancelled(void *value) {
+    waited_shieldless += value == &waited_shieldless && hd_sleep(HD_MS(1)) == HD_ECANCELED;
+}
+
 static int setup(void **state) {
     (void)state;
     return hd_key_create(&key, count_and_free) || hd_key_create(&other, NULL) ||
-           hd_key_create(&again, set_again) || hd_key_create(&last, wait_at_the_end);
+           hd_key_create(&again, set_again) || hd_key_create(&last, wait_at_the_end) ||
+           hd_key_create(&shielded, wait_cancelled);
 }
 
 static int64_t child(void *arg) {
@@ -111,6 +118,27 @@ static void a_destructor_runs_in_the_task_and_may_wait(void **state) {
     passes(2, end_some, NULL);
 }
 
+static int64_t end_shielded(void *arg) {
+    (void)arg;
+    check(hd_local_set(shielded, &waited_shieldless) == 0);
+    check(hd_cancel(hd_self()) == 0);
+    hd_shield_begin();
+    return 0;
+}
+
+static int64_t end_one_shielded(void *arg) {
+    (void)arg;
+    waited_shieldless = 0;
+    check(hd_join(hd_spawn(end_shielded, NULL)) == 0);
+    check(waited_shieldless == 1);
+    return 0;
+}
+
+static void a_shield_ends_with_the_task_before_its_destructors(void **state) {
+    (void)state;
+    passes(1, end_one_shielded, NULL);
+}
+
 static int64_t no_memory(void *arg) {
     (void)arg;
     hd_sys_fail_after(1);
@@ -135,7 +163,7 @@ static void outside_of_tasks_there_are_no_values(void **state) {
 static void keys_end_at_32(void **state) {
     (void)state;
     hd_key one_more = 0;
-    int made = 4;
+    int made = 5;
     while (hd_key_create(&one_more, NULL) == 0)
         made++;
     assert_int_equal(made, 32);
@@ -147,6 +175,7 @@ int main(void) {
         cmocka_unit_test(each_task_has_its_own_value_and_it_is_destroyed_with_the_task),
         cmocka_unit_test(a_destructor_that_sets_again_is_called_a_bounded_number_of_times),
         cmocka_unit_test(a_destructor_runs_in_the_task_and_may_wait),
+        cmocka_unit_test(a_shield_ends_with_the_task_before_its_destructors),
         cmocka_unit_test(without_memory_nothing_is_set),
         cmocka_unit_test(outside_of_tasks_there_are_no_values),
         cmocka_unit_test(keys_end_at_32),

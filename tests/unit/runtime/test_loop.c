@@ -62,15 +62,12 @@ static void a_deadline_takes_the_place_of_the_last_one(void **state) {
     park_until(loop, hd_after(HD_US(300)));
     hd_loop_park(loop, 1); /* these are over at once */
     hd_loop_park(loop, 0);
-    const uint64_t late[] = {HD_NEVER - 1, INT64_MAX, (uint64_t)INT64_MAX + 1};
-    for (int i = 0; i < 3; i++) {
-        hd_loop_kick(loop);
-        hd_loop_park(loop, late[i]);
-    }
-    park_until(loop, hd_after(HD_US(300)));
 }
 
+static _Atomic bool kicked;
+
 static void *kick(void *loop) {
+    kicked = true;
     hd_loop_kick(loop);
     return NULL;
 }
@@ -85,7 +82,18 @@ static void any_thread_may_kick(void **state) {
     }
 }
 
-/* A worker that is stuck when the process has no descriptor left gets its stand-in later. */
+static void what_is_past_all_clocks_does_not_come(void **state) {
+    const uint64_t late[] = {HD_NEVER - 1, INT64_MAX, (uint64_t)INT64_MAX + 1};
+    for (int i = 0; i < 300; i++) {
+        pthread_t thread;
+        kicked = false;
+        assert_int_equal(pthread_create(&thread, NULL, kick, *state), 0);
+        assert_int_equal(hd_loop_park(*state, late[i % 3]), 0);
+        assert_true(kicked);
+        pthread_join(thread, NULL);
+    }
+}
+
 /* The lowest that is free. */
 static int next_descriptor(void) {
     int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -94,7 +102,7 @@ static int next_descriptor(void) {
     return next;
 }
 
-/* Nor does it keep what it could have. */
+/* A worker that is stuck when the process has no descriptor left gets its stand-in later. Nor does a loop that lacks one keep another. */
 static void without_descriptors_there_is_no_loop(void **state) {
     (void)state;
     struct rlimit before;
@@ -120,6 +128,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_park_may_last_less_than_a_millisecond, begin, end),
         cmocka_unit_test_setup_teardown(a_deadline_takes_the_place_of_the_last_one, begin, end),
         cmocka_unit_test_setup_teardown(any_thread_may_kick, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_past_all_clocks_does_not_come, begin, end),
         cmocka_unit_test_setup_teardown(without_descriptors_there_is_no_loop, begin, end),
     };
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
