@@ -284,14 +284,24 @@ static int64_t start_the_relay(hd_scope *scope, void *arg) {
     return 0;
 }
 
+/* What is handed over may have its turn before it is joined, so it is tried until it has not. */
+static int64_t relay_once(bool leaves) {
+    relay.leaves = leaves;
+    relay.hosted = 0;
+    for (int tries = 0; relay.hosted == 0; tries++) {
+        check(tries < 100);
+        relay.ended = 0;
+        check(hd_scope_run(HD_NEVER, start_the_relay, NULL) == 0);
+        check(relay.ended == 3);
+    }
+    return 0;
+}
+
 static int64_t relay_twice(void *arg) {
     (void)arg;
     check((relay.there = hd_semaphore_create(0)) && (relay.go = hd_semaphore_create(0)));
-    for (int i = 1; i <= 2; i++) {
-        relay.leaves = i == 2;
-        check(hd_scope_run(HD_NEVER, start_the_relay, NULL) == 0);
-        check(relay.hosted == i && relay.ended == 3 * i);
-    }
+    check(relay_once(false) == 0);
+    check(relay_once(true) == 0);
     hd_semaphore_destroy(relay.there);
     hd_semaphore_destroy(relay.go);
     return 0;
