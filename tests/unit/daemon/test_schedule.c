@@ -17,8 +17,11 @@ static wire_job fails(void) {
 
 /* Lets the others run until the job is in that state. */
 static void until(struct world *world, uint64_t id, wire_state state) {
-    while (world_state(world, id) != state && !*world->problem)
+    while (world_state(world, id) != state && !*world->problem) {
+        const struct job *job = table_get(&world->jobs->table, id);
+        expect(world, !job || !job_ended(job)); /* else that does not come any more */
         expect(world, hd_sleep(HD_US(200)) == 0);
+    }
 }
 
 static uint64_t submit_after(struct world *world, wire_job job, uint64_t id, wire_condition condition) {
