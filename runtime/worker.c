@@ -163,7 +163,7 @@ HD_INLINE hd_fiber *fiber_here(hd_worker *worker) {
     return atomic_load_explicit(&task->fiber, memory_order_relaxed); /* relaxed: its own */
 }
 
-/* The same for a task that goes on later. It keeps nothing on its stack for that, which is in no near cache by then. */
+/* As switch_to_next, of a task that goes on later. It keeps nothing on its stack for that, which is in no near cache by then. */
 HD_INLINE void leave_for(hd_worker *worker, bool accounts, hd_task *self, hd_task *next, uint64_t now) {
     hd_fiber *fiber = atomic_load_explicit(&self->fiber, memory_order_relaxed); /* relaxed: its own */
     if (!fiber)                                                                 /* who runs has one */
